@@ -1,0 +1,22 @@
+"""The one exception for what a user got wrong."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake in what was asked for: one sentence that says what is wrong and what to type.
+
+    The two scripts print it and leave with exit code 1; every other exception is a bug and keeps its traceback.
+    """
+
+
+def nearest(word: str, names: Iterable[str], most: int = 3) -> str:
+    """The names most like `word`, as the end of a sentence: "did you mean 'a' or 'b'?"; otherwise the first few there are."""
+    names = list(names)
+    lowered = {name.lower(): name for name in names}
+    close = [lowered[m] for m in get_close_matches(word.lower(), lowered, n=most, cutoff=0.55)]
+    if close:
+        return "did you mean " + " or ".join(repr(name) for name in close) + "?"
+    more = f" … ({len(names)} in all)" if len(names) > 12 else ""
+    return "there are: " + ", ".join(names[:12]) + more

@@ -1,0 +1,89 @@
+"""THE convention for images: float RGB in [0, 1], NCHW. Read, write, resize and tile them here and nowhere else.
+
+What a network wants instead (mean, standard deviation, BGR, 0-255, its own size) is known to `Features` alone.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from dgn.errors import UserError
+from dgn.files import whole
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+
+
+def load_square(path: Path | str, size: int) -> np.ndarray:
+    """Read a file as RGB uint8 (size, size, 3): the short side brought to `size`, then the centre.
+
+    JPEGs are decoded at the nearest larger eighth of their scale (PIL's draft mode), which saves most of the time.
+    Raises OSError, ValueError or PIL's DecompressionBombError on what is not a usable image.
+    """
+    with Image.open(path) as image:
+        image.draft("RGB", (size, size))
+        width, height = image.size
+        scale = size / min(width, height)
+        rgb = image.convert("RGB")
+        if scale != 1:
+            resample = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+            rgb = rgb.resize((max(size, round(width * scale)), max(size, round(height * scale))), resample)
+    left, top = (rgb.width - size) // 2, (rgb.height - size) // 2
+    return np.asarray(rgb.crop((left, top, left + size, top + size)))
+
+
+def read(path: Path | str, size: int) -> Tensor:
+    """Read one file as (1, 3, size, size) in [0, 1]; UserError if it cannot be read."""
+    try:
+        return from_uint8(torch.from_numpy(load_square(path, size).copy())[None])
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"the image {path} cannot be read ({error})") from None
+
+
+def from_uint8(images: Tensor) -> Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) float in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().div(255)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """(N, C, H, W) in [0, 1] to (N, H, W, C) uint8, rounded; what lies outside [0, 1] is clipped."""
+    return images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def save(path: Path | str, image: Tensor) -> None:
+    """Write one image (C, H, W), C = 1 or 3, as PNG: whole or not at all."""
+    array = to_uint8(image[None])[0].numpy()
+    with whole(path) as part:
+        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG")
+
+
+def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
+    """Bring (N, C, H, W) to `size` with antialiasing; untouched where it already has that size."""
+    size = (size, size) if isinstance(size, int) else tuple(size)
+    if images.shape[-2:] == size:
+        return images
+    smooth = interpolation in {"bilinear", "bicubic"}
+    kwargs = {"align_corners": False, "antialias": True} if smooth else {}
+    return F.interpolate(images, size, mode=interpolation, **kwargs)
+
+
+def crop_centre(images: Tensor, size: int) -> Tensor:
+    """The central `size` × `size` of (N, C, H, W); offsets are floored, as in the released code (14 for 227 of 256)."""
+    top, left = (images.shape[-2] - size) // 2, (images.shape[-1] - size) // 2
+    return images[..., top : top + size, left : left + size]
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
+    """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
+    n, c, h, w = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = images.new_ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
+    for i, image in enumerate(images):
+        y, x = (i // columns) * (h + gap), (i % columns) * (w + gap)
+        sheet[:, y : y + h, x : x + w] = image
+    return sheet

@@ -1,0 +1,90 @@
+"""CaffeNet at 227 px, which the paper inverts, and CaffeNet64, its pattern at 64 px with batch norm, which we train.
+
+Every layer up to fc7 is a block that ends in its ReLU: read whole (`fc6`) it gives the code as E gives it,
+after the ReLU; as a target it is scored before the ReLU (see `Features`), as in the released code.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+
+def block(main: nn.Module, norm: nn.Module | None = None) -> nn.Sequential:
+    """Convolution or linear layer, batch norm if any, ReLU."""
+    parts = OrderedDict(main=main)
+    if norm is not None:
+        parts["norm"] = norm
+    parts["relu"] = nn.ReLU()
+    return nn.Sequential(parts)
+
+
+class CaffeNet(nn.Sequential):
+    """BVLC CaffeNet: (N, 3, 227, 227) BGR, 0-255, minus (104, 117, 123), to (N, classes). FACTS: caffenet.prototxt.
+
+    Convolution, ReLU, pool, then local response normalisation (AlexNet has the last two the other way round).
+    """
+
+    def __init__(self, classes: int = 1000) -> None:
+        def lrn() -> nn.Module:
+            return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+
+        super().__init__(
+            OrderedDict(
+                conv1=block(nn.Conv2d(3, 96, 11, 4)),
+                pool1=nn.MaxPool2d(3, 2, ceil_mode=True),
+                norm1=lrn(),
+                conv2=block(nn.Conv2d(96, 256, 5, padding=2, groups=2)),
+                pool2=nn.MaxPool2d(3, 2, ceil_mode=True),
+                norm2=lrn(),
+                conv3=block(nn.Conv2d(256, 384, 3, padding=1)),
+                conv4=block(nn.Conv2d(384, 384, 3, padding=1, groups=2)),
+                conv5=block(nn.Conv2d(384, 256, 3, padding=1, groups=2)),
+                pool5=nn.MaxPool2d(3, 2, ceil_mode=True),
+                flatten=nn.Flatten(),
+                fc6=block(nn.Linear(256 * 6 * 6, 4096)),
+                drop6=nn.Dropout(0.5),
+                fc7=block(nn.Linear(4096, 4096)),
+                drop7=nn.Dropout(0.5),
+                fc8=nn.Linear(4096, classes),
+            )
+        )
+
+
+class CaffeNet64(nn.Sequential):
+    """CaffeNet's pattern for small images, with batch norm: (N, 3, H, W), standardised RGB, H = W = 64, to (N, classes).
+
+    pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.1 M parameters with 200 classes.
+    """
+
+    def __init__(self, classes: int = 200, dropout: float = 0.3) -> None:
+        def conv(cin: int, cout: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+            main = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False)
+            return block(main, nn.BatchNorm2d(cout))
+
+        def fc(cin: int, cout: int) -> nn.Sequential:
+            return block(nn.Linear(cin, cout, bias=False), nn.BatchNorm1d(cout))
+
+        super().__init__(
+            OrderedDict(
+                conv1=conv(3, 64, 5, 2),
+                pool1=nn.MaxPool2d(3, 2, 1),
+                conv2=conv(64, 128),
+                pool2=nn.MaxPool2d(3, 2, 1),
+                conv3=conv(128, 192),
+                conv4=conv(192, 192),
+                conv5=conv(192, 128),
+                pool5=nn.AdaptiveMaxPool2d(4),
+                flatten=nn.Flatten(),
+                fc6=fc(128 * 4 * 4, 1024),
+                drop6=nn.Dropout(dropout),
+                fc7=fc(1024, 1024),
+                drop7=nn.Dropout(dropout),
+                fc8=nn.Linear(1024, classes),
+            )
+        )
+        self.apply(_he)
+
+
+def _he(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

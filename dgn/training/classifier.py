@@ -1,0 +1,85 @@
+"""Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
+
+from collections.abc import Mapping
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dgn import images
+from dgn.networks.features import Contract
+from dgn.training.schedule import one_cycle
+
+
+class Classifier(pl.LightningModule):
+    """Softmax cross-entropy with label smoothing, SGD with Nesterov momentum, one learning-rate cycle.
+
+    `sizes` maps a share of the iterations to the image side from there on, in pixels ({0: 40, 0.5: 64}): small images
+    first cost little and lose little. Top-1 and top-5 are always measured at the full size.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: torch.nn.Module,
+        contract: Contract,
+        iterations: int,
+        peak_lr: float,
+        warm_up: float,
+        momentum: float,
+        weight_decay: float,
+        label_smoothing: float,
+        sizes: Mapping[float, int],
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.contract = contract
+        self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
+        self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
+        self.sizes = dict(sizes)
+        self.iteration = 0
+        self.automatic_optimization = False
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        weights = [p for p in self.network.parameters() if p.ndim > 1]
+        rest = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        return torch.optim.SGD(groups, lr=self.peak_lr, momentum=self.momentum, nesterov=True, fused=True)
+
+    def size(self) -> int:
+        """The image side at this iteration."""
+        return [s for share, s in sorted(self.sizes.items()) if share * self.iterations <= self.iteration][-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images in [0, 1] to class scores."""
+        return self.network(self.contract.normalise(x))
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
+        x, labels, _ = batch
+        optimizer = self.optimizers()
+        for group in optimizer.param_groups:
+            group["lr"] = self.peak_lr * one_cycle(self.iteration / self.iterations, self.warm_up)
+        scores = self(images.resize(x, self.size()))
+        loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self.iteration += 1
+        return {"loss/classifier": loss.detach(), "lr": torch.tensor(optimizer.param_groups[0]["lr"])}
+
+    def evaluate(self, batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+        """Sums over a held-out batch: how many are right among the first one and five."""
+        x, labels, _ = batch
+        order = self(x).topk(5, dim=1).indices == labels[:, None]
+        return {"top1": order[:, :1].sum().double(), "top5": order.sum().double()}
+
+    def summarise(self, sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
+        """Shares of `count` images, in %."""
+        return {name: 100 * float(value) / count for name, value in sums.items()}
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["iteration"] = self.iteration
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.iteration = checkpoint["iteration"]

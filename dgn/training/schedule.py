@@ -1,0 +1,20 @@
+"""Learning rates as plain functions of how far a run has come."""
+
+import math
+
+
+def one_cycle(done: float, warm_up: float) -> float:
+    """Share of the peak rate: linear from 0.04 up to 1 over the first `warm_up` of the run, then a cosine to 0."""
+    if done < warm_up:
+        return 0.04 + 0.96 * done / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warm_up) / (1 - warm_up))))
+
+
+def linear_end(done: float, start: float, end: float) -> float:
+    """1 until `start` of the run, then linearly down to `end`."""
+    return 1.0 if done < start else 1 - (1 - end) * min(1.0, (done - start) / (1 - start))
+
+
+def halvings(iteration: int, at: list[int]) -> float:
+    """0.5 for every boundary that has been passed (DeePSiM halves at 300k, 500k, 700k, 900k and 1.1M)."""
+    return 0.5 ** sum(iteration >= boundary for boundary in at)

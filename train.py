@@ -1,0 +1,6 @@
+"""python train.py data=imagefolder data.root=DIR: train a generator (or task=classifier) and write one file."""
+
+from dgn.cli import main
+
+if __name__ == "__main__":
+    main("train", "dgn.training.tasks:run")
