@@ -1,6 +1,7 @@
 """Batches whose order and augmentation are pure functions of (seed, position): what makes resuming exact."""
 
 from collections.abc import Iterator
+from copy import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -163,6 +164,13 @@ class DataModule(pl.LightningDataModule):
         return self._loader(
             self.train, Endless(len(self.train), self.batch_size, self.seed, self.start, rank, world)
         )
+
+    def plain(self, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """At most `most` training images as they are (centre crops), spread evenly, in batches."""
+        view = copy(self.train)
+        view.train = False
+        every = np.linspace(0, len(view) - 1, min(most, len(view))).astype(int)
+        return iter(self._loader(view, np.array_split(every, -(-len(every) // 128))))
 
     def val_dataloader(self) -> DataLoader:
         """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dgn.errors import UserError
 from dgn.networks.features import Contract, Features
+from dgn.networks.fold import fold
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -35,7 +36,8 @@ def contract(config: Mapping[str, Any]) -> Contract:
 
 def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
     """The network of a config, frozen, read at `layers`."""
-    return Features(module(config), layers, contract(config), activated)
+    names = [layers] if isinstance(layers, str) else list(layers)
+    return Features(fold(module(config), names), names, contract(config), activated)
 
 
 def find(weights: str) -> Path:

@@ -1,6 +1,7 @@
 """One training run: the loop's own clock, what is logged and kept, and when."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,22 +79,20 @@ class Keeper(Callback):
         if not trainer.is_global_zero:
             return
         module.eval()
-        sums: dict[str, torch.Tensor] = {}
-        count = 0
-        for batch in trainer.datamodule.val_dataloader():
-            batch = [part.to(module.device) for part in batch]
-            with trainer.precision_plugin.forward_context():
-                values = module.evaluate(batch)
-            count += len(batch[0])
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0) + value
+        with trainer.precision_plugin.forward_context():
+            summary = module.evaluate(self._held_out(trainer, module))
+            picture = module.picture(next(self._held_out(trainer, module))[0]) if hasattr(module, "picture") else None
         module.train()
-        summary = module.summarise(sums, count)
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
         text = "  ".join(f"{name} {value:.4g}" for name, value in summary.items())
-        self.bar.console.print(f"iteration {module.iteration}  {text}", highlight=False)
-        if hasattr(module, "picture"):
-            images.save(self.output / "grids" / f"{module.iteration:08d}.png", module.picture())
+        self.bar.console.print(f"iteration {module.iteration}  {text}", highlight=False, soft_wrap=True)
+        if picture is not None:
+            images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
+
+    @staticmethod
+    def _held_out(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[list[torch.Tensor]]:
+        for batch in trainer.datamodule.val_dataloader():
+            yield [part.to(module.device) for part in batch]
 
     def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.bar.stop()

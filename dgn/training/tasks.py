@@ -7,11 +7,17 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from rich.progress import track
 from safetensors.torch import save_file
 
-from dgn import data, precision
-from dgn.files import whole, write_text
+from dgn import bundle, data, precision
+from dgn.codes import Moments
+from dgn.files import sha256, whole, write_text
+from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
+from dgn.networks.features import Features
+from dgn.training.deepsim import DeepsimTraining
+from dgn.training.discriminator import Discriminator
 from dgn.training.run import CHECKPOINT, Keeper
 
 
@@ -29,7 +35,9 @@ def train_classifier(config: dict[str, Any], output: Path) -> None:
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     node = config["classifier"]
     node["args"] = (node.get("args") or {}) | {"classes": len(datamodule.classes)}
-    module = instantiate(config["module"], _partial_=True)(network=zoo.module(node), contract=zoo.contract(node))
+    module = instantiate(config["module"], _partial_=True)(
+        network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
+    )
     fit(module, datamodule, config, output)
     state = {name: value.half().contiguous() if value.is_floating_point() else value
              for name, value in module.network.state_dict().items()}
@@ -37,6 +45,80 @@ def train_classifier(config: dict[str, Any], output: Path) -> None:
     with whole(path) as part:
         save_file(state, part, {"classes": "\n".join(datamodule.classes), "data": datamodule.name})
     print(f"weights: {path}")
+
+
+def train_generator(config: dict[str, Any], output: Path) -> None:
+    """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
+    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    encoder, comparator = encoder_and_comparator(config)
+    first = next(iter(datamodule.train_dataloader()))[0]
+    code = encoder(first)
+    loss = instantiate(config["loss"])
+    generator = build_generator(config["generator"], code)
+    size = config["generator"]["size"]
+    discriminator = Discriminator(
+        code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
+    )
+    print(f"code {tuple(code.shape[1:])} of {config['encoder']['name']} {encoder.layers[0]}; image {size} px; "
+          f"G {count(generator):.1f} M, D {count(discriminator):.1f} M parameters")  # fmt: skip
+    module = instantiate(config["module"], _partial_=True)(
+        encoder=encoder, comparator=comparator, generator=generator, discriminator=discriminator,
+        **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
+    )  # fmt: skip
+    fit(module, datamodule, config, output)
+    write_bundle(module, datamodule, config, output)
+
+
+def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Features]:
+    """E and C; where both are one network it is read once, at the layers of both."""
+    encoder, comparator = config["encoder"], config["comparator"]
+    layers = list(config["loss"]["feature"]["layers"])
+    same = all(encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input"))
+    wanted = [encoder["layer"], *config["measure"], *(layers if same else [])]
+    read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True)
+    return read, read if same else zoo.features(comparator, layers, activated=True)
+
+
+def build_generator(config: dict[str, Any], code: torch.Tensor) -> torch.nn.Module:
+    """G for codes like `code`: its shape and, where the config leaves it open, its scale."""
+    args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths"}}
+    args["code_shape"] = tuple(code.shape[1:])
+    args["layers"] = args["layers"] or pattern(args["code_shape"], args["size"], config["hidden"], config["widths"])
+    args["code_scale"] = args["code_scale"] or float(code.square().mean().sqrt())
+    return bundle.KINDS[config["kind"]](**args)
+
+
+def count(module: torch.nn.Module) -> float:
+    """Millions of trained parameters."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
+
+
+@torch.no_grad()
+def write_bundle(
+    module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path
+) -> Path:
+    """Measure the codes of real training images and write everything that synthesis needs to one file."""
+    settings, encoder = config["moments"], module.encoder
+    moments, kept = Moments(settings["per_element"]), []
+    for x, *_ in track(datamodule.plain(settings["images"]), "measuring codes", transient=True):
+        moments.update(encoder(x.to(module.device)).cpu())
+    for x, *_ in datamodule.val_dataloader():
+        kept.append(encoder(x.to(module.device)).cpu())
+    codes = torch.cat(kept)
+    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
+    node = config["encoder"]
+    record = {
+        "encoder": {key: node[key] for key in ("name", "_target_", "args", "weights", "input", "layer")},
+        "encoder_sha256": sha256(zoo.find(node["weights"])) if node["weights"] else None,
+        "data": datamodule.name,
+        "images_seen": module.iteration * datamodule.batch_size * module.trainer.world_size,
+        "holds": "raw" if module.average is None else "ema",
+        "errors": module.evaluate(datamodule.val_dataloader()),
+    }
+    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
+    bundle.save(path, module.best(), moments, codes, record)
+    print(f"bundle: {path}")
+    return path
 
 
 def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:

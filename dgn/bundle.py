@@ -1,0 +1,92 @@
+"""A bundle: G, the moments of its code, some real codes, and where all came from, in one safetensors file.
+
+Nothing in the file names code to run: the generator's kind is looked up in a fixed table here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dgn.codes import Moments
+from dgn.errors import UserError, nearest
+from dgn.files import whole
+from dgn.generators.deepsim import Deepsim
+
+ASSETS = Path(__file__).parent / "assets"
+SCHEMA = 1
+KINDS: dict[str, type[nn.Module]] = {"deepsim": Deepsim}
+
+
+@dataclass
+class Bundle:
+    """What synthesis needs of a trained prior.
+
+    Attributes:
+        generator: G, frozen, in eval mode.
+        moments: of the codes on real images.
+        codes: some codes of real images, (N, *code_shape).
+        record: plain data: encoder, layer, data, images seen, errors, which G it holds.
+    """
+
+    generator: nn.Module
+    moments: Moments
+    codes: Tensor
+    record: dict[str, Any]
+
+
+def save(path: Path, generator: nn.Module, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
+    """Write a bundle, weights as fp16, whole or not at all."""
+    kind = next(name for name, cls in KINDS.items() if type(generator) is cls)
+    tensors = {f"generator.{k}": _half(v) for k, v in generator.state_dict().items()}
+    tensors |= {f"moments.{k}": v for k, v in moments.tensors().items()}
+    tensors["codes"] = _half(codes)
+    about = {"schema": SCHEMA, "generator": {"kind": kind, "args": generator.args}, "record": dict(record)}
+    with whole(path) as part:
+        save_file(tensors, part, {"dgn": json.dumps(about)})
+
+
+def _half(value: Tensor) -> Tensor:
+    return value.detach().cpu().half().contiguous() if value.is_floating_point() else value.detach().cpu().contiguous()
+
+
+def find(name: str) -> Path:
+    """The file of a bundle: one that ships with dgn, by its name, or a path."""
+    shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
+    if name in shipped:
+        return shipped[name]
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise UserError(f"there is no bundle {name!r}: type bundle=PATH of a file that train.py wrote, or a shipped one; "
+                    f"{nearest(name, shipped)}")  # fmt: skip
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle; UserError if it is not one or does not hold together."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("dgn", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about is None or about["schema"] != SCHEMA:
+            raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py")
+        generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
+        generator.load_state_dict({k: v.float() for k, v in _under("generator.", tensors).items()})
+        moments = Moments.from_tensors(_under("moments.", tensors))
+        codes = tensors["codes"].float()
+        expected = tuple(about["generator"]["args"]["code_shape"])
+        if tuple(codes.shape[1:]) != expected or not torch.isfinite(codes).all():
+            raise ValueError(f"its codes are not finite ones of shape {expected}")
+        return Bundle(generator.eval().requires_grad_(False), moments, codes, about["record"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise UserError(f"{path} is not a sound bundle ({str(error).splitlines()[0]})") from None
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,138 @@
+"""The paper's G for any code shape and image size: code in, image in [0, 1] out.
+
+A generator is one line of words, so that the tables of the paper can be read off the config:
+`fc4096` linear; `256x4x4` reshape; `d256` transposed convolution 4/2/1, doubles the side; `t512` transposed
+convolution 3/1/1; `c64` convolution 3/1/1, `c384/3/1/0` with kernel/stride/padding; `shuffle3` convolution 3/1/1
+to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every layer but the last.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dgn import images
+from dgn.errors import UserError
+
+CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
+
+
+def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:
+    """The words of a G in the paper's pattern for a measured code shape and an image size, pixels.
+
+    A vector goes through two linear layers to a map of `widths[0]` channels, 4 to 7 pixels a side; a map is brought to
+    the nearest side from which doubling meets `size`. Then one doubling per further width (the last width serves all
+    that remain), each followed by a 3 × 3 layer; the last doubling is the pixel shuffle.
+    """
+    side, doublings = size, 0
+    most = 7 if len(code_shape) == 1 else code_shape[-1]
+    while side > most:
+        side, doublings = -(-side // 2), doublings + 1
+    if doublings == 0:
+        raise UserError(f"a code of {tuple(code_shape)} is not smaller than the image of {size} px: nothing to generate")
+    if len(code_shape) == 1:
+        words = [f"fc{hidden}", f"fc{widths[0] * side * side}", f"{widths[0]}x{side}x{side}"]
+    else:
+        words = [f"c{widths[0]}", f"c{widths[0]}/{code_shape[-1] - side + 1}/1/0"]
+    for i in range(1, doublings):
+        width = widths[min(i, len(widths) - 1)]
+        words += [f"d{width}", f"c{width}"]
+    return " ".join([*words, "shuffle3"])
+
+
+class Deepsim(nn.Module):
+    """G of DeePSiM: (N, D) or (N, C, H, W) codes to (N, 3, size, size) images, in [0, 1] but for a linear overshoot.
+
+    Args:
+        code_shape: (D,) or (C, H, W).
+        size: side of the image, pixels; the network's own output is cropped to its centre.
+        layers: the words above.
+        norm: batch norm after every layer but the last (the paper has none).
+        slope: of the LeakyReLU; 0.3 in the released files.
+        gains: per kind of layer, the coefficient on He's standard deviation (released: d 1.8, t 0.9, others 1).
+        output: "tanh" for (tanh + 1) / 2, "caffe" for BGR minus the mean in 0-255, linear, as released for fc codes.
+        code_scale: what a code is divided by at the input, 1 in the paper.
+    """
+
+    def __init__(
+        self,
+        *,
+        code_shape: Sequence[int],
+        size: int,
+        layers: str,
+        norm: bool,
+        slope: float,
+        gains: dict[str, float],
+        output: str,
+        code_scale: float,
+    ) -> None:
+        super().__init__()
+        self.args = dict(
+            code_shape=list(code_shape), size=size, layers=layers, norm=norm, slope=slope, gains=dict(gains),
+            output=output, code_scale=code_scale,
+        )  # fmt: skip
+        self.code_shape, self.size, self.output, self.code_scale = tuple(code_shape), size, output, code_scale
+        self.layers = nn.Sequential(*_build(layers.split(), code_shape[0], norm, slope, gains))
+        self.register_buffer("mean", torch.tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1), persistent=False)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, code: Tensor) -> Tensor:
+        raw = self.layers(code / self.code_scale if self.code_scale != 1 else code)
+        raw = images.crop_centre(raw, self.size)
+        if self.output == "tanh":
+            return torch.tanh(raw.float()).add(1).div(2)
+        return (raw.float() + self.mean).flip(1) / 255
+
+
+def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[str, float]) -> list[nn.Module]:
+    """The modules of a line of words; `width` is the number of input channels."""
+    modules: list[nn.Module] = []
+    doubled = False
+    for i, word in enumerate(words):
+        if word[0].isdigit():
+            shape = [int(side) for side in word.split("x")]
+            modules.append(nn.Unflatten(1, shape))
+            width = shape[0]
+            continue
+        kind = word.rstrip("0123456789/")
+        doubled |= kind in {"d", "shuffle"}
+        last = i + 1 == len(words)
+        # biases: the released up-convolutions keep theirs at zero; batch norm brings its own
+        layer, width = _layer(kind, word[len(kind) :], width, bias=last and norm or not (doubled or norm))
+        _he(layer, gains.get(kind, 1.0), shuffled=kind == "shuffle")
+        modules.append(layer)
+        if kind == "shuffle":
+            modules.append(nn.PixelShuffle(2))
+        if not last:
+            if norm:
+                modules.append(nn.BatchNorm1d(width) if kind == "fc" else nn.BatchNorm2d(width))
+            modules.append(nn.LeakyReLU(slope, inplace=True))
+    return modules
+
+
+def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, int]:
+    """One layer from its word, and its number of output channels."""
+    cout, *rest = (int(number) for number in numbers.split("/"))
+    if kind == "fc":
+        return nn.Linear(cin, cout, bias), cout
+    if kind == "d":
+        return nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=bias), cout
+    if kind == "t":
+        return nn.ConvTranspose2d(cin, cout, 3, 1, 1, bias=bias), cout
+    if kind == "c":
+        kernel, stride, padding = rest or (3, 1, 1)
+        return nn.Conv2d(cin, cout, kernel, stride, padding, bias=bias), cout
+    if kind == "shuffle":
+        return nn.Conv2d(cin, 4 * cout, 3, 1, 1, bias=bias), cout
+    raise UserError(f"a generator's layers have no word {kind + numbers!r}: use fcN, CxHxW, dN, tN, cN or shuffleN")
+
+
+@torch.no_grad()
+def _he(layer: nn.Module, gain: float, shuffled: bool) -> None:
+    """He normal; PyTorch's fan_in of a transposed convolution is Caffe's (output channels · kernel²)."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    layer.weight.mul_(gain)
+    if shuffled:  # ICNR: the four sub-pixels start alike, or a dot pattern stays
+        layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

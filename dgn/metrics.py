@@ -1,0 +1,19 @@
+"""How far a reconstruction is from its original."""
+
+import torch
+from torch import Tensor
+
+
+def inversion_error(targets: Tensor, reconstructions: Tensor) -> float:
+    """Normalised inversion error in %, FACTS 3.6: mean distance to the target over mean distance between targets.
+
+    Both are (N, ...), N ≥ 2, flattened; the distance is Euclidean. About 100 for a random other image.
+    """
+    x, y = targets.flatten(1).float(), reconstructions.flatten(1).float()
+    return float(100 * (x - y).norm(dim=1).mean() / torch.pdist(x).mean())
+
+
+def unexplained(targets: Tensor, reconstructions: Tensor) -> float:
+    """Share of the targets' variance that the reconstructions miss, Σ‖x − y‖² / Σ‖x − mean‖²: 1 for the mean itself."""
+    x, y = targets.flatten(1).float(), reconstructions.flatten(1).float()
+    return float((x - y).square().sum() / (x - x.mean(0)).square().sum())

@@ -1,0 +1,88 @@
+"""D: is this image real, given the code of the real one?"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class Discriminator(nn.Module):
+    """Convolutions over the image, linear layers over the code, both into a head. FACTS 2.5.
+
+    Args:
+        code_shape: of one code; a map is flattened.
+        size: side of the images, pixels.
+        convs: [channels, kernel, stride, padding] of each convolution.
+        pool: whether the last map is averaged to one value a channel (the paper) or flattened.
+        image: widths of linear layers between the map and the head.
+        code: widths of the linear layers on the code, of which nothing is seen where the list is empty.
+        head: widths of the hidden layers on both.
+        outputs: 2 for the log-loss, 1 for the hinge.
+        dropout: before each layer of the head.
+        slope: of the ReLUs; 0 in the paper.
+        spectral: whether every layer is spectrally normalised.
+    """
+
+    def __init__(
+        self,
+        *,
+        code_shape: Sequence[int],
+        size: int,
+        convs: Sequence[Sequence[int]],
+        pool: bool,
+        image: Sequence[int],
+        code: Sequence[int],
+        head: Sequence[int],
+        outputs: int,
+        dropout: float,
+        slope: float,
+        spectral: bool,
+    ) -> None:
+        super().__init__()
+
+        def act() -> nn.Module:
+            return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
+        def linears(widths: Sequence[int], before: float = 0.0) -> list[nn.Module]:
+            layers: list[nn.Module] = []
+            for cin, cout in zip(widths[:-1], widths[1:], strict=True):
+                layers += [nn.Dropout(before)] * bool(before) + [nn.Linear(cin, cout), act()]
+            return layers
+
+        layers: list[nn.Module] = []
+        width, side = 3, size
+        for cout, kernel, stride, padding in convs:
+            layers += [nn.Conv2d(width, cout, kernel, stride, padding), act()]
+            width, side = cout, (side + 2 * padding - kernel) // stride + 1
+        layers += [nn.AdaptiveAvgPool2d(1)] * pool + [nn.Flatten()]
+        flat = width if pool else width * side * side
+        self.image = nn.Sequential(*layers, *linears([flat, *image]))
+        flat = image[-1] if image else flat
+        self.code = nn.Sequential(nn.Flatten(), *linears([math.prod(code_shape), *code])) if code else None
+        both = flat + (code[-1] if code else 0)
+        self.head = nn.Sequential(*linears([both, *head, outputs], dropout)[:-1])
+        self._initialise()
+        if spectral:
+            for module in list(self.modules()):
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    spectral_norm(module)
+        self.to(memory_format=torch.channels_last)
+
+    def _initialise(self) -> None:
+        """He normal; the first convolution and the head at a tenth of it, as released (FACTS 3.4)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+        for module in (self.image[0], *(m for m in self.head if isinstance(m, nn.Linear))):
+            with torch.no_grad():
+                module.weight.mul_(0.1)
+
+    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+        """Images in [0, 1], (N, 3, size, size), and codes of the real images, to logits (N, outputs)."""
+        seen = self.image(2 * image - 1)
+        if self.code is not None:
+            seen = torch.cat([seen, self.code(code)], 1)
+        return self.head(seen).float()

@@ -1,0 +1,72 @@
+"""DeePSiM's losses (Dosovitskiy & Brox 2016), each a plain function; the weights are in conf/loss.
+
+The released files weigh *half-sums over 0-255 pixels*: 2e-6 · ½ Σ (255 x − 255 y)² / N for the image,
+0.01 · ½ Σ (C(x) − C(y))² / N for the feature, 100 · log-loss of D. `half_sum` with `scale` is that conversion,
+written down here once; `relative` is what works at 64 px.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def half_sum(x: Tensor, y: Tensor, scale: float = 1.0) -> Tensor:
+    """Caffe's Euclidean loss, ½ Σ (scale · x − scale · y)² over everything, mean over the batch. FACTS 3.1."""
+    return 0.5 * scale**2 * (x - y).square().sum() / len(x)
+
+
+def mean_square(x: Tensor, y: Tensor, variance: float = 1.0) -> Tensor:
+    """Mean squared difference over `variance` (that of the pixels: 1 means no better than a grey image)."""
+    return (x - y).square().mean() / variance
+
+
+def relative(x: Tensor, y: Tensor) -> Tensor:
+    """‖x − y‖² / ‖x‖² per image, mean over the batch: 1 for a reconstruction without any of x's features."""
+    difference = (x - y).flatten(1).square().sum(1)
+    return (difference / x.flatten(1).square().sum(1).clamp_min(1e-12)).mean()
+
+
+def features(distance, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: Mapping[str, float]) -> Tensor:  # noqa: ANN001
+    """Σ weight · distance(real, fake) over the comparator's layers."""
+    return torch.stack([weight * distance(real[layer], fake[layer]) for layer, weight in layers.items()]).sum()
+
+
+class LogLoss:
+    """Caffe's softmax log-loss on D's two outputs; label 0 is real and label 1 is fake. FACTS 3.3."""
+
+    outputs = 2
+
+    @staticmethod
+    def real(logits: Tensor) -> Tensor:
+        """D on real images, and G's wish for its own: called real."""
+        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))
+
+    @staticmethod
+    def fake(logits: Tensor) -> Tensor:
+        """D on generated images."""
+        return F.cross_entropy(logits, logits.new_ones(len(logits), dtype=torch.long))
+
+    wish = real
+
+
+class Hinge:
+    """Hinge loss on D's one output."""
+
+    outputs = 1
+
+    @staticmethod
+    def real(logits: Tensor) -> Tensor:
+        """D on real images."""
+        return F.relu(1 - logits).mean()
+
+    @staticmethod
+    def fake(logits: Tensor) -> Tensor:
+        """D on generated images."""
+        return F.relu(1 + logits).mean()
+
+    @staticmethod
+    def wish(logits: Tensor) -> Tensor:
+        """G's loss."""
+        return -logits.mean()
