@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from dgn.errors import UserError
+from dgn.networks import names
 from dgn.networks.features import Contract, Features
 from dgn.networks.fold import fold
 
@@ -25,8 +26,25 @@ def module(config: Mapping[str, Any]) -> nn.Module:
         raise UserError(f"the network {config['_target_']} cannot be imported ({error})") from None
     network = builder(**config.get("args") or {})
     if config.get("weights"):
-        load(network, find(config["weights"]))
+        load(network, find(config["weights"]), by_order=config.get("by_order", False))
     return network
+
+
+def classes(config: Mapping[str, Any]) -> list[str] | None:
+    """The names of the network's outputs: `classes` is "imagenet", "weights" (the file carries them), a list, a text
+    file with one name a line, or null."""
+    named = config.get("classes")
+    if named is None or isinstance(named, list):
+        return named
+    if named == "imagenet":
+        return names.imagenet()
+    if named == "weights":
+        found = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
+        return names.readable(found.split("\n")) if found else None
+    path = Path(named).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def contract(config: Mapping[str, Any]) -> Contract:
@@ -77,13 +95,21 @@ def metadata(path: Path) -> dict[str, str]:
         return file.metadata() or {}
 
 
-def load(network: nn.Module, path: Path) -> None:
-    """Load every tensor of `path` into `network`, fp16 ones as fp32; UserError lists what does not fit."""
+def load(network: nn.Module, path: Path, by_order: bool = False) -> None:
+    """Load every tensor of `path` into `network`, fp16 ones as fp32; UserError lists what does not fit.
+
+    `by_order` matches tensors by their order instead of their names: for files with another library's names.
+    """
     state, own = read(path), network.state_dict()
+    if by_order and len(state) == len(own):
+        state = dict(zip(own, state.values(), strict=True))
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shape = [name for name in own.keys() & state.keys() if own[name].shape != state[name].shape]
-    wrong = [f"{len(names)} {what} ({', '.join(names[:3])}, …)" for what, names in
-             (("missing", missing), ("unexpected", extra), ("of another shape", sorted(shape))) if names]
+    wrong = [
+        f"{len(keys)} {what} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for what, keys in (("missing", missing), ("unexpected", extra), ("of another shape", sorted(shape)))
+        if keys
+    ]
     if wrong:
         raise UserError(f"{path} does not fit this network: {'; '.join(wrong)}")
     network.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})

@@ -108,7 +108,8 @@ def write_bundle(
     codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
     node = config["encoder"]
     record = {
-        "encoder": {key: node[key] for key in ("name", "_target_", "args", "weights", "input", "layer")},
+        "encoder": node["name"],
+        "layer": node["layer"],
         "encoder_sha256": sha256(zoo.find(node["weights"])) if node["weights"] else None,
         "data": datamodule.name,
         "images_seen": module.iteration * datamodule.batch_size * module.trainer.world_size,

@@ -1,0 +1,29 @@
+"""How a code moves: an optimizer over codes, one row a code, that never looks at another row."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+
+class NormalisedGradient(torch.optim.Optimizer):
+    """code ← code + lr · g / mean|g|, the mean over all elements of a row (released code, FACTS 1.1 step 8).
+
+    `.grad` is the gradient of the score: the code climbs it.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable | None = None) -> None:  # type: ignore[override]
+        """One step of every row."""
+        for group in self.param_groups:
+            for code in group["params"]:
+                size = code.grad.abs().flatten(1).mean(1).clamp_min(torch.finfo(code.dtype).tiny)
+                code.add_(group["lr"] * code.grad / size.view(-1, *[1] * (code.ndim - 1)))
+
+
+def climb_adam(params: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
+    """Adam, uphill; element by element, so rows stay apart."""
+    return torch.optim.Adam(params, lr=lr, maximize=True)

@@ -1,0 +1,32 @@
+"""Is this network fit to be looked into? Asked before any optimisation, answered in one sentence."""
+
+import torch
+from torch import Tensor
+
+from dgn.errors import UserError
+from dgn.networks.features import Features
+
+
+def check(target: Features, image: Tensor) -> Tensor:
+    """The activation (1, ...) for one image (1, 3, H, W), after making sure that a climb can work.
+
+    Raises UserError if the network trains, has trainable parameters, gives no finite output, or cuts the gradient.
+    """
+    if any(module.training for module in target.network.modules()):
+        raise UserError("the target is in training mode: call .eval() on it")
+    if any(parameter.requires_grad for parameter in target.network.parameters()):
+        raise UserError("the target has trainable parameters: call .requires_grad_(False) on it")
+    image = image.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        activation = target(image)
+        if activation.ndim not in (2, 4):
+            raise UserError(f"the layer {target.layers[0]!r} gives {tuple(activation.shape)}: choose one that gives "
+                            "(N, D) or (N, C, H, W)")  # fmt: skip
+        if not torch.isfinite(activation).all():
+            raise UserError(f"the layer {target.layers[0]!r} gives NaN or inf on a real image: check weights and input")
+        if not activation.requires_grad:
+            raise UserError("no gradient reaches the image: the target's forward pass detaches it (torch.no_grad?)")
+        (gradient,) = torch.autograd.grad(activation.sum(), image, allow_unused=True)
+    if gradient is None or not torch.isfinite(gradient).all() or not gradient.any():
+        raise UserError("no usable gradient reaches the image: some operation of the target has none")
+    return activation.detach()

@@ -1,0 +1,6 @@
+"""Results on disk to a page and a grid; reads files alone."""
+
+from dgn.report.grid import write_grid
+from dgn.report.page import write_page
+
+__all__ = ["write_grid", "write_page"]

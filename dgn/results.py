@@ -1,0 +1,67 @@
+"""A run's results as files that anything can read: what `report` makes its pages from."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from dgn.errors import UserError
+from dgn.files import write_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unit and seed.
+
+    Attributes:
+        score: of the picture shown, before softmax and ReLU unless told otherwise; of a minimised unit, negated.
+        probability, rank: of an output unit among its layer, the rank from 1; None for units of a map.
+        code_norm: Euclidean norm of the final code.
+        share_at_bound: of the code's elements, in [0, 1].
+        state: "done", or "dead" where the gradient was zero or not finite and the climb ended.
+        seconds: of its batch, divided by the batch's rows.
+        image: path of the picture in the run's folder.
+    """
+
+    row: int
+    unit: str
+    label: str
+    seed: int
+    score: float
+    probability: float | None
+    rank: int | None
+    code_norm: float
+    share_at_bound: float
+    state: str
+    steps: int
+    seconds: float
+    image: str
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write `results.csv`, whole or not at all."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in asdict(row).items()})
+    write_text(path, text.getvalue())
+
+
+def read(path: Path) -> list[Row]:
+    """Read `results.csv`; UserError if it is not one."""
+    try:
+        with path.open(newline="") as file:
+            return [_row(record) for record in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not the results table of a run ({error})") from None
+
+
+def _row(record: dict[str, str]) -> Row:
+    def number(name: str, kind: type) -> float | int | None:
+        return kind(record[name]) if record[name] else None
+
+    kinds = {"row": int, "seed": int, "rank": int, "steps": int, "score": float, "probability": float,
+             "code_norm": float, "share_at_bound": float, "seconds": float}  # fmt: skip
+    return Row(**{f.name: number(f.name, kinds[f.name]) if f.name in kinds else record[f.name] for f in fields(Row)})

@@ -1,0 +1,6 @@
+"""python synthesize.py 'units=[volcano,goldfish]': synthesize what units want to see, and write a page of it."""
+
+from dgn.cli import main
+
+if __name__ == "__main__":
+    main("synthesize", "dgn.synthesis.run:run")
