@@ -3,4 +3,4 @@
 from dgn.cli import main
 
 if __name__ == "__main__":
-    main("synthesize", "dgn.synthesis.run:run")
+    main("synthesize")

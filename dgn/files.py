@@ -1,11 +1,14 @@
 """Files appear whole or not at all."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
+
+from dgn.errors import UserError
 
 
 @contextmanager
@@ -39,3 +42,21 @@ def sha256(path: Path | str) -> str:
     """The file's SHA-256 in hexadecimal: how a run names the weights that it used."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def claim(folder: Path, resume: bool) -> Iterator[None]:
+    """Hold `folder` for one run: UserError if another process holds it, or if it holds a run and `resume` is not set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"another run is writing to {folder}: wait for it, or type output=DIR for another") from None
+        if (folder / "config.yaml").exists() and not resume:
+            raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR for another")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from dgn.errors import UserError
 from dgn.files import whole
 
+CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 
 
@@ -69,6 +70,16 @@ def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bi
     smooth = interpolation in {"bilinear", "bicubic"}
     kwargs = {"align_corners": False, "antialias": True} if smooth else {}
     return F.interpolate(images, size, mode=interpolation, **kwargs)
+
+
+def to_caffe(images: Tensor) -> Tensor:
+    """RGB in [0, 1] to what Caffe's networks see: BGR in 0-255 minus the mean."""
+    return images.flip(1) * 255 - images.new_tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1)
+
+
+def from_caffe(images: Tensor) -> Tensor:
+    """The inverse of `to_caffe`; nothing is clipped."""
+    return (images + images.new_tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1)).flip(1) / 255
 
 
 def crop_centre(images: Tensor, size: int) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from dgn import images
 from dgn.errors import UserError
@@ -87,3 +88,95 @@ def imagefolder(root: str | None, size: int, held_out: int) -> tuple[Source, Sou
     if not pairs[0] or not pairs[1]:
         raise UserError(f"no images were found under {path}: data.root needs one folder of images a class")
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
+
+
+def imagenet(root: str | None, size: int) -> tuple[Source, Source]:
+    """ILSVRC 2012 as it is unpacked: `train/n01440764/*.JPEG` and `val/` likewise, or flat with Kaggle's solution file.
+
+    `root` may also be Kaggle's own folder, with the images in `ILSVRC/Data/CLS-LOC`.
+    """
+    path = need(root, "imagenet")
+    inner = path / "ILSVRC" / "Data" / "CLS-LOC"
+    base = inner if inner.is_dir() else path
+    need(str(base), "imagenet", "train", "val")
+    train, val = folders(base / "train"), folders(base / "val")
+    classes = sorted(train)
+    number = {name: i for i, name in enumerate(classes)}
+    if not val:
+        val = _solved(base / "val", path / "LOC_val_solution.csv")
+    return (
+        Files([(file, number[name]) for name in classes for file in train[name]], classes, size),
+        Files([(file, number[name]) for name in sorted(val) for file in val[name] if name in number], classes, size),
+    )
+
+
+def _solved(folder: Path, solution: Path) -> dict[str, list[Path]]:
+    """A flat validation folder by class, from lines like `ILSVRC2012_val_00048981,n03995372 85 1 499 272`."""
+    if not solution.is_file():
+        raise UserError(
+            f"{folder} has no subfolders: sort the validation images into folders by class, like train, "
+            f"or put Kaggle's {solution.name} in data.root"
+        )
+    found: dict[str, list[Path]] = {}
+    for line in solution.read_text().splitlines()[1:]:
+        image, _, boxes = line.partition(",")
+        found.setdefault(boxes.split()[0], []).append(folder / f"{image}.JPEG")
+    return found
+
+
+def places365(root: str | None, size: int) -> tuple[Source, Source]:
+    """Places365-Standard as it is unpacked: `train/` and `val/` by class, or the small images with their lists.
+
+    The latter are `data_256_standard/`, `val_256/`, `places365_train_standard.txt`, `places365_val.txt` and
+    `categories_places365.txt`, the layout that torchvision has as well.
+    """
+    path = need(root, "places365")
+    if (path / "train").is_dir():
+        return imagefolder(root, size, held_out=20)
+    lists = ("categories_places365.txt", "places365_train_standard.txt", "places365_val.txt")
+    need(root, "places365", "data_256_standard", "val_256", *lists)
+    classes = [line.split()[0].removeprefix("/") for line in (path / lists[0]).read_text().splitlines()]
+    pairs = []
+    for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2])):
+        lines = [line.split() for line in (path / name).read_text().splitlines() if line]
+        pairs.append([(path / folder / file.removeprefix("/"), int(label)) for file, label in lines])
+    return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
+
+
+class Crops(Source):
+    """Random square crops of a few photographs, number i a pure function of (seed, i).
+
+    Args:
+        photos: (H, W, 3) uint8 by name; an image's class is the photograph that it comes from.
+        count: crops.
+        size: side of a crop in pixels; its side in the photograph is between half of the short side and all of it.
+    """
+
+    def __init__(self, photos: dict[str, np.ndarray], count: int, size: int, seed: int) -> None:
+        self.photos, self.classes, self.size, self.seed = list(photos.values()), list(photos), size, seed
+        self.labels = [i % len(photos) for i in range(count)]
+
+    def load(self, index: int) -> np.ndarray:
+        random = np.random.default_rng((self.seed, index))
+        photo = self.photos[self.labels[index]]
+        height, width = photo.shape[:2]
+        side = int(random.uniform(0.5, 1) * min(height, width))
+        top, left = random.integers(height - side + 1), random.integers(width - side + 1)
+        crop = Image.fromarray(photo[top : top + side, left : left + side])
+        return np.asarray(crop.resize((self.size, self.size), Image.Resampling.BOX))
+
+    def name(self, index: int) -> str:
+        return f"{self.classes[self.labels[index]]} #{index}"
+
+
+PHOTOS = ("astronaut", "cat", "coffee", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
+
+
+def photos(size: int, count: int) -> tuple[Source, Source]:
+    """Crops of the colour photographs that scikit-image ships: enough to try training, nothing to learn from."""
+    try:
+        from skimage import data
+    except ImportError:
+        raise UserError("data=photos takes its photographs from scikit-image: pip install scikit-image") from None
+    found = {name: getattr(data, name)()[..., :3] for name in PHOTOS}
+    return Crops(found, count, size, seed=0), Crops(found, max(64, count // 20), size, seed=1)

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from dgn import images
 from dgn.errors import UserError
 
-CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
-
 
 def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:
     """The words of a G in the paper's pattern for a measured code shape and an image size, pixels.
@@ -73,7 +71,6 @@ class Deepsim(nn.Module):
         )  # fmt: skip
         self.code_shape, self.size, self.output, self.code_scale = tuple(code_shape), size, output, code_scale
         self.layers = nn.Sequential(*_build(layers.split(), code_shape[0], norm, slope, gains))
-        self.register_buffer("mean", torch.tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, code: Tensor) -> Tensor:
@@ -81,7 +78,7 @@ class Deepsim(nn.Module):
         raw = images.crop_centre(raw, self.size)
         if self.output == "tanh":
             return torch.tanh(raw.float()).add(1).div(2)
-        return (raw.float() + self.mean).flip(1) / 255
+        return images.from_caffe(raw.float())
 
 
 def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[str, float]) -> list[nn.Module]:

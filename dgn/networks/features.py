@@ -86,6 +86,12 @@ class Features(nn.Module):
         """Images (N, 3, H, W) in [0, 1] to the first layer's activation, (N, D), (N, C, H, W) or (N, T, D), fp32."""
         return self.all(x)[self.layers[0]]
 
+    @torch.no_grad()
+    def is_output(self, x: Tensor, activation: Tensor) -> bool:
+        """Whether `activation`, read for the images `x`, is what the whole network puts out."""
+        output = self.network(self.contract.normalise(self.contract.fitted(x)))
+        return isinstance(output, Tensor) and output.shape == activation.shape and bool(torch.allclose(output, activation))
+
     def all(self, x: Tensor) -> dict[str, Tensor]:
         """The activations of every named layer, from one pass."""
         found: dict[str, Tensor] = {}

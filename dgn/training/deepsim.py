@@ -61,7 +61,7 @@ class DeepsimTraining(pl.LightningModule):
         self.code_layer = encoder.layers[0]
         self.iteration = 0
         self.automatic_optimization = False
-        self.fixed: Tensor | None = None
+        self.log_d: dict[str, Tensor] = {}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [self.optimiser_g(self.generator.parameters()), self.optimiser_d(self.discriminator.parameters())]
@@ -110,7 +110,7 @@ class DeepsimTraining(pl.LightningModule):
         self.discriminator.requires_grad_(False)
         terms, weights = self.terms(x, y, code, compared), self.weights()
         log |= {f"loss/{name}": value.detach() for name, value in terms.items()}
-        if self.iteration % self.share_every == 0:
+        if (self.iteration + 1) % self.share_every == 0:  # the iteration that is logged
             log |= self._shares(terms, weights, y)
         if self.balance.train_g:
             optimiser_g.zero_grad()
@@ -125,7 +125,7 @@ class DeepsimTraining(pl.LightningModule):
 
     def _step_d(self, x: Tensor, fake: Tensor, code: Tensor, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
         if not (self.balance.train_d or self.balance.watches):
-            return {}
+            return dict(self.log_d)
         kind = self.adversarial["kind"]
         real_logits, fake_logits = self.discriminator(torch.cat([x, fake]), torch.cat([code, code])).chunk(2)
         real, generated = kind.real(real_logits), kind.fake(fake_logits)
@@ -134,7 +134,8 @@ class DeepsimTraining(pl.LightningModule):
             # Adam nearly cancels the weight, but not against weight decay: D's loss carries it, as released
             self.manual_backward(self.adversarial["weight"] * (real + generated))
             optimiser.step()
-        return {"loss/d_real": real.detach(), "loss/d_fake": generated.detach()}
+        self.log_d = {"loss/d_real": real.detach(), "loss/d_fake": generated.detach()}
+        return dict(self.log_d)
 
     def _decide(self, log: Mapping[str, Tensor]) -> None:
         if not self.balance.watches:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dgn import images
+
 
 class Discriminator(nn.Module):
     """Convolutions over the image, linear layers over the code, both into a head. FACTS 2.5.
@@ -23,6 +25,7 @@ class Discriminator(nn.Module):
         dropout: before each layer of the head.
         slope: of the ReLUs; 0 in the paper.
         spectral: whether every layer is spectrally normalised.
+        caffe: whether images are brought to BGR minus the mean in 0-255 (the paper) or to RGB in [−1, 1].
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Discriminator(nn.Module):
         dropout: float,
         slope: float,
         spectral: bool,
+        caffe: bool,
     ) -> None:
         super().__init__()
+        self.caffe = caffe
 
         def act() -> nn.Module:
             return nn.LeakyReLU(slope) if slope else nn.ReLU()
@@ -82,7 +87,7 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """Images in [0, 1], (N, 3, size, size), and codes of the real images, to logits (N, outputs)."""
-        seen = self.image(2 * image - 1)
+        seen = self.image(images.to_caffe(image) if self.caffe else 2 * image - 1)
         if self.code is not None:
             seen = torch.cat([seen, self.code(code)], 1)
         return self.head(seen).float()

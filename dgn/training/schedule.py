@@ -15,6 +15,6 @@ def linear_end(done: float, start: float, end: float) -> float:
     return 1.0 if done < start else 1 - (1 - end) * min(1.0, (done - start) / (1 - start))
 
 
-def halvings(iteration: int, at: list[int]) -> float:
-    """0.5 for every boundary that has been passed (DeePSiM halves at 300k, 500k, 700k, 900k and 1.1M)."""
-    return 0.5 ** sum(iteration >= boundary for boundary in at)
+def halvings(done: float, at: list[float]) -> float:
+    """0.5 for every boundary that has been passed (DeePSiM halves at 300k, 500k, 700k and 900k of its million)."""
+    return 0.5 ** sum(done >= boundary for boundary in at)

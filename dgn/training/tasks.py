@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 from safetensors.torch import save_file
 
-from dgn import bundle, data, precision
+from dgn import bundle, data, loop
 from dgn.codes import Moments
 from dgn.files import sha256, whole, write_text
 from dgn.generators.deepsim import pattern
@@ -24,10 +24,9 @@ from dgn.training.run import CHECKPOINT, Keeper
 def run(config: DictConfig, output: Path) -> None:
     """Train what `config.task` names, in `output`."""
     torch.set_float32_matmul_precision("high")
-    write_text(output / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     pl.seed_everything(config.seed, verbose=False)
-    plain = OmegaConf.to_container(config, resolve=True)
-    globals()[f"train_{config.task}"](plain, output)
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    {"generator": train_generator, "classifier": train_classifier}[config.task](plain, output)
 
 
 def train_classifier(config: dict[str, Any], output: Path) -> None:
@@ -81,7 +80,7 @@ def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Features]:
 
 def build_generator(config: dict[str, Any], code: torch.Tensor) -> torch.nn.Module:
     """G for codes like `code`: its shape and, where the config leaves it open, its scale."""
-    args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths"}}
+    args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths", "tables"}}
     args["code_shape"] = tuple(code.shape[1:])
     args["layers"] = args["layers"] or pattern(args["code_shape"], args["size"], config["hidden"], config["widths"])
     args["code_scale"] = args["code_scale"] or float(code.square().mean().sqrt())
@@ -124,24 +123,19 @@ def write_bundle(
 
 def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
+    write_text(output / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
     checkpoint = output / CHECKPOINT
     resume = checkpoint if config["resume"] and checkpoint.exists() else None
     if resume:
         datamodule.start = torch.load(resume, map_location="cpu", weights_only=True)["iteration"]
-    settings = dict(config["trainer"])
-    if settings["precision"] == "auto":
-        settings["precision"] = precision.best("cuda" if settings["accelerator"] == "gpu" else "cpu")
-    print(f"precision: {settings['precision']}")
     keeper = Keeper(output, *(config[k] for k in ("iterations", "log_every", "eval_every", "save_minutes")))
-    trainer = pl.Trainer(
-        **settings,
+    trainer = loop.trainer(
+        config["trainer"],
+        [keeper],
+        [instantiate(config["logger"])],
         default_root_dir=output,
         max_epochs=-1,
-        logger=[instantiate(config["logger"])],
-        callbacks=[keeper],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         limit_val_batches=0,
     )
+    print(f"precision: {trainer.precision}")
     trainer.fit(module, datamodule=datamodule, ckpt_path=resume)

@@ -1,0 +1,48 @@
+"""Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from dgn import precision
+
+KNOWN = (  # what Lightning says of every run here, and what is meant so
+    "You passed in a `val_dataloader` but have no `validation_step`",
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+    "Found .* module\\(s\\) in eval mode",
+    "The '.*' does not have many workers",
+    "`training_step` returned `None`",
+    "The number of training batches",
+)
+
+
+def trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any) -> pl.Trainer:
+    """A Trainer with the config's `settings`, where `precision: auto` is decided for the device.
+
+    Checkpoints, bars and summaries are our own.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for text in KNOWN:
+        warnings.filterwarnings("ignore", text)
+    settings = dict(settings)
+    if settings["precision"] == "auto":
+        settings["precision"] = precision.best(device(settings["accelerator"]))
+    return pl.Trainer(
+        **settings,
+        callbacks=list(callbacks),
+        logger=list(loggers),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **more,
+    )
+
+
+def device(accelerator: str) -> str:
+    """What an accelerator by Lightning's name means here: "cuda" or "cpu"."""
+    gpu = accelerator in {"gpu", "cuda"} or (accelerator == "auto" and torch.cuda.is_available())
+    return "cuda" if gpu else "cpu"

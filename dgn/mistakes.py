@@ -1,0 +1,90 @@
+"""What Hydra and OmegaConf say of a wrong word on the command line, as one sentence that says what to type."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from dgn.errors import UserError, nearest
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def check(config: DictConfig, choices: Mapping[str, Any]) -> None:
+    """UserError for a composed config with a role that is a bare word (`target=x`) or a value that is missing."""
+    for group, member in choices.items():
+        name, _, role = group.partition("@")
+        role = role or name
+        if member is None or role.startswith("hydra/") or "/" in role or role == "_global_" or role not in config:
+            continue
+        value = config._get_node(role)._value()
+        if not isinstance(value, Mapping) and value is not None and group not in {"task", "debug"}:
+            raise UserError(f"{role}={value} is not how a {name} is named: type {group}={value}")
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise UserError(f"{key} has no value: type {key}=…")
+
+
+def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
+    """The error as one sentence."""
+    text = str(error)
+    if isinstance(error, UserError):
+        return text
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _unknown(match[1], command)
+    if match := re.search(r"Could not find '([^']+)'", text):
+        group, _, member = match[1].rpartition("/")
+        return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
+    if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
+        return f"{match[1]}={match[2]} is a sweep: add -m to run every value, or type '{match[1]}=[{match[2]}]' for a list"
+    if "parsing override" in text or "LexerNoViableAlt" in text or "mismatched input" in text or "no viable" in text:
+        bad = re.search(r"override '(.*?)'\s*(?:\n|$)", text, re.DOTALL)
+        word = bad[1] if bad else " ".join(words)
+        if "=" not in word:
+            return f"{word!r} is not a setting: type KEY=VALUE"
+        return f"{word!r} cannot be read: quote what holds brackets, commas or spaces, like 'units=[volcano,goldfish]'"
+    if match := re.search(r"override (\S+) : (.*)", text.splitlines()[0]):
+        return f"{match[1]} cannot be set ({match[2]})"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _unknown(key: str, command: str) -> str:
+    """A key that the config does not have: the nearest that it has, or the role for a group."""
+    if "@" in key or "/" in key:
+        return f"there is no group {key!r}: {nearest(key, _groups(command))}"
+    parent, _, last = key.rpartition(".")
+    node = _defaults(command)
+    walked = []
+    for part in parent.split(".") if parent else []:
+        if part not in node:
+            return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
+        node, walked = node[part], [*walked, part]
+        if not isinstance(node, Mapping):
+            return f"there is no key {key!r}: {'.'.join(walked)} is a value, {node!r}"
+    known = [*node, *([] if parent else _groups(command))]
+    return f"there is no key {key!r}: {nearest(last, map(str, known))}"
+
+
+def _defaults(command: str) -> Any:
+    return OmegaConf.to_container(_composed(command)[0], resolve=False)
+
+
+def _groups(command: str) -> list[str]:
+    return [group for group in _composed(command)[1] if not group.startswith("hydra/")]
+
+
+def _composed(command: str) -> tuple[DictConfig, list[str]]:
+    """The command's defaults and the groups that it is made of."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        config = compose(command, return_hydra_config=True)
+        groups = list(config.hydra.runtime.choices)
+        del config._content["hydra"]
+        return config, groups
+
+
+def _members(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

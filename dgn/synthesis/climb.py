@@ -1,0 +1,93 @@
+"""The climb of a batch of rows, and what is known of them afterwards."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from dgn import loop, units
+from dgn.bundle import Bundle
+from dgn.networks.features import Features
+from dgn.synthesis.module import Synthesis
+
+Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
+
+
+@dataclass
+class Climbed:
+    """A batch after its climb, on the CPU.
+
+    Attributes:
+        images: (N, 3, H, W) in [0, 1].
+        activation: of the layer for those images, (N, D) or (N, C, H, W).
+        codes: the final codes; curves: (N, steps) scores before each step, NaN from a row's end on.
+        alive: (N,) False for dead rows; taken: (N,) steps; at_bound: (N,) share of the code's elements.
+        seconds: wall time.
+    """
+
+    images: Tensor
+    activation: Tensor
+    codes: Tensor
+    curves: Tensor
+    alive: Tensor
+    taken: Tensor
+    at_bound: Tensor
+    seconds: float
+
+
+def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, bar: "Bar") -> Climbed:
+    """Run the ascent of the config on some rows."""
+    started = time.monotonic()
+    ascent = config["ascent"]
+    unit = prior.moments.scale if ascent["units"] == "std" else 1.0
+    start = instantiate(config["start"])
+    module = Synthesis(
+        generator=prior.generator,
+        target=target,
+        score=units.scorer([unit for unit, _ in rows]),
+        prior=instantiate(config["prior"], prior.moments),
+        codes=start(prior, [seed for _, seed in rows], ascent["noise"] * unit).float(),
+        optimiser=instantiate(ascent["optimiser"]),
+        step=ascent["step"] * unit,
+        end=ascent["end"] * unit,
+        steps=ascent["steps"],
+        render=ascent["render"],
+    )
+    trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
+    trainer.fit(module, torch.utils.data.DataLoader(range(ascent["steps"])))  # the data are the step numbers
+    images = module.images().clamp(0, 1)
+    with torch.no_grad():
+        activation = target(images)
+    found = (images, activation, module.code.detach(), module.curve.T, module.alive, module.taken,
+             module.prior.at_bound(module.code.detach()))  # fmt: skip
+    return Climbed(*(value.cpu() for value in found), seconds=time.monotonic() - started)
+
+
+class Bar(pl.Callback):
+    """A progress bar over all rows' steps that shows the mean score."""
+
+    def __init__(self, total: int) -> None:
+        self.progress = Progress(
+            TextColumn("mean score {task.fields[score]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(), transient=True,
+        )  # fmt: skip
+        self.task = self.progress.add_task("", total=total, score="–")
+
+    def __enter__(self) -> "Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        shown = {}
+        if batch_idx % 20 == 0:  # reading the score waits for the device
+            shown["score"] = f"{float(module.curve[batch_idx].nanmean()):.2f}"
+        self.progress.update(self.task, advance=len(module.code), **shown)
