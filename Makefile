@@ -2,7 +2,9 @@
 # a second clone on the same machine reuses it.
 PYTHON ?= python3
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dgn
-KEY    := $(shell { cat pyproject.toml; $(PYTHON) -VV; } | sha256sum | cut -c1-16)
+KEY    := $(shell $(PYTHON) -c "import hashlib, sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+  made_of = repr((p['dependencies'], p['optional-dependencies'], sys.version)); \
+  print(hashlib.sha256(made_of.encode()).hexdigest()[:16])")
 ENV    := $(CACHE)/env-$(KEY)
 PY     := .venv/bin/python
 

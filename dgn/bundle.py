@@ -12,16 +12,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from dgn.codes import Moments
 from dgn.errors import UserError, nearest
 from dgn.files import whole
+from dgn.generators import Generator
 from dgn.generators.deepsim import Deepsim
 
 ASSETS = Path(__file__).parent / "assets"
 SCHEMA = 1
-KINDS: dict[str, type[nn.Module]] = {"deepsim": Deepsim}
+KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim}
 
 
 @dataclass
@@ -35,13 +36,13 @@ class Bundle:
         record: plain data: encoder, layer, data, images seen, errors, which G it holds.
     """
 
-    generator: nn.Module
+    generator: Generator
     moments: Moments
     codes: Tensor
     record: dict[str, Any]
 
 
-def save(path: Path, generator: nn.Module, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
+def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
     """Write a bundle, weights as fp16, whole or not at all."""
     kind = next(name for name, cls in KINDS.items() if type(generator) is cls)
     tensors = {f"generator.{k}": _half(v) for k, v in generator.state_dict().items()}

@@ -12,7 +12,7 @@ class UserError(Exception):
 
 
 def nearest(word: str, names: Iterable[str], most: int = 3) -> str:
-    """The names most like `word`, as the end of a sentence: "did you mean 'a' or 'b'?"; otherwise the first few there are."""
+    """The end of a sentence: "did you mean 'a' or 'b'?", or the first few names where none is like `word`."""
     names = list(names)
     lowered = {name.lower(): name for name in names}
     close = [lowered[m] for m in get_close_matches(word.lower(), lowered, n=most, cutoff=0.55)]

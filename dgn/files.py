@@ -46,16 +46,16 @@ def sha256(path: Path | str) -> str:
 
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
-    """Hold `folder` for one run: UserError if another process holds it, or if it holds a run and `resume` is not set."""
+    """Hold `folder` for one run; UserError if another process does, or if a run is in it and `resume` is not set."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"another run is writing to {folder}: wait for it, or type output=DIR for another") from None
+            raise UserError(f"another run is writing to {folder}: wait for it, or type output=DIR") from None
         if (folder / "config.yaml").exists() and not resume:
-            raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR for another")
+            raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR")
         try:
             yield
         finally:

@@ -64,12 +64,12 @@ def save(path: Path | str, image: Tensor) -> None:
 
 def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
     """Bring (N, C, H, W) to `size` with antialiasing; untouched where it already has that size."""
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    if images.shape[-2:] == size:
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if images.shape[-2:] == sides:
         return images
     smooth = interpolation in {"bilinear", "bicubic"}
     kwargs = {"align_corners": False, "antialias": True} if smooth else {}
-    return F.interpolate(images, size, mode=interpolation, **kwargs)
+    return F.interpolate(images, sides, mode=interpolation, **kwargs)
 
 
 def to_caffe(images: Tensor) -> Tensor:

@@ -20,7 +20,9 @@ KNOWN = (  # what Lightning says of every run here, and what is meant so
 )
 
 
-def trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any) -> pl.Trainer:
+def trainer(
+    settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
+) -> pl.Trainer:
     """A Trainer with the config's `settings`, where `precision: auto` is decided for the device.
 
     Checkpoints, bars and summaries are our own.

@@ -9,11 +9,11 @@ def inversion_error(targets: Tensor, reconstructions: Tensor) -> float:
 
     Both are (N, ...), N ≥ 2, flattened; the distance is Euclidean. About 100 for a random other image.
     """
-    x, y = targets.flatten(1).float(), reconstructions.flatten(1).float()
+    x, y = targets.flatten(1), reconstructions.flatten(1)
     return float(100 * (x - y).norm(dim=1).mean() / torch.pdist(x).mean())
 
 
 def unexplained(targets: Tensor, reconstructions: Tensor) -> float:
     """Share of the targets' variance that the reconstructions miss, Σ‖x − y‖² / Σ‖x − mean‖²: 1 for the mean itself."""
-    x, y = targets.flatten(1).float(), reconstructions.flatten(1).float()
+    x, y = targets.flatten(1), reconstructions.flatten(1)
     return float((x - y).square().sum() / (x - x.mean(0)).square().sum())

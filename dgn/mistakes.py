@@ -2,34 +2,67 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from dgn.config import CONF
 from dgn.errors import UserError, nearest
 
-CONF = Path(__file__).parent.parent / "conf"
+COUNTS = ("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps",
+          "data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images")  # fmt: skip
 
 
-def check(config: DictConfig, choices: Mapping[str, Any]) -> None:
-    """UserError for a composed config with a role that is a bare word (`target=x`) or a value that is missing."""
+def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
+    """UserError for a composed config whose mistakes Hydra does not see.
+
+    A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, a count below 1.
+    """
+    _check_roles(config, choices)
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise UserError(f"{key} has no value: type {key}=…")
+    _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
+    for key in COUNTS:
+        value = OmegaConf.select(config, key)
+        if value is not None and value < 1:
+            raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
+
+
+def _check_numbers(config: Any, defaults: Any, path: str) -> None:
+    """UserError where a default is a number or a truth value and the config has a word."""
+    for key, default in defaults.items():
+        value = config.get(key)
+        if isinstance(default, Mapping) and isinstance(value, Mapping):
+            _check_numbers(value, default, f"{path}{key}.")
+        elif isinstance(value, str) and "${" not in value and isinstance(default, bool | int | float):
+            kind = "true or false" if isinstance(default, bool) else "a number"
+            raise UserError(f"{path}{key}={value} is not {kind}: type {path}{key}={str(default).lower()}")
+
+
+def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
     for group, member in choices.items():
         name, _, role = group.partition("@")
         role = role or name
         if member is None or role.startswith("hydra/") or "/" in role or role == "_global_" or role not in config:
             continue
-        value = config._get_node(role)._value()
+        value = OmegaConf.to_container(config, resolve=False).get(role)  # type: ignore[union-attr, call-arg]
         if not isinstance(value, Mapping) and value is not None and group not in {"task", "debug"}:
             raise UserError(f"{role}={value} is not how a {name} is named: type {group}={value}")
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise UserError(f"{key} has no value: type {key}=…")
+
+
+def meant_for_the_user(error: Exception) -> bool:
+    """Whether an error is a mistake in what was asked for; Hydra wraps what a config's class raises."""
+    return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
 
 
 def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     """The error as one sentence."""
+    if isinstance(error, InstantiationException):
+        error = error.__cause__ or error  # type: ignore[assignment]
     text = str(error)
     if isinstance(error, UserError):
         return text
@@ -39,7 +72,8 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         group, _, member = match[1].rpartition("/")
         return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
-        return f"{match[1]}={match[2]} is a sweep: add -m to run every value, or type '{match[1]}=[{match[2]}]' for a list"
+        key, values = match.groups()
+        return f"{key}={values} is a sweep: add -m to run every value, or type '{key}=[{values}]' for a list"
     if "parsing override" in text or "LexerNoViableAlt" in text or "mismatched input" in text or "no viable" in text:
         bad = re.search(r"override '(.*?)'\s*(?:\n|$)", text, re.DOTALL)
         word = bad[1] if bad else " ".join(words)
@@ -57,7 +91,7 @@ def _unknown(key: str, command: str) -> str:
         return f"there is no group {key!r}: {nearest(key, _groups(command))}"
     parent, _, last = key.rpartition(".")
     node = _defaults(command)
-    walked = []
+    walked: list[str] = []
     for part in parent.split(".") if parent else []:
         if part not in node:
             return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
@@ -78,11 +112,12 @@ def _groups(command: str) -> list[str]:
 
 def _composed(command: str) -> tuple[DictConfig, list[str]]:
     """The command's defaults and the groups that it is made of."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+    running = GlobalHydra.instance().is_initialized()
+    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = compose(command, return_hydra_config=True)
         groups = list(config.hydra.runtime.choices)
-        del config._content["hydra"]
+        OmegaConf.set_struct(config, False)
+        config.pop("hydra")
         return config, groups
 
 

@@ -20,6 +20,9 @@ class Box(nn.Module):
         shrink: factor after the clip, in (0, 1]: the released stand-in for the paper's L2 term. 1 is off.
     """
 
+    lower: Tensor
+    upper: Tensor
+
     def __init__(self, moments: Moments, *, k: float, lower: str, shrink: float) -> None:
         super().__init__()
         self.shrink = shrink

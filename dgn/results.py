@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from dgn.errors import UserError
 from dgn.files import write_text
@@ -59,9 +60,9 @@ def read(path: Path) -> list[Row]:
 
 
 def _row(record: dict[str, str]) -> Row:
-    def number(name: str, kind: type) -> float | int | None:
-        return kind(record[name]) if record[name] else None
-
     kinds = {"row": int, "seed": int, "rank": int, "steps": int, "score": float, "probability": float,
              "code_norm": float, "share_at_bound": float, "seconds": float}  # fmt: skip
-    return Row(**{f.name: number(f.name, kinds[f.name]) if f.name in kinds else record[f.name] for f in fields(Row)})
+    values: dict[str, Any] = {field.name: record[field.name] for field in fields(Row)}
+    for name, kind in kinds.items():
+        values[name] = kind(values[name]) if values[name] else None
+    return Row(**values)

@@ -111,7 +111,7 @@ def _one(item: str, shape: tuple[int, ...], names: Names) -> list[Unit]:
     if match := CHANNEL.fullmatch(item):
         return [_numbered(item, match, shape, names)]
     if not names.classes:
-        raise UserError(f"there is no unit {item!r}: this layer has no class names, type an index from 0 to {count - 1}")
+        raise UserError(f"there is no unit {item!r}: this layer has no names, type an index from 0 to {count - 1}")
     raise UserError(f"there is no unit {item!r}: {nearest(item.lstrip('-'), names.classes)}")
 
 
@@ -124,7 +124,8 @@ def _numbered(item: str, match: re.Match, shape: tuple[int, ...], names: Names) 
             raise UserError(f"{item!r} names a position, but this layer is a vector: type {channel}")
         position = int(match[3]), int(match[4])
         if position[0] >= shape[1] or position[1] >= shape[2]:
-            raise UserError(f"{item!r} is outside this layer's map: rows go to {shape[1] - 1}, columns to {shape[2] - 1}")
+            last = f"rows go to {shape[1] - 1}, columns to {shape[2] - 1}"
+            raise UserError(f"{item!r} is outside this layer's map: {last}")
     label = names.label(channel) if len(shape) == 1 else item.lstrip("-")
     return Unit(item, f"not {label}" if match[1] else label, -1 if match[1] else 1, channel, position)
 

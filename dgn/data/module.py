@@ -1,8 +1,8 @@
 """Batches whose order and augmentation are pure functions of (seed, position): what makes resuming exact."""
 
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 
 import numpy as np
 import pytorch_lightning as pl
@@ -59,8 +59,12 @@ class Images(Dataset):
     def __init__(self, source: Source, augment: Augment, seed: int, train: bool, memory_gib: float) -> None:
         self.source, self.augment, self.seed, self.train = source, augment, seed, train
         self.held: np.ndarray | None = None
-        self.epoch, self.numbers = -1, np.empty(0)
-        if len(source) * source.size**2 * 3 <= memory_gib * 2**30:
+        self.fits = len(source) * source.size**2 * 3 <= memory_gib * 2**30
+        self.epoch, self.numbers = -1, np.empty((0, Augment.numbers), np.float32)
+
+    def hold(self) -> None:
+        """Read every image into memory, once, where they fit."""
+        if self.fits and self.held is None:
             self.held = self._read_all()
 
     def _read_all(self) -> np.ndarray:
@@ -84,11 +88,19 @@ class Images(Dataset):
             numbers = np.stack([self._numbers(epoch)[i] for epoch, i in items])
             out = self.augment(batch, numbers)
         else:
-            margin = (batch.shape[1] - self.augment.crop) // 2
-            side = slice(margin, margin + self.augment.crop)
-            out = from_uint8(torch.from_numpy(batch[:, side, side]))
+            out = self._plain(batch)
         labels = torch.tensor([self.source.labels[i] for i in index])
         return [(out, labels, torch.from_numpy(index))]
+
+    def _plain(self, batch: np.ndarray) -> Tensor:
+        margin = (batch.shape[1] - self.augment.crop) // 2
+        side = slice(margin, margin + self.augment.crop)
+        return from_uint8(torch.from_numpy(batch[:, side, side].copy()))
+
+    def image(self, index: int) -> Tensor:
+        """One image as it is, the centre crop, (3, crop, crop) in [0, 1]."""
+        loaded = self.source.load(index) if self.held is None else self.held[index]
+        return self._plain(loaded[None])[0]
 
     def _numbers(self, epoch: int) -> np.ndarray:
         if epoch != self.epoch:
@@ -146,7 +158,8 @@ class DataModule(pl.LightningDataModule):
         self.val = Images(val, augment, seed, False, memory_gib)
         self.start = 0
 
-    def _loader(self, dataset: Images, sampler: Sampler) -> DataLoader:
+    def _loader(self, dataset: Images, sampler: Iterable) -> DataLoader:
+        dataset.hold()
         workers = 0 if dataset.held is not None else self.workers
         # its own generator: the loader must not draw from the stream that dropout uses
         return DataLoader(
@@ -161,12 +174,11 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return self._loader(
-            self.train, Endless(len(self.train), self.batch_size, self.seed, self.start, rank, world)
-        )
+        return self._loader(self.train, Endless(len(self.train), self.batch_size, self.seed, self.start, rank, world))
 
     def plain(self, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """At most `most` training images as they are (centre crops), spread evenly, in batches."""
+        self.train.hold()
         view = copy(self.train)
         view.train = False
         every = np.linspace(0, len(view) - 1, min(most, len(view))).astype(int)
@@ -176,7 +188,7 @@ class DataModule(pl.LightningDataModule):
         """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes."""
         every = np.linspace(0, len(self.val) - 1, min(self.val_images or len(self.val), len(self.val))).astype(int)
         batches = [part.tolist() for part in np.array_split(every, max(1, len(every) // self.batch_size))]
-        return self._loader(self.val, batches)  # type: ignore[arg-type]
+        return self._loader(self.val, batches)
 
 
 def first(batches: list) -> tuple[Tensor, Tensor, Tensor]:

@@ -82,9 +82,7 @@ def imagefolder(root: str | None, size: int, held_out: int) -> tuple[Source, Sou
         found = folders(path) or ({path.name: flat} if flat else {})
         classes = sorted(found)
         every = [(f, classes.index(c)) for c in classes for f in found[c]]
-        pairs = [
-            [p for i, p in enumerate(every) if (i % held_out == 0) == validates] for validates in (False, True)
-        ]
+        pairs = [[p for i, p in enumerate(every) if (i % held_out == 0) == validates] for validates in (False, True)]
     if not pairs[0] or not pairs[1]:
         raise UserError(f"no images were found under {path}: data.root needs one folder of images a class")
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)

@@ -7,12 +7,15 @@ to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dgn import images
 from dgn.errors import UserError
+from dgn.generators import Generator
+from dgn.precision import full
 
 
 def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:
@@ -27,7 +30,7 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     while side > most:
         side, doublings = -(-side // 2), doublings + 1
     if doublings == 0:
-        raise UserError(f"a code of {tuple(code_shape)} is not smaller than the image of {size} px: nothing to generate")
+        raise UserError(f"a code of {tuple(code_shape)} is not smaller than {size} px: nothing to generate")
     if len(code_shape) == 1:
         words = [f"fc{hidden}", f"fc{widths[0] * side * side}", f"{widths[0]}x{side}x{side}"]
     else:
@@ -38,7 +41,7 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     return " ".join([*words, "shuffle3"])
 
 
-class Deepsim(nn.Module):
+class Deepsim(Generator):
     """G of DeePSiM: (N, D) or (N, C, H, W) codes to (N, 3, size, size) images, in [0, 1] but for a linear overshoot.
 
     Args:
@@ -65,10 +68,8 @@ class Deepsim(nn.Module):
         code_scale: float,
     ) -> None:
         super().__init__()
-        self.args = dict(
-            code_shape=list(code_shape), size=size, layers=layers, norm=norm, slope=slope, gains=dict(gains),
-            output=output, code_scale=code_scale,
-        )  # fmt: skip
+        self.args = {"code_shape": list(code_shape), "size": size, "layers": layers, "norm": norm, "slope": slope,
+                     "gains": dict(gains), "output": output, "code_scale": code_scale}  # fmt: skip
         self.code_shape, self.size, self.output, self.code_scale = tuple(code_shape), size, output, code_scale
         self.layers = nn.Sequential(*_build(layers.split(), code_shape[0], norm, slope, gains))
         self.to(memory_format=torch.channels_last)
@@ -77,8 +78,8 @@ class Deepsim(nn.Module):
         raw = self.layers(code / self.code_scale if self.code_scale != 1 else code)
         raw = images.crop_centre(raw, self.size)
         if self.output == "tanh":
-            return torch.tanh(raw.float()).add(1).div(2)
-        return images.from_caffe(raw.float())
+            return torch.tanh(full(raw)).add(1).div(2)
+        return images.from_caffe(full(raw))
 
 
 def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[str, float]) -> list[nn.Module]:
@@ -95,7 +96,7 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
         doubled |= kind in {"d", "shuffle"}
         last = i + 1 == len(words)
         # biases: the released up-convolutions keep theirs at zero; batch norm brings its own
-        layer, width = _layer(kind, word[len(kind) :], width, bias=last and norm or not (doubled or norm))
+        layer, width = _layer(kind, word[len(kind) :], width, bias=(last and norm) or not (doubled or norm))
         _he(layer, gains.get(kind, 1.0), shuffled=kind == "shuffle")
         modules.append(layer)
         if kind == "shuffle":
@@ -125,7 +126,7 @@ def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, in
 
 
 @torch.no_grad()
-def _he(layer: nn.Module, gain: float, shuffled: bool) -> None:
+def _he(layer: Any, gain: float, shuffled: bool) -> None:
     """He normal; PyTorch's fan_in of a transposed convolution is Caffe's (output channels · kernel²)."""
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     layer.weight.mul_(gain)

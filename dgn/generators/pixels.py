@@ -1,12 +1,13 @@
 """The naive method: the image itself is the code. It shows why a prior is needed."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dgn.codes import Moments
+from dgn.generators import Generator
 
 
-class Pixels(nn.Module):
+class Pixels(Generator):
     """G for codes that are images: (N, 3, size, size) to the same, in [0, 1].
 
     A code is the image around mid-grey in units of 1/4: code 0 is grey, ±2 is black and white.

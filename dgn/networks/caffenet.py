@@ -51,7 +51,7 @@ class CaffeNet(nn.Sequential):
 
 
 class CaffeNet64(nn.Sequential):
-    """CaffeNet's pattern for small images, with batch norm: (N, 3, H, W), standardised RGB, H = W = 64, to (N, classes).
+    """CaffeNet's pattern at 64 px, with batch norm: (N, 3, 64, 64), standardised RGB, to (N, classes).
 
     pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.1 M parameters with 200 classes.
     """

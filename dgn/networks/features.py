@@ -1,7 +1,7 @@
 """Features: images in [0, 1] to the activation of one named layer, and nothing is computed past it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dgn import images
 from dgn.errors import UserError, nearest
+from dgn.precision import full
 
 ACTIVATIONS = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid),
@@ -83,27 +84,26 @@ class Features(nn.Module):
         return super().train(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [0, 1] to the first layer's activation, (N, D), (N, C, H, W) or (N, T, D), fp32."""
+        """Images (N, 3, H, W) in [0, 1] to the first layer's activation, (N, D) or (N, C, H, W), at least fp32."""
         return self.all(x)[self.layers[0]]
 
     @torch.no_grad()
     def is_output(self, x: Tensor, activation: Tensor) -> bool:
         """Whether `activation`, read for the images `x`, is what the whole network puts out."""
         output = self.network(self.contract.normalise(self.contract.fitted(x)))
-        return isinstance(output, Tensor) and output.shape == activation.shape and bool(torch.allclose(output, activation))
+        alike = isinstance(output, Tensor) and output.shape == activation.shape
+        return alike and bool(torch.allclose(full(output), activation))
 
     def all(self, x: Tensor) -> dict[str, Tensor]:
         """The activations of every named layer, from one pass."""
         found: dict[str, Tensor] = {}
         with self._reading(found):
-            try:
+            with suppress(_Reached):
                 self.network(self.contract.normalise(self.contract.fitted(x)))
-            except _Reached:
-                pass
         missing = [layer for layer in self.layers if layer not in found]
         if missing:
             raise UserError(f"the layer {missing[0]!r} was not run by the network's forward pass: choose another")
-        return {layer: found[layer].float() for layer in self.layers}
+        return {layer: full(found[layer]) for layer in self.layers}
 
     @contextmanager
     def _reading(self, found: dict[str, Tensor]) -> Iterator[None]:

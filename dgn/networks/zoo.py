@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -83,8 +84,10 @@ def read(path: Path) -> dict[str, Tensor]:
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
-        raise UserError(f"{path} is not a weights file that can be read safely ({error})") from None
+    except (SafetensorError, UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise UserError(
+            f"{path} is not a weights file that can be read safely ({str(error).splitlines()[0].split('. ')[0]})"
+        ) from None
 
 
 def metadata(path: Path) -> dict[str, str]:

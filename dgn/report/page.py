@@ -71,9 +71,7 @@ def write_page(runs: Sequence[Path], output: Path, title: str) -> Path:
     for folder in runs:
         about = _manifest(folder)
         target = about["target"]
-        section = sections.setdefault(
-            (target["name"], target["layer"]), Section(target["name"], target["layer"])
-        )
+        section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
         _add(section, folder, about["generator"]["name"])
         config = folder / "config.yaml"
         settings.append((folder.name, config.read_text() if config.exists() else "", json.dumps(about, indent=1)))

@@ -60,13 +60,21 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
         render=ascent["render"],
     )
     trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
-    trainer.fit(module, torch.utils.data.DataLoader(range(ascent["steps"])))  # the data are the step numbers
+    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(ascent["steps"])))  # type: ignore[arg-type]  # step numbers
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = target(images)
-    found = (images, activation, module.code.detach(), module.curve.T, module.alive, module.taken,
-             module.prior.at_bound(module.code.detach()))  # fmt: skip
-    return Climbed(*(value.cpu() for value in found), seconds=time.monotonic() - started)
+    code = module.code.detach()
+    return Climbed(
+        images=images.cpu(),
+        activation=activation.cpu(),
+        codes=code.cpu(),
+        curves=module.curve.T.cpu(),
+        alive=module.alive.cpu(),
+        taken=module.taken.cpu(),
+        at_bound=module.prior.at_bound(code).cpu(),
+        seconds=time.monotonic() - started,
+    )
 
 
 class Bar(pl.Callback):
@@ -87,7 +95,6 @@ class Bar(pl.Callback):
         self.progress.stop()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        shown = {}
+        self.progress.update(self.task, advance=len(module.code))
         if batch_idx % 20 == 0:  # reading the score waits for the device
-            shown["score"] = f"{float(module.curve[batch_idx].nanmean()):.2f}"
-        self.progress.update(self.task, advance=len(module.code), **shown)
+            self.progress.update(self.task, score=f"{float(module.curve[batch_idx].nanmean()):.2f}")

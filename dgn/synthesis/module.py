@@ -30,6 +30,11 @@ class Synthesis(pl.LightningModule):
         taken: (N,) steps taken.
     """
 
+    curve: Tensor
+    alive: Tensor
+    taken: Tensor
+    before: Tensor
+
     def __init__(
         self,
         *,
@@ -58,7 +63,7 @@ class Synthesis(pl.LightningModule):
         return self.optimiser([self.code], lr=self.step_size)
 
     def training_step(self, batch: Tensor, i: int) -> Tensor:
-        optimiser = self.optimizers()
+        optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
             group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
         score = self.score(self.target(self.generator(self.code)))
@@ -83,4 +88,4 @@ class Synthesis(pl.LightningModule):
     def images(self) -> Tensor:
         """The rows' pictures, (N, 3, H, W), in [0, 1] where G keeps to it."""
         code = self.before if self.render == "before_last_step" else self.code
-        return self.generator(code).float()
+        return self.generator(code)

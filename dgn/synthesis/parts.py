@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dgn import config as settings
 from dgn.errors import UserError
-from dgn.files import whole, write_text
+from dgn.files import whole
 from dgn.results import Row
 
 FREE = ("resume", "output", "trainer", "title")  # settings that may differ when a run goes on
 
 
-def begin(output: Path, config: str) -> None:
+def begin(output: Path, config: DictConfig) -> None:
     """Write `config.yaml`; UserError where the folder's earlier run had other settings, whose rows would not fit."""
-    path = output / "config.yaml"
-    if path.exists():
-        before, now = (OmegaConf.to_container(OmegaConf.create(text)) for text in (path.read_text(), config))
-        for key in now:
-            if key not in FREE and before.get(key) != now[key]:
-                raise UserError(f"the run in {output} was started with another {key}: type output=DIR for a new one")
-    write_text(path, config)
+    now = settings.plain(config)
+    before = settings.read(output) or now
+    for key in now:
+        if key not in FREE and before.get(key) != now[key]:
+            raise UserError(f"the run in {output} was started with another {key}: type output=DIR for a new one")
+    settings.write(config, output, "synthesize")
 
 
 def _path(output: Path, first: int) -> Path:

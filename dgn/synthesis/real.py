@@ -17,7 +17,9 @@ from dgn.networks.features import Features
 @torch.no_grad()
 def write_real_images(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit], output: Path) -> None:
     """Score the held-out images of `data` and write each unit's best ones: `real/*.png` and `real.csv`."""
-    module = data.build(config["data"], {"pad": 0, "flip": False, "brightness": 0}, config["seed"])
+    module = data.build(
+        config["data"] | {"val_images": None}, {"pad": 0, "flip": False, "brightness": 0}, config["seed"]
+    )
     found, kept = [], []
     for x, _, index in track(module.val_dataloader(), "scoring real images", transient=True):
         activation = target(x)
@@ -31,6 +33,6 @@ def write_real_images(config: dict[str, Any], target: Features, chosen: Sequence
         best = scores[:, u].topk(min(config["real_images"], len(scores)))
         for place, (score, i) in enumerate(zip(best.values.tolist(), index[best.indices].tolist(), strict=True)):
             image = f"real/{u:05d}-{place}.png"
-            images.save(output / image, module.val[i][0])
+            images.save(output / image, module.val.image(i))
             table.writerow([unit.text, place + 1, f"{score:.6g}", module.val.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())

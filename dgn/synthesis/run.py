@@ -10,11 +10,12 @@ import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from safetensors.torch import save_file
 from torch import Tensor
 
 from dgn import bundle, images, report, results, units
+from dgn import config as settings
 from dgn.files import whole, write_text
 from dgn.networks import zoo
 from dgn.networks.check import check
@@ -32,7 +33,7 @@ def run(config: DictConfig, output: Path) -> None:
         folders = [output / name for name in config.panels]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
-        write_text(output / "config.yaml", OmegaConf.to_yaml(config))
+        settings.write(config, output, "synthesize")
     else:
         synthesize(config, output)
     page = report.write_page(folders, output, config.title or "What these units want to see")
@@ -49,13 +50,13 @@ def synthesize(config: DictConfig, output: Path) -> None:
     """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept."""
     torch.set_float32_matmul_precision("high")
     started = time.time()
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    plain = settings.plain(config)
     prior = load_prior(plain)
     target, chosen, is_output = load_target(plain, prior.generator.size)
     rows = [(unit, plain["seed"] + s) for unit in chosen for s in range(plain["seeds"])]
     print(f"{len(chosen)} units of {plain['target']['name']} {target.layers[0]}, {len(rows)} rows; "
           f"prior: {prior_name(plain)}")  # fmt: skip
-    parts.begin(output, OmegaConf.to_yaml(config, resolve=True))
+    parts.begin(output, config)
     if (output / "results.csv").exists():
         return
     with Bar(len(rows) * plain["ascent"]["steps"]) as bar:
@@ -63,7 +64,8 @@ def synthesize(config: DictConfig, output: Path) -> None:
             batch = rows[first : first + plain["batch_size"]]
             if not parts.done(output, first):
                 climbed = climb(plain, prior, target, batch, bar)
-                parts.save(output, first, climbed.codes, climbed.curves, record(climbed, batch, first, output, is_output))
+                found = record(climbed, batch, first, output, is_output)
+                parts.save(output, first, climbed.codes, climbed.curves, found)
     finish(plain, target, chosen, output)
     write_text(output / "manifest.json", manifest(plain, prior_name(plain), time.time() - started))
 

@@ -1,13 +1,17 @@
 """Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from dgn import images
+from dgn.files import whole
 from dgn.networks.features import Contract
 from dgn.training.schedule import one_cycle
 
@@ -57,8 +61,8 @@ class Classifier(pl.LightningModule):
         return self.network(self.contract.normalise(x))
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
-        x, labels, _ = batch
-        optimizer = self.optimizers()
+        x, labels = batch[:2]
+        optimizer: Any = self.optimizers()
         for group in optimizer.param_groups:
             group["lr"] = self.peak_lr * one_cycle(self.iteration / self.iterations, self.warm_up)
         scores = self(images.resize(x, self.size()))
@@ -76,6 +80,13 @@ class Classifier(pl.LightningModule):
             right = self(x).topk(min(5, len(self.classes)), dim=1).indices == labels[:, None]
             first, five, count = first + int(right[:, 0].sum()), five + int(right.sum()), count + len(x)
         return {"top1": 100 * first / count, "top5": 100 * five / count}
+
+    def write(self, path: Path) -> None:
+        """The weights as fp16 safetensors, with the class names inside."""
+        state = {name: value.half().contiguous() if value.is_floating_point() else value
+                 for name, value in self.network.state_dict().items()}  # fmt: skip
+        with whole(path) as part:
+            save_file(state, part, {"classes": "\n".join(self.classes)})
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["iteration"] = self.iteration

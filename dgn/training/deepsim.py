@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dgn import images, metrics
+from dgn.generators import Generator
 from dgn.networks.features import Features
 from dgn.training import losses
 
@@ -35,7 +36,7 @@ class DeepsimTraining(pl.LightningModule):
         *,
         encoder: Features,
         comparator: Features,
-        generator: nn.Module,
+        generator: Generator,
         discriminator: nn.Module,
         pixel: Mapping[str, Any],
         feature: Mapping[str, Any],
@@ -99,7 +100,7 @@ class DeepsimTraining(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
         x = batch[0]
-        optimiser_g, optimiser_d = self.optimizers()
+        optimiser_g, optimiser_d = cast(list, self.optimizers())
         for optimiser in (optimiser_g, optimiser_d):
             for group in optimiser.param_groups:
                 group.setdefault("initial_lr", group["lr"])
@@ -153,9 +154,9 @@ class DeepsimTraining(pl.LightningModule):
         total = sum(norms.values())
         return {f"share/{name}": norm / total for name, norm in norms.items()}
 
-    def best(self) -> nn.Module:
+    def best(self) -> Generator:
         """The G that is measured, drawn and kept: the average where there is one."""
-        return self.generator if self.average is None else self.average.module
+        return self.generator if self.average is None else cast(Generator, self.average.module)
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
         """Inversion errors on held-out images, in pixels and at every layer that E is read at."""
@@ -196,4 +197,4 @@ class DeepsimTraining(pl.LightningModule):
 
 def adam(lr: float, betas: tuple[float, float], weight_decay: float) -> Callable:
     """Adam with L2 in the gradient, as Caffe has it; fused."""
-    return partial(torch.optim.Adam, lr=lr, betas=tuple(betas), weight_decay=weight_decay, fused=True)
+    return partial(torch.optim.Adam, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from dgn import images
+from dgn.precision import full
 
 
 class Discriminator(nn.Module):
@@ -52,7 +55,7 @@ class Discriminator(nn.Module):
 
         def linears(widths: Sequence[int], before: float = 0.0) -> list[nn.Module]:
             layers: list[nn.Module] = []
-            for cin, cout in zip(widths[:-1], widths[1:], strict=True):
+            for cin, cout in pairwise(widths):
                 layers += [nn.Dropout(before)] * bool(before) + [nn.Linear(cin, cout), act()]
             return layers
 
@@ -80,14 +83,14 @@ class Discriminator(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(cast(Tensor, module.bias))
         for module in (self.image[0], *(m for m in self.head if isinstance(m, nn.Linear))):
             with torch.no_grad():
-                module.weight.mul_(0.1)
+                cast(Tensor, module.weight).mul_(0.1)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """Images in [0, 1], (N, 3, size, size), and codes of the real images, to logits (N, outputs)."""
         seen = self.image(images.to_caffe(image) if self.caffe else 2 * image - 1)
         if self.code is not None:
             seen = torch.cat([seen, self.code(code)], 1)
-        return self.head(seen).float()
+        return full(self.head(seen))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,23 +21,30 @@ class Keeper(Callback):
     Lightning's `global_step` counts optimizer steps, of which an iteration here has none to two.
     """
 
-    def __init__(self, output: Path, iterations: int, log_every: int, eval_every: int, save_minutes: float) -> None:
-        self.output, self.iterations = output, iterations
+    def __init__(
+        self,
+        output: Path,
+        *,
+        iterations: int,
+        log_every: int,
+        eval_every: int,
+        save_minutes: float,
+        snapshot_every: int | None = None,
+    ) -> None:
+        self.output, self.iterations, self.snapshot_every = output, iterations, snapshot_every
         self.log_every, self.eval_every, self.save_minutes = log_every, eval_every, save_minutes
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
         )
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_fit_start(self, trainer: Any, module: Any) -> None:
         self.saved = self.since = time.monotonic()
         self.seen = module.iteration
         if trainer.is_global_zero:
             self.bar.start()
         self.task = self.bar.add_task("training", total=self.iterations, completed=module.iteration)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         done = module.iteration
         last = done >= self.iterations
         if done % self.log_every == 0 or last:
@@ -49,24 +55,26 @@ class Keeper(Callback):
         if done % self.eval_every == 0 or last:
             self.evaluate(trainer, module)
             self.since, self.seen = time.monotonic(), done
+        if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
+            module.write(self.output / "snapshots" / f"{done:08d}.safetensors")
         if last or time.monotonic() - self.saved > 60 * self.save_minutes:
             self.save(trainer)
         if last:
             trainer.should_stop = True
 
-    def _rate(self, trainer: pl.Trainer, done: int) -> float:
+    def _rate(self, trainer: Any, done: int) -> float:
         now = time.monotonic()
         images_seen = (done - self.seen) * trainer.datamodule.batch_size * trainer.world_size
         rate = images_seen / max(now - self.since, 1e-9)
         self.since, self.seen = now, done
         return rate
 
-    def _log(self, trainer: pl.Trainer, module: pl.LightningModule, values: dict[str, float]) -> None:
+    def _log(self, trainer: Any, module: Any, values: dict[str, float]) -> None:
         values["images"] = module.iteration * trainer.datamodule.batch_size * trainer.world_size
         for logger in trainer.loggers:
             logger.log_metrics(values, step=module.iteration)
 
-    def save(self, trainer: pl.Trainer) -> None:
+    def save(self, trainer: Any) -> None:
         """The checkpoint from which the run goes on, whole or not at all."""
         if trainer.is_global_zero:
             with whole(self.output / CHECKPOINT) as part:
@@ -74,7 +82,7 @@ class Keeper(Callback):
         self.saved = time.monotonic()
 
     @torch.no_grad()
-    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def evaluate(self, trainer: Any, module: Any) -> None:
         """Measure on the held-out images and draw the fixed ones."""
         if not trainer.is_global_zero:
             return
@@ -90,12 +98,12 @@ class Keeper(Callback):
             images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
 
     @staticmethod
-    def _held_out(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[list[torch.Tensor]]:
+    def _held_out(trainer: Any, module: Any) -> Iterator[list[torch.Tensor]]:
         for batch in trainer.datamodule.val_dataloader():
             yield [part.to(module.device) for part in batch]
 
-    def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: Any, module: Any) -> None:
         self.bar.stop()
 
-    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         self.bar.stop()

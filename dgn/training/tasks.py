@@ -6,13 +6,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.progress import track
-from safetensors.torch import save_file
 
 from dgn import bundle, data, loop
+from dgn import config as settings
 from dgn.codes import Moments
-from dgn.files import sha256, whole, write_text
+from dgn.files import sha256
+from dgn.generators import Generator
 from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
 from dgn.networks.features import Features
@@ -25,7 +26,7 @@ def run(config: DictConfig, output: Path) -> None:
     """Train what `config.task` names, in `output`."""
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    plain = settings.plain(config)
     {"generator": train_generator, "classifier": train_classifier}[config.task](plain, output)
 
 
@@ -38,11 +39,8 @@ def train_classifier(config: dict[str, Any], output: Path) -> None:
         network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
     )
     fit(module, datamodule, config, output)
-    state = {name: value.half().contiguous() if value.is_floating_point() else value
-             for name, value in module.network.state_dict().items()}
     path = output / f"{node['name']}.safetensors"
-    with whole(path) as part:
-        save_file(state, part, {"classes": "\n".join(datamodule.classes), "data": datamodule.name})
+    module.write(path)
     print(f"weights: {path}")
 
 
@@ -78,7 +76,7 @@ def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Features]:
     return read, read if same else zoo.features(comparator, layers, activated=True)
 
 
-def build_generator(config: dict[str, Any], code: torch.Tensor) -> torch.nn.Module:
+def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:
     """G for codes like `code`: its shape and, where the config leaves it open, its scale."""
     args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths", "tables"}}
     args["code_shape"] = tuple(code.shape[1:])
@@ -93,9 +91,7 @@ def count(module: torch.nn.Module) -> float:
 
 
 @torch.no_grad()
-def write_bundle(
-    module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path
-) -> Path:
+def write_bundle(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
     """Measure the codes of real training images and write everything that synthesis needs to one file."""
     settings, encoder = config["moments"], module.encoder
     moments, kept = Moments(settings["per_element"]), []
@@ -123,12 +119,13 @@ def write_bundle(
 
 def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
-    write_text(output / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+    settings.write(config, output, "train")
     checkpoint = output / CHECKPOINT
     resume = checkpoint if config["resume"] and checkpoint.exists() else None
     if resume:
         datamodule.start = torch.load(resume, map_location="cpu", weights_only=True)["iteration"]
-    keeper = Keeper(output, *(config[k] for k in ("iterations", "log_every", "eval_every", "save_minutes")))
+    keys = ("iterations", "log_every", "eval_every", "save_minutes", "snapshot_every")
+    keeper = Keeper(output, **{key: config[key] for key in keys if key in config})
     trainer = loop.trainer(
         config["trainer"],
         [keeper],

@@ -1,0 +1,140 @@
+"""Small stand-ins that every test can build on; nothing here needs a network or a data set."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+from torch import nn
+
+from dgn import bundle
+from dgn import config as settings
+from dgn.codes import Moments
+from dgn.generators.deepsim import Deepsim
+from dgn.networks.features import Contract
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _resolvers():
+    settings.register_resolvers()
+
+
+@pytest.fixture
+def config():
+    """Compose a command's config from words, as the command line does."""
+
+    def build(command: str, *words: str) -> DictConfig:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
+            composed = compose(command, overrides=settings.words(command, list(words)), return_hydra_config=True)
+            OmegaConf.set_readonly(composed.hydra, False)
+            composed.hydra.runtime.output_dir = "out"
+            return composed
+
+    return build
+
+
+@pytest.fixture
+def contract():
+    """A plain input contract: RGB as it is, 16 px."""
+    return Contract(size=16, mean=[0] * 3, std=[1] * 3, scale=1, order="rgb", interpolation="bilinear", fit="resize")
+
+
+class Tiny(nn.Module):
+    """A network with every kind of layer that is read here: map, vector, output; smooth, so float64 means something."""
+
+    def __init__(self, classes: int = 7) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Softplus())
+        self.pool = nn.AvgPool2d(4)
+        self.fc = nn.Sequential(nn.Flatten(), nn.Linear(8 * 16, 12), nn.Softplus())
+        self.out = nn.Linear(12, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.fc(self.pool(self.conv(x))))
+
+
+@pytest.fixture
+def tiny():
+    """A `Tiny` with fixed random weights."""
+    torch.manual_seed(0)
+    return Tiny()
+
+
+def make_generator(output: str = "tanh", norm: bool = False, size: int = 16) -> Deepsim:
+    """A small G for codes of 12."""
+    torch.manual_seed(1)
+    words = "fc24 fc128 8x4x4 d8 c8 shuffle3"
+    return Deepsim(code_shape=(12,), size=size, layers=words, norm=norm, slope=0.3, gains={}, output=output,
+                   code_scale=1.0).eval()  # fmt: skip
+
+
+@pytest.fixture
+def generator():
+    """See `make_generator`."""
+    return make_generator
+
+
+@pytest.fixture
+def moments():
+    """Moments of 500 half-normal codes of 12."""
+    found = Moments()
+    found.update(torch.randn(500, 12, generator=torch.Generator().manual_seed(2)).clamp(min=0))
+    return found
+
+
+@pytest.fixture
+def small_bundle(tmp_path, moments):
+    """A bundle file with a small random G for caffenet64's fc6 (1024 codes, 16 px)."""
+    torch.manual_seed(0)
+    g = Deepsim(code_shape=(1024,), size=16, layers="fc32 fc128 8x4x4 d8 c8 shuffle3", norm=True, slope=0.2, gains={},
+                output="tanh", code_scale=0.6)  # fmt: skip
+    codes = torch.randn(40, 1024, generator=torch.Generator().manual_seed(3)).clamp(min=0)
+    found = Moments()
+    found.update(codes)
+    path = tmp_path / "small.bundle.safetensors"
+    bundle.save(path, g.eval(), found, codes[:5], {"encoder": "caffenet64", "layer": "fc6"})
+    return path
+
+
+def picture(seed: int, side: int = 24) -> np.ndarray:
+    """A random image with some structure."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (3, 3, 3), dtype=np.uint8))
+    return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def write_images(folder: Path, count: int, side: int = 24, suffix: str = ".png", first: int = 0) -> list[Path]:
+    """Some image files in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{i:03d}{suffix}" for i in range(first, first + count)]
+    for i, path in enumerate(paths):
+        Image.fromarray(picture(first + i, side)).save(path)
+    return paths
+
+
+@pytest.fixture
+def image_tree(tmp_path):
+    """Three classes with four training and two held-out images each."""
+    root = tmp_path / "images"
+    for c, name in enumerate(("apple", "bread", "cup")):
+        write_images(root / "train" / name, 4, first=10 * c)
+        write_images(root / "val" / name, 2, first=10 * c + 5)
+    return root
+
+
+@pytest.fixture
+def images_in():
+    """`write_images`, for tests with layouts of their own."""
+    return write_images

@@ -1,0 +1,84 @@
+"""Where images come from: the layouts of the real sets, and the mistakes one makes with folders."""
+
+import numpy as np
+import pytest
+
+from dgn.data import sources
+from dgn.errors import UserError
+
+
+def test_train_and_val_folders(image_tree):
+    train, val = sources.imagefolder(str(image_tree), size=16, held_out=20)
+    assert (len(train), len(val)) == (12, 6)
+    assert train.classes == ["apple", "bread", "cup"]
+    assert list(train.labels) == [0] * 4 + [1] * 4 + [2] * 4
+    assert train.load(3).shape == (16, 16, 3)
+    assert train.name(0) == "apple/000.png"
+
+
+def test_without_val_every_nth_image_is_held_out(image_tree):
+    train, val = sources.imagefolder(str(image_tree / "train"), size=16, held_out=4)
+    assert (len(train), len(val)) == (9, 3)
+
+
+def test_a_flat_folder_is_one_class(image_tree):
+    train, val = sources.imagefolder(str(image_tree / "train" / "cup"), size=16, held_out=2)
+    assert train.classes == ["cup"]
+    assert (len(train), len(val)) == (2, 2)
+
+
+@pytest.mark.parametrize("inner", ["", "ILSVRC/Data/CLS-LOC"])
+def test_imagenet_in_folders_and_as_kaggle_gives_it(tmp_path, images_in, inner):
+    base = tmp_path / inner
+    for name in ("n01440764", "n01443537"):
+        images_in(base / "train" / name, 2, suffix=".JPEG")
+    val = images_in(base / "val", 2, suffix=".JPEG")
+    if not inner:
+        with pytest.raises(UserError, match="sort the validation images into folders"):
+            sources.imagenet(str(tmp_path), 16)
+    (tmp_path / "LOC_val_solution.csv").write_text(
+        f"ImageId,PredictionString\n{val[0].stem},n01443537 1 2 3 4\n{val[1].stem},n01440764 1 2 3 4 n01440764 5 6 7\n"
+    )
+    train, held_out = sources.imagenet(str(tmp_path), 16)
+    assert train.classes == ["n01440764", "n01443537"]
+    assert list(train.labels) == [0, 0, 1, 1]
+    assert [held_out.name(i).split("/")[-1] for i in range(2)] == [val[1].name, val[0].name]
+
+
+def test_places365_by_its_lists(tmp_path, images_in):
+    images_in(tmp_path / "data_256_standard" / "a" / "airfield", 2, suffix=".jpg")
+    images_in(tmp_path / "val_256", 1, suffix=".jpg")
+    (tmp_path / "categories_places365.txt").write_text("/a/airfield 0\n/a/alley 1\n")
+    (tmp_path / "places365_train_standard.txt").write_text("/a/airfield/000.jpg 0\n/a/airfield/001.jpg 0\n")
+    with pytest.raises(UserError, match=r"places365_val\.txt"):
+        sources.places365(str(tmp_path), 16)
+    (tmp_path / "places365_val.txt").write_text("000.jpg 1\n")
+    train, val = sources.places365(str(tmp_path), 16)
+    assert train.classes == ["a/airfield", "a/alley"]
+    assert list(val.labels) == [1]
+    assert train.load(1).shape == (16, 16, 3)
+
+
+def test_places365_in_folders(image_tree):
+    assert len(sources.places365(str(image_tree), 16)[0]) == 12
+
+
+def test_photos_are_the_same_crops_every_time():
+    pytest.importorskip("skimage")
+    (train, val), (again, _) = sources.photos(16, 20), sources.photos(16, 20)
+    assert len(train.classes) == 7
+    assert np.array_equal(train.load(9), again.load(9))
+    assert not np.array_equal(train.load(0), train.load(7))  # two crops of one photograph
+    assert not np.array_equal(train.load(0), val.load(0))
+
+
+@pytest.mark.parametrize("name", ["imagefolder", "imagenet", "places365"])
+def test_a_folder_that_is_missing_is_a_sentence(tmp_path, name):
+    source = getattr(sources, name)
+    more = {"held_out": 2} if name == "imagefolder" else {}
+    with pytest.raises(UserError, match=r"data\.root=DIR"):
+        source(None, size=16, **more)
+    with pytest.raises(UserError, match="there is no"):
+        source(str(tmp_path / "none"), size=16, **more)
+    with pytest.raises(UserError):
+        source(str(tmp_path), size=16, **more)

@@ -1,0 +1,100 @@
+"""The paper's G: its tables, its start, its pattern for other shapes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from torch import nn
+
+from dgn.errors import UserError
+from dgn.generators.deepsim import Deepsim, pattern
+from dgn.generators.pixels import Pixels
+
+RELEASED = OmegaConf.load(Path(__file__).parents[2] / "conf/generator/deepsim.yaml")
+
+
+def released(layer, code_shape):
+    with torch.device("meta"):
+        return Deepsim(
+            code_shape=code_shape, size=227, layers=RELEASED.tables[layer], norm=RELEASED.norm, slope=RELEASED.slope,
+            gains=dict(RELEASED.gains), output=RELEASED.output, code_scale=RELEASED.code_scale,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layer", "code_shape", "count"),
+    [
+        ("fc6", (4096,), 56_096_256),
+        ("fc7", (4096,), 56_096_256),
+        ("fc8", (1000,), 43_415_040),
+        ("pool5", (256, 6, 6), 12_700_672),
+    ],
+)
+def test_the_released_generators_have_their_parameters(layer, code_shape, count):
+    g = released(layer, code_shape)
+    assert sum(p.numel() for p in g.parameters()) == count
+
+
+def test_the_released_layers_of_fc6():
+    found = [m for m in released("fc6", (4096,)).layers if isinstance(m, nn.Linear | nn.ConvTranspose2d)]
+    deconvs = [(m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0], m.padding[0]) for m in found[3:]]
+    assert [(m.in_features, m.out_features) for m in found[:3]] == [(4096, 4096)] * 3
+    assert deconvs == [
+        (256, 256, 4, 2, 1), (256, 512, 3, 1, 1), (512, 256, 4, 2, 1), (256, 256, 3, 1, 1), (256, 128, 4, 2, 1),
+        (128, 128, 3, 1, 1), (128, 64, 4, 2, 1), (64, 32, 4, 2, 1), (32, 3, 4, 2, 1),
+    ]  # fmt: skip
+    assert not any(m.bias is not None for m in found[3:])
+    assert isinstance(released("fc6", (4096,)).layers[-1], nn.ConvTranspose2d)  # linear: nothing follows it
+
+
+def test_the_released_start():
+    """He's normal times 1 for fc, 1.8 for the doubling layers, 0.9 for the others; fan-in is Caffe's, output x k^2."""
+    torch.manual_seed(0)
+    g = Deepsim(code_shape=(256,), size=32, layers="fc256 fc1024 64x4x4 d64 t128 d64 d3", norm=False, slope=0.3,
+                gains=dict(RELEASED.gains), output="caffe", code_scale=1.0)  # fmt: skip
+    fc, doubling, same = g.layers[0], g.layers[5], g.layers[7]
+    assert fc.weight.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.02)
+    assert doubling.weight.std().item() == pytest.approx(1.8 * (2 / (64 * 16)) ** 0.5, rel=0.02)
+    assert same.weight.std().item() == pytest.approx(0.9 * (2 / (128 * 9)) ** 0.5, rel=0.02)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([(12,), (6, 4, 4), (6, 6, 6), (6, 7, 7), (5, 13, 13)]), st.integers(20, 72))
+def test_the_pattern_fits_any_code_and_size(code_shape, size):
+    words = pattern(code_shape, size, hidden=16, widths=[8, 6, 4])
+    g = Deepsim(code_shape=code_shape, size=size, layers=words, norm=True, slope=0.2, gains={}, output="tanh",
+                code_scale=1.0).eval()  # fmt: skip
+    image = g(torch.rand(2, *code_shape))
+    assert image.shape == (2, 3, size, size)
+    assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_a_code_larger_than_the_image_is_refused():
+    with pytest.raises(UserError, match="nothing to generate"):
+        pattern((8, 16, 16), 16, 8, [8])
+    with pytest.raises(UserError, match="no word 'z3'"):
+        Deepsim(code_shape=(4,), size=4, layers="z3", norm=False, slope=0, gains={}, output="tanh", code_scale=1.0)
+
+
+def test_the_pixel_shuffle_starts_without_a_dot_pattern(generator):
+    g = generator()
+    image = g.layers(torch.rand(1, 12))
+    for y, x in ((0, 1), (1, 0), (1, 1)):
+        torch.testing.assert_close(image[..., y::2, x::2], image[..., ::2, ::2])
+
+
+def test_caffe_output_is_bgr_without_the_mean(generator):
+    g = generator(output="caffe")
+    code = torch.rand(2, 12)
+    raw = g.layers(code)
+    mean = torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+    torch.testing.assert_close(g(code), (raw + mean).flip(1) / 255)
+
+
+def test_pixels_are_their_own_code():
+    g = Pixels(size=4)
+    assert g(torch.zeros(1, 3, 4, 4)).unique().tolist() == [0.5]
+    assert g.moments().scale == pytest.approx(1)

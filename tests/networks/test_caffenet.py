@@ -1,0 +1,37 @@
+"""CaffeNet and its 64-px pattern."""
+
+import torch
+
+from dgn.networks import zoo
+from dgn.networks.caffenet import CaffeNet, CaffeNet64
+
+
+def test_caffenet_is_the_released_network():
+    with torch.device("meta"):
+        network = CaffeNet()
+        shapes = {}
+        for name, module in network.named_children():
+            module.register_forward_hook(lambda _m, _a, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
+        network(torch.zeros(1, 3, 227, 227))
+    assert sum(p.numel() for p in network.parameters()) == 60_965_224
+    expected = {"conv1": (96, 55, 55), "norm1": (96, 27, 27), "conv2": (256, 27, 27), "norm2": (256, 13, 13),
+                "conv3": (384, 13, 13), "conv4": (384, 13, 13), "conv5": (256, 13, 13), "pool5": (256, 6, 6),
+                "fc6": (4096,), "fc7": (4096,), "fc8": (1000,)}  # fmt: skip
+    assert {name: shapes[name] for name in expected} == expected
+    assert [network.get_submodule(f"conv{i}").main.groups for i in range(1, 6)] == [1, 2, 1, 2, 2]
+    order = list(dict(network.named_children()))
+    assert order.index("pool1") < order.index("norm1")  # pool before normalisation, unlike AlexNet
+    assert (network.norm1.size, network.norm1.alpha, network.norm1.beta) == (5, 1e-4, 0.75)
+
+
+def test_caffenet64_is_small_and_takes_smaller_images():
+    network = CaffeNet64().eval()
+    assert sum(p.numel() for p in network.parameters()) < 5e6
+    for size in (40, 64):
+        assert network(torch.zeros(1, 3, size, size)).shape == (1, 200)
+
+
+def test_the_shipped_weights_know_their_classes(config):
+    node = config("synthesize").target
+    assert len(zoo.classes(node)) == 200
+    assert "goldfish" in zoo.classes(node)

@@ -1,0 +1,51 @@
+"""A target that cannot be climbed is refused before anything runs."""
+
+import pytest
+import torch
+from torch import nn
+
+from dgn.errors import UserError
+from dgn.networks.check import check
+from dgn.networks.features import Features
+
+IMAGE = torch.rand(1, 3, 16, 16)
+
+
+def test_a_sound_target_passes(tiny, contract):
+    assert check(Features(tiny, "out", contract, False), IMAGE).shape == (1, 7)
+
+
+def broken(kind: str, features: Features) -> None:
+    if kind == "training":
+        features.network.fc.training = True
+    elif kind == "trainable":
+        next(features.network.parameters()).requires_grad_(True)
+    elif kind == "nan":
+        features.network.out.bias.fill_(float("nan"))
+    elif kind == "detached":
+        features.network.pool.register_forward_hook(lambda _m, _a, out: out.detach())
+    elif kind == "flat":
+        features.network.fc[1].weight.zero_()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("training", r"\.eval\(\)"),
+        ("trainable", "requires_grad_"),
+        ("nan", "NaN or inf"),
+        ("detached", "no gradient reaches"),
+        ("flat", "no usable gradient"),
+    ],
+)
+def test_a_broken_target_is_named(tiny, contract, kind, words):
+    features = Features(tiny, "out", contract, False)
+    broken(kind, features)
+    with pytest.raises(UserError, match=words):
+        check(features, IMAGE)
+
+
+def test_a_layer_of_another_rank_is_refused(contract):
+    network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4))
+    with pytest.raises(UserError, match="choose one that gives"):
+        check(Features(network, "1", contract, False), IMAGE)

@@ -1,0 +1,71 @@
+"""The page and the grid, from files alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from dgn import images, report, results
+from dgn.errors import UserError
+
+EVIL = "</script><script>alert(1)</script>'\"<b>"
+
+
+def write_run(folder, generator="caffenet64-fc6", label="goldfish", target="caffenet64", curve=None):
+    rows = []
+    for i, state in enumerate(("done", "dead")):
+        image = f"images/{i:05d}.png"
+        images.save(folder / image, torch.rand(3, 8, 8))
+        rows.append(results.Row(i, "1", label, i, 3.5 + i, 0.75, 1, 2.0, 0.25, state, 4, 0.1, image))
+    results.write(folder / "results.csv", rows)
+    curves = torch.rand(2, 4) if curve is None else curve
+    save_file({"codes": torch.rand(2, 3), "curves": curves}, folder / "codes.safetensors")
+    (folder / "config.yaml").write_text(f"title: {label}\n")
+    about = {"target": {"name": target, "layer": "fc8"}, "generator": {"name": generator}}
+    (folder / "manifest.json").write_text(json.dumps(about))
+    return folder
+
+
+def test_everything_is_inside_the_page(tmp_path):
+    page = report.write_page([write_run(tmp_path / "a")], tmp_path, "Title").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "goldfish" in page
+    assert "75 %" in page
+    assert "dead" in page
+    assert "polyline" in page
+    for outside in ("http://", "https://", 'src="images', "@import", "url("):
+        assert outside not in page
+
+
+def test_what_is_shown_is_escaped(tmp_path):
+    page = report.write_page([write_run(tmp_path / "a", label=EVIL, generator=EVIL)], tmp_path, EVIL).read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_runs_with_one_target_share_their_cards(tmp_path):
+    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", generator="pixels"),
+            write_run(tmp_path / "c", target="efficientnet_lite0")]  # fmt: skip
+    page = report.write_page(runs, tmp_path, "T").read_text()
+    assert page.count("<article") == 2
+    assert page.count("<section") == 2
+    assert "without a prior: pixels" in page
+
+
+def test_a_curve_of_a_row_that_never_moved(tmp_path):
+    run = write_run(tmp_path / "a", curve=torch.full((2, 4), torch.nan))
+    assert "NaN" not in report.write_page([run], tmp_path, "T").read_text()
+
+
+def test_a_folder_without_results_is_a_sentence(tmp_path):
+    with pytest.raises(UserError):
+        report.write_page([tmp_path / "none"], tmp_path, "T")
+
+
+def test_the_grid_shows_every_row(tmp_path):
+    sheet = np.asarray(Image.open(report.write_grid(write_run(tmp_path / "a"))))
+    assert sheet.shape[1] > sheet.shape[0] > 50
+    assert sheet.std() > 10

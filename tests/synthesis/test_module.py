@@ -1,0 +1,159 @@
+"""The climb: the released procedure literally, rows apart, dead rows, hidden units."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from dgn import loop, units
+from dgn.ascent import NormalisedGradient
+from dgn.generators.deepsim import Deepsim
+from dgn.networks.features import Contract, Features
+from dgn.priors import Box
+from dgn.synthesis import Synthesis
+
+CPU = {"accelerator": "cpu", "devices": 1}
+
+
+def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
+          lower="zero", render="before_last_step"):  # fmt: skip
+    module = Synthesis(
+        generator=generator, target=target, score=units.scorer(chosen),
+        prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
+        step=step, end=end, steps=steps, render=render,
+    )  # fmt: skip
+    if precision == "64-true":
+        module.double()
+    trainer = loop.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
+    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(steps)))
+    return module
+
+
+def released(generator, network, unit, code, upper, size, steps=200, start=8.0, end=1e-10):
+    """act_max.py, line by line: two stages, the image moved first, then the code towards the moved image."""
+    for i in range(steps):
+        step = start + ((end - start) * i) / steps
+        code = code.detach().requires_grad_()
+        canvas = generator.layers(code)  # BGR minus the mean: what deconv0 gives
+        top = (canvas.shape[-1] - size) // 2
+        crop = canvas.detach()[:, :, top : top + size, top : top + size].clone().requires_grad_()
+        network(crop)[0, unit].backward()
+        shown = crop.detach()
+        moved = shown + step / crop.grad.abs().mean() * crop.grad
+        target = canvas.detach().clone()
+        target[:, :, top : top + size, top : top + size] = moved
+        canvas.backward(target - canvas.detach())
+        code = code.detach() + step / code.grad.abs().mean() * code.grad
+        code = torch.maximum(torch.minimum(code, upper), torch.zeros_like(code)) * 0.99
+    return code, shown
+
+
+def test_nguyen2016_is_the_released_procedure(moments):
+    torch.manual_seed(0)
+    size = 13
+    generator = Deepsim(code_shape=(12,), size=size, layers="fc24 fc24 fc128 8x4x4 d8 t8 d3", norm=False, slope=0.3,
+                        gains={"d": 1.8, "t": 0.9}, output="caffe", code_scale=1.0)  # fmt: skip
+    generator.double().eval().requires_grad_(False)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2), nn.Flatten(), nn.Linear(32, 5)
+    ).double()
+    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, order="bgr",
+                        interpolation="bilinear", fit="crop")  # fmt: skip
+    code = torch.randn(3, 12, dtype=torch.float64)
+    chosen = units.parse(["3", "0", "4"], (5,), None)
+    module = climb(generator, Features(network, "5", contract, False), moments, chosen, code)
+    upper = (moments.mean + 3 * moments.std).double()
+    shown = module.images()
+    for row, unit in enumerate(chosen):
+        expected, crop = released(generator, network, unit.channel, code[row : row + 1], upper, size)
+        torch.testing.assert_close(module.code[row : row + 1].detach(), expected, rtol=1e-8, atol=1e-8)
+        as_released = contract.normalise(shown[row : row + 1])
+        torch.testing.assert_close(as_released, crop, rtol=1e-8, atol=1e-8)
+
+
+@pytest.fixture
+def setting(tiny, contract, generator, moments):
+    """A generator, a target and moments."""
+    return generator(), Features(tiny, "out", replace(contract, size=16), False), moments
+
+
+def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting):
+    g, target, moments = setting
+    g, target = g.double(), target.double()
+    chosen = units.parse([str(i % 7) for i in range(64)], (7,), None)
+    codes = torch.randn(64, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    together = climb(g, target, moments, chosen, codes, steps=30, step=1.0)
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
+    shuffled = climb(g, target, moments, [chosen[i] for i in order], codes[order], steps=30, step=1.0)
+    torch.testing.assert_close(shuffled.images(), together.images()[order], rtol=1e-8, atol=1e-8)
+    for row in (0, 17, 63):
+        alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0)
+        torch.testing.assert_close(alone.images(), together.images()[row : row + 1], rtol=1e-8, atol=1e-8)
+
+
+def test_in_fp32_the_first_step_is_the_same_alone(setting):
+    g, target, moments = setting
+    chosen = units.parse([str(i % 7) for i in range(64)], (7,), None)
+    codes = torch.randn(64, 12, generator=torch.Generator().manual_seed(0))
+    together = climb(g, target, moments, chosen, codes, "32-true", steps=1, step=1.0, render="last")
+    alone = climb(g, target, moments, chosen[5:6], codes[5:6], "32-true", steps=1, step=1.0, render="last")
+    torch.testing.assert_close(alone.images(), together.images()[5:6], rtol=1e-4, atol=1e-4)
+
+
+class Fragile(nn.Module):
+    """Finite and smooth, but output 0 is constant and output 1 turns to NaN on bright images."""
+
+    def __init__(self, inner: nn.Module, limit: float) -> None:
+        super().__init__()
+        self.inner, self.limit = inner, limit
+
+    def forward(self, x):
+        out = self.inner(x)
+        mean = x.mean((1, 2, 3))
+        return torch.stack([0 * out[:, 0], torch.where(mean > self.limit, torch.nan, mean), out[:, 2]], 1)
+
+
+def test_dead_rows_stop_and_the_others_go_on(tiny, contract, generator, moments):
+    codes = torch.rand(3, 12, generator=torch.Generator().manual_seed(0))
+    limit = generator()(codes[1:2]).mean().item() + 1e-3
+    target = Features(nn.Sequential(Fragile(tiny, limit)), "0", contract, False)
+    chosen = units.parse(["0", "1", "2"], (3,), None)
+    module = climb(generator(), target, moments, chosen, codes, "32-true", steps=20, step=1.0, render="last")
+    assert module.alive.tolist() == [False, False, True]
+    assert module.taken.tolist()[0] == 0
+    assert 0 < module.taken.tolist()[1] < 20
+    assert module.taken.tolist()[2] == 20
+    assert torch.equal(module.code[0].detach(), codes[0])  # it keeps the image it had
+    assert torch.isfinite(module.images()).all()
+    assert module.curve[:, 0].isnan().all()
+    assert module.curve[19, 1].isnan()
+    alone = climb(generator(), target, moments, chosen[2:], codes[2:], "32-true", steps=20, step=1.0, render="last")
+    torch.testing.assert_close(alone.images(), module.images()[2:], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("layer", "items", "shape"), [
+    ("conv", ["3@2x5", "3", "-1"], (8, 16, 16)), ("fc", ["4", "-4"], (12,)), ("out", ["6"], (7,)),
+])  # fmt: skip
+def test_the_score_of_hidden_units_rises(tiny, contract, generator, moments, layer, items, shape):
+    target = Features(tiny, layer, contract, activated=False)
+    chosen = units.parse(items, shape, None)
+    codes = torch.rand(len(chosen), 12, generator=torch.Generator().manual_seed(0))
+    module = climb(generator(), target, moments, chosen, codes, "32-true", steps=60, step=0.5, end=0, lower="auto")
+    assert (module.curve[-1] > module.curve[0]).all()
+
+
+def test_only_the_code_is_trained(setting):
+    g, target, moments = setting
+    chosen = units.parse(["1"], (7,), None)
+    module = climb(g.requires_grad_(False), target, moments, chosen, torch.rand(1, 12), "32-true", steps=2)
+    assert [name for name, p in module.named_parameters() if p.requires_grad] == ["code"]
+
+
+def test_the_default_picture_is_that_of_the_final_code(setting):
+    g, target, moments = setting
+    chosen = units.parse(["1"], (7,), None)
+    last = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0, render="last")
+    torch.testing.assert_close(last.images(), g(last.code))
+    before = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0)
+    assert not torch.equal(before.images(), g(before.code))

@@ -1,0 +1,58 @@
+"""A bundle keeps what was put in, and nothing in it runs."""
+
+import json
+import struct
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dgn import bundle
+from dgn.errors import UserError
+
+
+def test_round_trip(tmp_path, generator, moments):
+    g = generator(norm=True)
+    codes = torch.rand(3, 12)
+    path = tmp_path / "x.bundle.safetensors"
+    bundle.save(path, g, moments, codes, {"encoder": "tiny", "images_seen": 5})
+    found = bundle.load(path)
+    code = torch.rand(2, 12)
+    torch.testing.assert_close(found.generator(code), g(code), atol=2e-3, rtol=2e-2)  # kept as fp16
+    torch.testing.assert_close(found.moments.std, moments.std)
+    torch.testing.assert_close(found.codes, codes, atol=1e-3, rtol=1e-3)
+    assert found.record == {"encoder": "tiny", "images_seen": 5}
+    assert not found.generator.training and not any(p.requires_grad for p in found.generator.parameters())
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(UserError, match=r"there is no bundle 'cafenet64-fc6'.*did you mean 'caffenet64-fc6'"):
+        bundle.find("cafenet64-fc6")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_bundle_is_an_error_not_a_crash(small_bundle, tmp_path, data):
+    raw = bytearray(small_bundle.read_bytes())
+    header = 8 + struct.unpack("<Q", raw[:8])[0]
+    for _ in range(data.draw(st.integers(1, 4))):
+        where = data.draw(st.integers(0, header - 1) | st.integers(0, len(raw) - 1))
+        raw[where] = data.draw(st.integers(0, 255))
+    path = tmp_path / "bad.bundle.safetensors"
+    path.write_bytes(raw[: data.draw(st.just(len(raw)) | st.integers(0, len(raw)))])
+    try:
+        assert isinstance(bundle.load(path), bundle.Bundle)
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("change", [{"schema": 2}, {"generator": {"kind": "os.system", "args": {}}}, None])
+def test_what_is_not_a_bundle_of_ours_is_refused(small_bundle, tmp_path, change):
+    from safetensors.torch import load_file, save_file
+
+    about = {"schema": 1, "generator": {"kind": "deepsim", "args": {}}, "record": {}} | (change or {})
+    path = tmp_path / "other.bundle.safetensors"
+    save_file(load_file(small_bundle), path, {"dgn": json.dumps(about)} if change else None)
+    with pytest.raises(UserError, match="bundle"):
+        bundle.load(path)

@@ -1,0 +1,168 @@
+"""The two commands as a user types them: mistakes, sweeps, whole runs."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def command(*words, cwd=ROOT, code=0):
+    """Run a command in a process of its own; what it printed, and what it complained of."""
+    done = subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stderr + done.stdout
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["target=x"], "type network@target=x"),
+        (["network@target=cafenet64"], "there is no network 'cafenet64': did you mean 'caffenet64'"),
+        (["network@targt=caffenet64"], "did you mean 'network@target'"),
+        (["seed_count=1"], "there is no key 'seed_count'"),
+        (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
+        (["seeds.a=1"], "seeds is a value, 2"),
+        (["units=a,b"], "type 'units=[a,b]'"),
+        (["units=[a"], "quote what holds brackets"),
+        (["volcano"], "is not a setting: type KEY=VALUE"),
+        (["start=image"], "start.path has no value"),
+        (["seeds=many"], "seeds=many is not a number: type seeds=2"),
+        (["activated=maybe"], "is not true or false"),
+        (["ascent.steps=0"], "ascent.steps=0 is less than one"),
+        (["experiment=dmo"], "there is no experiment 'dmo': did you mean 'demo'"),
+    ],
+)
+def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
+    _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
+    assert sentence in error
+    assert error.startswith("error: ")
+    assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "words", "sentence"),
+    [
+        ("synthesize.py", ["units=goldfsh"], "there is no unit 'goldfsh': did you mean 'goldfish'"),
+        ("synthesize.py", ["target.layer=fc9"], "there is no layer 'fc9'"),
+        ("synthesize.py", ["bundle=none"], "there is no bundle 'none'"),
+        ("train.py", ["data=imagefolder"], "data.root=DIR"),
+        ("train.py", ["data.root=/none"], "there is no /none"),
+        ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
+    ],
+)
+def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentence, tmp_path):
+    _, error = command(str(ROOT / script), *words, f"output={tmp_path}/out", cwd=tmp_path, code=1)
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out/config.yaml").exists()  # the corrected line can use the folder
+
+
+def test_help_names_the_parts_without_loading_torch():
+    probe = (
+        "import sys, runpy; sys.argv = ['synthesize.py', '--help']\n"
+        "runpy.run_path('synthesize.py', run_name='__main__')\n"
+        "assert 'torch' not in sys.modules"
+    )
+    shown, _ = command("-c", probe)
+    assert "network: " in shown
+    assert "caffenet64" in shown
+
+
+@pytest.mark.slow
+def test_synthesis_from_words_to_page(small_bundle, image_tree, tmp_path):
+    out = tmp_path / "out"
+    words = [str(ROOT / "synthesize.py"), f"bundle={small_bundle}", "units=[goldfish,-3,10-11]", "seeds=2",
+             "batch_size=3", "ascent.steps=5", f"data.root={image_tree}", "real_images=2", f"output={out}"]  # fmt: skip
+    shown, _ = command(*words, cwd=tmp_path)
+    assert f"page: {out}/index.html" in shown
+    rows = list(csv.DictReader((out / "results.csv").open()))
+    assert [(r["unit"], r["seed"]) for r in rows] == [(u, s) for u in ("goldfish", "-3", "10", "11") for s in "01"]
+    assert all((out / r["image"]).exists() and r["state"] == "done" and r["steps"] == "5" for r in rows)
+    expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
+                "config.yaml", "manifest.json"}  # fmt: skip
+    assert {path.name for path in out.iterdir()} == expected
+    assert len(list((out / "real").iterdir())) == 8
+    about = json.loads((out / "manifest.json").read_text())
+    assert about["weights"]["bundle"]
+    assert about["versions"]["torch"]
+    # the resolved config makes the same pictures again
+    again = tmp_path / "again"
+    command(str(ROOT / "synthesize.py"), f"--config-dir={out}", "--config-name=config", f"output={again}", cwd=tmp_path)
+    for r in rows:
+        assert (again / r["image"]).read_bytes() == (out / r["image"]).read_bytes()
+    _, error = command(*words, cwd=tmp_path, code=1)
+    assert "type resume=true" in error
+
+
+@pytest.mark.slow
+def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path):
+    words = [str(ROOT / "synthesize.py"), f"bundle={small_bundle}", "units=[1,2]", "seeds=1", "batch_size=1",
+             "ascent.steps=3"]  # fmt: skip
+    command(*words, f"output={tmp_path}/whole")
+    half = tmp_path / "half"
+    code = (
+        "import sys, runpy; from dgn.synthesis import parts; keep = parts.save\n"
+        "def save(*a):\n  keep(*a)\n  raise SystemExit(9)\n"
+        f"parts.save = save; sys.argv = {[*words, f'output={half}']!r}\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command("-c", code, code=9)
+    assert not (half / "results.csv").exists()
+    _, error = command(*words, "seeds=3", "resume=true", f"output={half}", code=1)
+    assert "started with another seeds" in error
+    command(*words, "resume=true", f"output={half}")
+    for name in ("images/00000-1-0.png", "images/00001-2-0.png", "codes.safetensors"):
+        assert (half / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_every_point_in_its_own_folder(small_bundle, tmp_path):
+    sweep = tmp_path / "sweep"
+    _, error = command(
+        str(ROOT / "synthesize.py"), "-m", f"bundle={small_bundle}", "debug=true", "units=[goldfish],[goldfsh],[lemon]",
+        f"output={sweep}", cwd=tmp_path, code=1,
+    )  # fmt: skip
+    assert "point 1" in error
+    assert "did you mean 'goldfish'" in error
+    done = sorted(path.parent.name for path in sweep.glob("*/index.html"))
+    assert [name[0] for name in done] == ["0", "2"]
+
+
+@pytest.mark.slow
+def test_training_to_a_bundle_that_synthesis_takes(image_tree, tmp_path):
+    out = tmp_path / "train"
+    words = ["data=imagefolder", f"data.root={image_tree}", "network@encoder=caffenet64", "encoder.layer=fc6"]
+    shown, _ = command(str(ROOT / "train.py"), *words, "debug=true", f"output={out}", cwd=tmp_path)
+    bundle = out / "caffenet64-fc6-imagefolder.bundle.safetensors"
+    assert f"bundle: {bundle}" in shown
+    metrics = {row["metric"] for row in csv.DictReader((out / "metrics.csv").open())}
+    assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/d_real", "share/pixel", "share/adversarial",
+            "balance/count", "val/inversion/pixels", "val/inversion/fc6", "images_per_second"} <= metrics  # fmt: skip
+    assert len(list((out / "grids").iterdir())) == 2
+    command(str(ROOT / "synthesize.py"), f"bundle={bundle}", "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_classifier_with_snapshots_that_a_target_takes(image_tree, tmp_path):
+    out = tmp_path / "c"
+    words = ["task=classifier", "network@classifier=caffenet64", f"data.root={image_tree}", "snapshot_every=2",
+             "module.peak_lr=0.001"]  # fmt: skip
+    shown, _ = command(str(ROOT / "train.py"), *words, "debug=true", f"output={out}", cwd=tmp_path)
+    assert "top1" in shown
+    assert [path.name for path in sorted((out / "snapshots").iterdir())] == [
+        "00000002.safetensors",
+        "00000004.safetensors",
+    ]
+    words = [
+        f"target.weights={out}/caffenet64.safetensors",
+        "target.args.classes=3",
+        "generator=pixels",
+        "units=[bread]",
+    ]
+    command(str(ROOT / "synthesize.py"), *words, "debug=true", f"output={tmp_path}/s", cwd=tmp_path)

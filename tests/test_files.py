@@ -1,0 +1,52 @@
+"""Files appear whole or not at all; a folder has one run."""
+
+import multiprocessing
+
+import pytest
+
+from dgn import files
+from dgn.errors import UserError
+
+
+def test_a_failed_write_leaves_the_previous_file(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    files.write_text(path, "one")
+    with pytest.raises(UnicodeEncodeError), files.whole(path) as part:
+        part.write_bytes(b"half" + "\ud800".encode())
+    assert path.read_text() == "one" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
+
+
+def test_sha256(tmp_path):
+    files.write_text(tmp_path / "x", "abc")
+    assert files.sha256(tmp_path / "x").startswith("ba7816bf")
+
+
+def _hold(folder, held, done):
+    with files.claim(folder, resume=False):
+        held.set()
+        done.wait(30)
+
+
+def test_a_folder_that_a_run_holds_is_refused(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, done = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path, held, done))
+    other.start()
+    assert held.wait(60)
+    try:
+        with pytest.raises(UserError, match="another run is writing"), files.claim(tmp_path, resume=True):
+            pass
+    finally:
+        done.set()
+        other.join()
+    with files.claim(tmp_path, resume=False):
+        pass
+
+
+def test_a_folder_with_a_run_needs_resume(tmp_path):
+    files.write_text(tmp_path / "config.yaml", "seed: 0")
+    with pytest.raises(UserError, match="resume=true"), files.claim(tmp_path, resume=False):
+        pass
+    with files.claim(tmp_path, resume=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

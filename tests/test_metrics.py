@@ -1,0 +1,20 @@
+"""Inversion errors against their definitions."""
+
+import pytest
+import torch
+
+from dgn import metrics
+
+
+def test_the_normalised_inversion_error():
+    x, y = torch.randn(5, 7), torch.randn(5, 7)
+    pairs = [(x[i] - x[j]).norm() for i in range(5) for j in range(i)]
+    expected = 100 * torch.stack([(a - b).norm() for a, b in zip(x, y, strict=True)]).mean() / torch.stack(pairs).mean()
+    assert metrics.inversion_error(x, y) == pytest.approx(expected.item(), rel=1e-5)
+    assert metrics.inversion_error(x, x) == 0
+
+
+def test_unexplained_is_one_for_the_mean():
+    x = torch.randn(6, 3, 2, 2)
+    assert metrics.unexplained(x, x.mean(0).expand_as(x)) == pytest.approx(1, rel=1e-5)
+    assert metrics.unexplained(x, x) == 0
