@@ -13,8 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
 
-COUNTS = ("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps",
-          "data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images")  # fmt: skip
+COUNTS = (  # settings that are null or at least one
+    *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
+    *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
+)
 
 
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:

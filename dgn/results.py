@@ -40,6 +40,21 @@ class Row:
     image: str
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """One line: how many pictures the target names as wanted, the mean score, dead rows."""
+    alive = [row for row in rows if row.state == "done"]
+    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+    words = []
+    if wanted:
+        first = sum(row.rank == 1 for row in wanted)
+        words.append(f"target top-1 {100 * first / len(wanted):.1f} % of {len(wanted)} pictures")
+    if alive:
+        words.append(f"mean score {sum(row.score for row in alive) / len(alive):.2f}")
+    if len(alive) < len(rows):
+        words.append(f"{len(rows) - len(alive)} rows dead")
+    return ", ".join(words)
+
+
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write `results.csv`, whole or not at all."""
     text = io.StringIO()

@@ -31,9 +31,9 @@ class Picture:
 
 @dataclass
 class Strip:
-    """A unit's pictures by one generator."""
+    """A unit's pictures from one run; `name` says how they were made."""
 
-    generator: str
+    name: str
     pictures: list[Picture]
 
 
@@ -68,11 +68,12 @@ def write_page(runs: Sequence[Path], output: Path, title: str) -> Path:
     """
     sections: dict[tuple[str, str], Section] = {}
     settings = []
-    for folder in runs:
-        about = _manifest(folder)
-        target = about["target"]
+    abouts = [_manifest(folder) for folder in runs]
+    made = [(about["target"], about["generator"]["name"]) for about in abouts]
+    for folder, about, (target, generator) in zip(runs, abouts, made, strict=True):
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
-        _add(section, folder, about["generator"]["name"])
+        name = "without a prior: pixels" if generator == "pixels" else f"through {generator}"
+        _add(section, folder, name if made.count((target, generator)) == 1 else folder.name.replace("_", " "))
         config = folder / "config.yaml"
         settings.append((folder.name, config.read_text() if config.exists() else "", json.dumps(about, indent=1)))
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True))
@@ -90,14 +91,14 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
 
 
-def _add(section: Section, folder: Path, generator: str) -> None:
+def _add(section: Section, folder: Path, name: str) -> None:
     rows = results.read(folder / "results.csv")
     curves = load_file(folder / "codes.safetensors")["curves"]
     strips: dict[str, Strip] = {}
     for row, curve in zip(rows, curves, strict=True):
         card = section.cards.setdefault(row.unit, Card(row.unit, row.label))
         if row.unit not in strips:
-            strips[row.unit] = Strip(generator, [])
+            strips[row.unit] = Strip(name, [])
             card.strips.append(strips[row.unit])
         picture = Picture(_inline(folder / row.image), row.score, row, _path(curve.tolist()))
         strips[row.unit].pictures.append(picture)
@@ -126,16 +127,16 @@ def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: in
 
 
 def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
-    """One sentence a target and generator: how often the unit itself is the target's first answer."""
+    """One sentence a target and run: how often the unit itself is the target's first answer."""
     lines = []
     for section in sections.values():
-        by_generator: dict[str, list[results.Row]] = {}
+        by_name: dict[str, list[results.Row]] = {}
         for card in section.cards.values():
             for strip in card.strips:
-                by_generator.setdefault(strip.generator, []).extend(p.row for p in strip.pictures if p.row)
-        for generator, rows in by_generator.items():
+                by_name.setdefault(strip.name, []).extend(p.row for p in strip.pictures if p.row)
+        for name, rows in by_name.items():
             ranked = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
             first = sum(row.rank == 1 for row in ranked)
             success = f", the target's first answer in {first} of {len(ranked)}" if ranked else ""
-            lines.append(f"{section.target} {section.layer} through {generator}: {len(rows)} pictures{success}")
+            lines.append(f"{section.target} {section.layer}, {name}: {len(rows)} pictures{success}")
     return lines

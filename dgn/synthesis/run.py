@@ -80,6 +80,7 @@ def finish(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit
         write_real_images(config, target, chosen, output)
     report.write_grid(output)
     parts.remove(output)
+    print(results.summary(rows))
 
 
 def prior_name(config: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
@@ -13,6 +13,14 @@ from dgn import images, metrics
 from dgn.generators import Generator
 from dgn.networks.features import Features
 from dgn.training import losses
+
+
+class Comparator(Protocol):
+    """A frozen network whose features are compared, by layer: `Features`, or `Lpips`."""
+
+    def all(self, x: Tensor) -> dict[str, Tensor]:
+        """Images (N, 3, H, W) in [0, 1] to activations by layer."""
+        ...
 
 
 class DeepsimTraining(pl.LightningModule):
@@ -35,7 +43,7 @@ class DeepsimTraining(pl.LightningModule):
         self,
         *,
         encoder: Features,
-        comparator: Features,
+        comparator: Comparator,
         generator: Generator,
         discriminator: nn.Module,
         pixel: Mapping[str, Any],

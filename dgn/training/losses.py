@@ -5,7 +5,7 @@ The released files weigh *half-sums over 0-255 pixels*: 2e-6 · ½ Σ (255 x −
 written down here once; `relative` is what works at 64 px.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -28,9 +28,20 @@ def relative(x: Tensor, y: Tensor) -> Tensor:
     return (difference / x.flatten(1).square().sum(1).clamp_min(1e-12)).mean()
 
 
-def features(distance, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: Mapping[str, float]) -> Tensor:  # noqa: ANN001
-    """Σ weight · distance(real, fake) over the comparator's layers."""
-    return torch.stack([weight * distance(real[layer], fake[layer]) for layer, weight in layers.items()]).sum()
+def per_position(x: Tensor, y: Tensor) -> Tensor:
+    """Squared difference summed over channels, mean over positions and batch: LPIPS's own reduction."""
+    return (x - y).square().sum(1).mean()
+
+
+def features(
+    distance: Callable[[Tensor, Tensor], Tensor],
+    real: Mapping[str, Tensor],
+    fake: Mapping[str, Tensor],
+    layers: Mapping[str, float | None],
+) -> Tensor:
+    """Σ weight · distance(real, fake) over the comparator's layers; a weight of null or 0 leaves a layer out."""
+    terms = [weight * distance(real[layer], fake[layer]) for layer, weight in layers.items() if weight]
+    return torch.stack(terms).sum()
 
 
 class LogLoss:

@@ -17,7 +17,7 @@ from dgn.generators import Generator
 from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
 from dgn.networks.features import Features
-from dgn.training.deepsim import DeepsimTraining
+from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
 from dgn.training.run import CHECKPOINT, Keeper
 
@@ -66,14 +66,21 @@ def train_generator(config: dict[str, Any], output: Path) -> None:
     write_bundle(module, datamodule, config, output)
 
 
-def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Features]:
-    """E and C; where both are one network it is read once, at the layers of both."""
+def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Comparator]:
+    """E and C; where both are one network it is read once, at the layers of both.
+
+    C is the comparator's network, or a class of its own that the loss names (LPIPS).
+    """
     encoder, comparator = config["encoder"], config["comparator"]
-    layers = list(config["loss"]["feature"]["layers"])
-    same = all(encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input"))
+    feature = config["loss"]["feature"]
+    own = instantiate(feature["network"]) if "network" in feature else None
+    layers = [layer for layer, weight in feature["layers"].items() if weight]
+    same = own is None and all(
+        encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
+    )
     wanted = [encoder["layer"], *config["measure"], *(layers if same else [])]
     read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True)
-    return read, read if same else zoo.features(comparator, layers, activated=True)
+    return read, own or (read if same else zoo.features(comparator, layers, activated=True))
 
 
 def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:

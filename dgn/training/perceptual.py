@@ -1,0 +1,50 @@
+"""LPIPS as the feature term (Zhang et al. 2018): a comparator with its own features."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dgn.errors import UserError
+from dgn.networks import zoo
+
+
+class Lpips(nn.Module):
+    """The package's own network and calibration; the backbone's weights come from a file.
+
+    Args:
+        backbone: "alex", "vgg" or "squeeze".
+        weights: torchvision's weights of that network (`features.0.weight`, …), .pth or .safetensors.
+
+    With `losses.per_position` over the layers "0", "1", … of weight 1 the feature loss is LPIPS of images in [0, 1].
+    """
+
+    def __init__(self, backbone: str, weights: str) -> None:
+        super().__init__()
+        try:
+            import lpips
+        except ImportError:
+            raise UserError("loss=lpips needs the package: pip install lpips") from None
+        self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
+        given = {name.removeprefix("features."): value for name, value in zoo.read(zoo.find(weights)).items()}
+        own = self.model.net.state_dict()  # slice2.3.weight is features.3.weight
+        missing = [name for name in own if name.partition(".")[2] not in given]
+        if missing:
+            raise UserError(
+                f"{weights} has no weights for LPIPS's {backbone} (features.{missing[0].partition('.')[2]})"
+            )
+        self.model.net.load_state_dict({name: given[name.partition(".")[2]].float() for name in own})
+        self.normalise = lpips.normalize_tensor
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Lpips":
+        """Stays in eval mode."""
+        return super().train(False)
+
+    def all(self, x: Tensor) -> dict[str, Tensor]:
+        """Images (N, 3, H, W) in [0, 1] to a map a layer, unit length across channels, times √ of its calibration."""
+        found = {}
+        for i, out in enumerate(self.model.net(self.model.scaling_layer(2 * x - 1))):
+            weight = self.model.lins[i].model[-1].weight  # (1, C, 1, 1), not negative
+            found[str(i)] = self.normalise(out) * torch.sqrt(weight)
+        return found
