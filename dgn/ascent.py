@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class NormalisedGradient(torch.optim.Optimizer):
-    """code ← code + lr · g / mean|g|, the mean over all elements of a row (released code, FACTS 1.1 step 8).
+    """code ← code + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
 
     `.grad` is the gradient of the score: the code climbs it.
     """

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def inversion_error(targets: Tensor, reconstructions: Tensor) -> float:
-    """Normalised inversion error in %, FACTS 3.6: mean distance to the target over mean distance between targets.
+    """Normalised inversion error in % (Dosovitskiy & Brox): mean distance to the target over that between targets.
 
     Both are (N, ...), N ≥ 2, flattened; the distance is Euclidean. About 100 for a random other image.
     """

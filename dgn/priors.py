@@ -10,7 +10,7 @@ from dgn.codes import Moments
 
 
 class Box(nn.Module):
-    """Clip to [lower, mean + k · std], then multiply by `shrink`; the order is the released one (FACTS 1.1, 1.5).
+    """Clip to [lower, mean + k · std], then multiply by `shrink`; the order is that of act_max.py.
 
     Args:
         moments: of the code on real images, per element or per channel.

@@ -19,7 +19,7 @@ def block(main: nn.Module, norm: nn.Module | None = None) -> nn.Sequential:
 
 
 class CaffeNet(nn.Sequential):
-    """BVLC CaffeNet: (N, 3, 227, 227) BGR, 0-255, minus (104, 117, 123), to (N, classes). FACTS: caffenet.prototxt.
+    """BVLC CaffeNet: (N, 3, 227, 227) BGR, 0-255, minus (104, 117, 123), to (N, classes). Released caffenet.prototxt.
 
     Convolution, ReLU, pool, then local response normalisation (AlexNet has the last two the other way round).
     """

@@ -4,7 +4,7 @@
 class Released:
     """DeePSiM's rule on unweighted losses, r = (L_real + L_fake) / L_fake-as-real, checked after each iteration.
 
-    In this order (FACTS 3.3): r < low and D training: pause D, G on. r > high and D paused: both on.
+    In this order (DeePSiM's script): r < low and D training: pause D, G on. r > high and D paused: both on.
     r > top and G training: pause G, D on. A paused G comes back only through r < low, as released.
     """
 

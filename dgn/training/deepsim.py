@@ -1,4 +1,4 @@
-"""Train G to invert a layer of E: pixel, feature and adversarial losses under manual optimisation (FACTS 3.3)."""
+"""Train G to invert a layer of E: pixel, feature and adversarial losses under manual optimisation (DeePSiM)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial

@@ -14,7 +14,7 @@ from dgn.precision import full
 
 
 class Discriminator(nn.Module):
-    """Convolutions over the image, linear layers over the code, both into a head. FACTS 2.5.
+    """Convolutions over the image, linear layers over the code, both into a head (DeePSiM, released D).
 
     Args:
         code_shape: of one code; a map is flattened.
@@ -79,7 +79,7 @@ class Discriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def _initialise(self) -> None:
-        """He normal; the first convolution and the head at a tenth of it, as released (FACTS 3.4)."""
+        """He normal; the first convolution and the head at a tenth of it, as released with DeePSiM."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

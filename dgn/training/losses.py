@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 def half_sum(x: Tensor, y: Tensor, scale: float = 1.0) -> Tensor:
-    """Caffe's Euclidean loss, ½ Σ (scale · x − scale · y)² over everything, mean over the batch. FACTS 3.1."""
+    """Caffe's Euclidean loss, ½ Σ (scale · x − scale · y)² over everything, mean over the batch, as released."""
     return 0.5 * scale**2 * (x - y).square().sum() / len(x)
 
 
@@ -45,7 +45,7 @@ def features(
 
 
 class LogLoss:
-    """Caffe's softmax log-loss on D's two outputs; label 0 is real and label 1 is fake. FACTS 3.3."""
+    """Caffe's softmax log-loss on D's two outputs; label 0 is real and label 1 is fake, as in DeePSiM's script."""
 
     outputs = 2
 

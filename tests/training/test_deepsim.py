@@ -1,0 +1,145 @@
+"""An iteration of G and D, literally, and what its checkpoint holds."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from dgn import loop
+from dgn.networks.features import Features
+from dgn.training import losses
+from dgn.training.balance import Alternate, Released
+from dgn.training.deepsim import DeepsimTraining
+from dgn.training.discriminator import Discriminator
+
+STEP = partial(torch.optim.SGD, lr=1.0)  # an update is the gradient itself
+CPU = {"accelerator": "cpu", "devices": 1, "precision": "64-true"}
+
+
+@pytest.fixture
+def training(tiny, contract, generator):
+    """A small float64 run: `build(balance=…, code=…)`."""
+
+    def build(balance=None, code=0.0, warm_up=0, ema=None):
+        torch.manual_seed(5)
+        read = Features(tiny, ["fc", "conv"], contract, activated=True)
+        discriminator = Discriminator(
+            size=16, code_shape=(12,), outputs=1, convs=[[8, 4, 2, 1], [8, 4, 2, 1]], pool=False, image=[16], code=[8],
+            head=[], dropout=0, slope=0.2, spectral=False, caffe=False,
+        )  # fmt: skip
+        return DeepsimTraining(
+            encoder=read, comparator=read, generator=generator(), discriminator=discriminator,
+            pixel={"weight": 2.0, "distance": partial(losses.mean_square, variance=0.1)},
+            feature={"weight": 0.6, "distance": losses.relative, "layers": {"conv": 1.0}},
+            adversarial={"weight": 0.15, "kind": losses.Hinge()},
+            code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
+            optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up, ema=ema, share_every=1,
+        ).double()  # fmt: skip
+
+    return build
+
+
+def run(module, steps=1):
+    """Some iterations on random images; their logs."""
+    logs = []
+    images = torch.rand(steps, 3, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    class Keep(loop.pl.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            logs.append({name: float(value) for name, value in outputs.items()})
+
+    trainer = loop.trainer(CPU, [Keep()], [], max_epochs=1)
+    batches = torch.utils.data.DataLoader([(x, 0, 0) for x in images], batch_size=None)
+    trainer.fit(module, batches)
+    return logs, images, trainer
+
+
+def copies(module):
+    """The parameters of G and D by name, as they are now."""
+    return {name: value.detach().clone() for name, value in module.named_parameters() if value.requires_grad}
+
+
+@pytest.mark.parametrize("code_weight", [0.0, 0.3])
+def test_an_iteration_literally(training, code_weight):
+    module = training(code=code_weight)
+    before = copies(module)
+    e, g, d = module.encoder, module.generator, module.discriminator
+    state = {"g": g.state_dict(), "d": d.state_dict()}
+    state = {who: {k: v.clone() for k, v in tensors.items()} for who, tensors in state.items()}
+    _, images, _ = run(module)
+    after = copies(module)
+
+    g.load_state_dict(state["g"])
+    d.load_state_dict(state["d"])
+    x = images[0]
+    seen = e.all(x)
+    code = seen["fc"]
+    fake = g(code).detach()
+    loss_d = 0.15 * (torch.relu(1 - d(x, code)).mean() + torch.relu(1 + d(fake, code)).mean())
+    names = list(dict(d.named_parameters()))
+    for name, gradient in zip(names, torch.autograd.grad(loss_d, d.parameters()), strict=True):
+        torch.testing.assert_close(
+            before[f"discriminator.{name}"] - after[f"discriminator.{name}"], gradient, rtol=1e-9, atol=1e-12
+        )
+    d.load_state_dict({k: after.get(f"discriminator.{k}", v) for k, v in state["d"].items()})
+    y = g(code)
+    again = e.all(y)
+
+    def relative(a, b):
+        return ((a - b).flatten(1).square().sum(1) / a.flatten(1).square().sum(1)).mean()
+
+    loss_g = 2 * ((x - y) ** 2).mean() / 0.1 + 0.6 * relative(seen["conv"], again["conv"])
+    loss_g = loss_g - 0.15 * d(y, code).mean() + code_weight * relative(code, again["fc"])
+    for (name, _), gradient in zip(g.named_parameters(), torch.autograd.grad(loss_g, g.parameters()), strict=True):
+        torch.testing.assert_close(
+            before[f"generator.{name}"] - after[f"generator.{name}"], gradient, rtol=1e-9, atol=1e-12
+        )
+
+
+def test_the_shares_of_the_gradient_add_up(training):
+    logs, *_ = run(training(code=0.1))
+    assert sum(value for name, value in logs[0].items() if name.startswith("share/")) == pytest.approx(1)
+    assert all(logs[0][f"share/{name}"] > 0 for name in ("pixel", "feature", "adversarial", "code"))
+
+
+def test_the_warm_up_begins_with_pixels_alone(training):
+    logs, *_ = run(training(warm_up=2), steps=3)
+    assert logs[0]["share/pixel"] == 1
+    assert logs[1]["share/adversarial"] == 0
+    assert 0 < logs[1]["share/feature"] < 1
+    assert logs[2]["share/adversarial"] > 0
+
+
+def test_a_paused_player_stays_as_it_is(training):
+    balance = Released(low=0.1, high=0.5, top=10)
+    balance.train_d = False
+    module = training(balance=balance)
+    before = copies(module)
+    logs, *_ = run(module)
+    after = copies(module)
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"generator"}
+    assert {"loss/d_real", "balance/train_d"} <= set(logs[0])  # the rule watches D's losses all the same
+
+
+def test_a_checkpoint_holds_what_trains_and_nothing_that_is_frozen(training):
+    module = training(ema=0.9)
+    _, _, trainer = run(module, steps=3)
+    state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+    assert {name.split(".")[0] for name in state["state_dict"]} == {"generator", "discriminator", "average"}
+    assert (state["iteration"], state["balance"]) == (3, {"count": 3})
+    fresh = training(ema=0.9)
+    fresh.on_load_checkpoint(state)
+    fresh.load_state_dict(state["state_dict"])
+    assert (fresh.iteration, fresh.balance.count) == (3, 3)
+    torch.testing.assert_close(copies(fresh), copies(module), rtol=0, atol=0)
+
+
+def test_evaluation_of_a_perfect_generator_is_zero(training):
+    module = training()
+    x = torch.rand(6, 3, 16, 16, dtype=torch.float64)
+    module.best = lambda: lambda code: x
+    assert module.evaluate([(x,)]) == pytest.approx(dict.fromkeys(
+        ["inversion/fc", "inversion/conv", "inversion/pixels", "unexplained/fc", "unexplained/conv",
+         "unexplained/pixels"], 0))  # fmt: skip
+    assert module.picture(x).shape[0] == 3
