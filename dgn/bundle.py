@@ -1,9 +1,12 @@
 """A bundle: G, the moments of its code, some real codes, and where all came from, in one safetensors file.
 
 Nothing in the file names code to run: the generator's kind is looked up in a fixed table here.
+`python -m dgn.bundle info FILE` shows what a bundle holds.
 """
 
+import argparse
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,3 +94,36 @@ def load(path: Path) -> Bundle:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def info(path: Path) -> str:
+    """What a bundle holds, a line a fact."""
+    held = load(path)
+    generator, moments = held.generator, held.moments
+    facts = {
+        "file": f"{path}, {path.stat().st_size / 2**20:.1f} MiB",
+        "generator": f"{sum(p.numel() for p in generator.parameters()) / 1e6:.1f} M parameters, "
+        f"code {tuple(generator.code_shape)} to {generator.size} px",
+        "moments": f"of {moments.count} values an element: std {moments.scale:.4g}, "
+        f"{100 * float(moments.negative.mean()):.1f} % negative",
+        "codes": f"{len(held.codes)} of real images",
+    }
+    errors = held.record.get("errors", {})
+    facts |= {key: value for key, value in held.record.items() if key != "errors"}
+    facts |= {f"error {name}": f"{value:.4g}" for name, value in errors.items()}
+    return "\n".join(f"{name:<28}{value}" for name, value in facts.items())
+
+
+def main() -> None:
+    """`python -m dgn.bundle info FILE`."""
+    parser = argparse.ArgumentParser(prog="python -m dgn.bundle", description="Look into a bundle.")
+    parser.add_argument("action", choices=["info"])
+    parser.add_argument("bundle", help="a file that train.py wrote, or the name of a shipped one")
+    try:
+        print(info(find(parser.parse_args().bundle)))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dgn.bundle import load
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -146,6 +148,15 @@ def test_training_to_a_bundle_that_synthesis_takes(image_tree, tmp_path):
             "balance/count", "val/inversion/pixels", "val/inversion/fc6", "images_per_second"} <= metrics  # fmt: skip
     assert len(list((out / "grids").iterdir())) == 2
     command(str(ROOT / "synthesize.py"), f"bundle={bundle}", "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
+    # what the bundle says of itself is what was measured last, and a complete run only writes it again
+    errors = {row["metric"]: float(row["value"]) for row in csv.DictReader((out / "metrics.csv").open())}
+    written = bundle.read_bytes()
+    for name, value in load(bundle).record["errors"].items():
+        assert value == pytest.approx(errors[f"val/{name}"], rel=0.02)
+    bundle.unlink()
+    words = [*words, "debug=true", "resume=true", f"output={out}"]
+    command(str(ROOT / "train.py"), *words, cwd=tmp_path)
+    assert bundle.read_bytes() == written
 
 
 @pytest.mark.slow

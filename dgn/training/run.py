@@ -43,6 +43,7 @@ class Keeper(Callback):
         if trainer.is_global_zero:
             self.bar.start()
         self.task = self.bar.add_task("training", total=self.iterations, completed=module.iteration)
+        trainer.should_stop = module.iteration >= self.iterations  # resumed when it was complete
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         done = module.iteration

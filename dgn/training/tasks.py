@@ -100,6 +100,7 @@ def count(module: torch.nn.Module) -> float:
 @torch.no_grad()
 def write_bundle(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
     """Measure the codes of real training images and write everything that synthesis needs to one file."""
+    module.eval()
     settings, encoder = config["moments"], module.encoder
     moments, kept = Moments(settings["per_element"]), []
     for x, *_ in track(datamodule.plain(settings["images"]), "measuring codes", transient=True):

@@ -33,7 +33,8 @@ def training(tiny, contract, generator):
             feature={"weight": 0.6, "distance": losses.relative, "layers": {"conv": 1.0}},
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
-            optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up, ema=ema, share_every=1,
+            optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
+            ema=ema, share_every=1,
         ).double()  # fmt: skip
 
     return build
