@@ -5,6 +5,7 @@ torch is imported only once the config stands, so that `--help` and a typing err
 
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dgn import mistakes
+from dgn import mistakes, ranks
 from dgn.config import CONF, register_resolvers, words
-from dgn.errors import UserError
+from dgn.errors import Stopped, UserError
 from dgn.files import claim
 
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
@@ -25,9 +26,11 @@ TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
 def main(command: str) -> None:
     """Run `train` or `synthesize` on the words of the command line.
 
-    Exit codes: 0 done, 1 a mistake or a failed sweep point, 130 after Ctrl-C, 143 after SIGTERM.
+    Exit codes: 0 done, 1 a mistake, a failed sweep point or a full disk, 130 after Ctrl-C, 143 after SIGTERM.
     """
     register_resolvers()
+    if not ranks.first():
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the first rank speaks for all
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and what it raises is put into words here
     sys.argv[1:] = words(command, sys.argv[1:])
     failed: list[str] = []
@@ -36,7 +39,7 @@ def main(command: str) -> None:
     def job(config: DictConfig) -> None:
         try:
             run(command, config)
-        except (UserError, InstantiationException, OmegaConfBaseException) as error:  # a sweep's other points go on
+        except (UserError, InstantiationException, OmegaConfBaseException, OSError) as error:  # other points go on
             if not mistakes.meant_for_the_user(error):
                 raise
             failed.append(f"{_point()}{mistakes.sentence(error, command, sys.argv[1:])}")
@@ -47,6 +50,9 @@ def main(command: str) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {mistakes.sentence(error, command, sys.argv[1:])}", file=sys.stderr)
         sys.exit(1)
+    except Stopped as stopped:
+        print(f"stopped: {stopped.what}; the same line with resume=true goes on", file=sys.stderr)
+        raise
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
@@ -60,7 +66,7 @@ def run(command: str, config: DictConfig) -> None:
     """One job: check what Hydra does not, take the folder, call the task."""
     mistakes.check(config, HydraConfig.get().runtime.choices, command)
     output = Path(HydraConfig.get().runtime.output_dir)
-    with claim(output, config.resume):
+    with claim(output, config.resume) if ranks.first() else nullcontext():
         import_module(TASKS[command]).run(config, output)
 
 

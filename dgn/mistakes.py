@@ -1,5 +1,6 @@
 """What Hydra and OmegaConf say of a wrong word on the command line, as one sentence that says what to type."""
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -17,6 +18,8 @@ COUNTS = (  # settings that are null or at least one
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
@@ -57,7 +60,12 @@ def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
 
 
 def meant_for_the_user(error: Exception) -> bool:
-    """Whether an error is a mistake in what was asked for; Hydra wraps what a config's class raises."""
+    """Whether an error is a mistake in what was asked for, or a disk that takes no more; the others are bugs.
+
+    Hydra wraps what a config's class raises.
+    """
+    if isinstance(error, OSError):
+        return error.errno in UNWRITABLE
     return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
 
 
@@ -68,6 +76,9 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     text = str(error)
     if isinstance(error, UserError):
         return text
+    if isinstance(error, OSError):
+        where = f" to {error.filename}" if error.filename else ""
+        return f"nothing can be written{where} ({error.strerror}): what was whole is kept; make room or type output=DIR"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _unknown(match[1], command)
     if match := re.search(r"Could not find '([^']+)'", text):

@@ -60,7 +60,8 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
         render=ascent["render"],
     )
     trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
-    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(ascent["steps"])))  # type: ignore[arg-type]  # step numbers
+    steps: Any = torch.arange(ascent["steps"])
+    loop.fit(trainer, module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = target(images)

@@ -14,8 +14,8 @@ from dgn.networks import zoo
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def manifest(config: dict[str, Any], prior: str, seconds: float) -> str:
-    """JSON: versions, commit, seeds, hashes of the weights that took part, wall time in seconds."""
+def manifest(config: dict[str, Any], layer: str, prior: str, seconds: float) -> str:
+    """JSON: what was read, versions, commit, seeds, hashes of the weights that took part, wall time in seconds."""
     weights = {}
     if config["target"].get("weights"):
         weights["target"] = sha256(zoo.find(config["target"]["weights"]))
@@ -23,7 +23,7 @@ def manifest(config: dict[str, Any], prior: str, seconds: float) -> str:
         weights["bundle"] = sha256(bundle.find(config["bundle"]))
     about = {
         "title": config.get("title"),
-        "target": {"name": config["target"]["name"], "layer": config["target"]["layer"]},
+        "target": {"name": config["target"]["name"], "layer": layer},
         "generator": {"name": prior},
         "seed": config["seed"],
         "seeds": config["seeds"],

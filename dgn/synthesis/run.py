@@ -67,7 +67,8 @@ def synthesize(config: DictConfig, output: Path) -> None:
                 found = record(climbed, batch, first, output, is_output)
                 parts.save(output, first, climbed.codes, climbed.curves, found)
     finish(plain, target, chosen, output)
-    write_text(output / "manifest.json", manifest(plain, prior_name(plain), time.time() - started))
+    about = manifest(plain, target.layers[0], prior_name(plain), time.time() - started)
+    write_text(output / "manifest.json", about)
 
 
 def finish(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit], output: Path) -> None:

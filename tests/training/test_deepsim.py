@@ -20,7 +20,7 @@ CPU = {"accelerator": "cpu", "devices": 1, "precision": "64-true"}
 def training(tiny, contract, generator):
     """A small float64 run: `build(balance=…, code=…)`."""
 
-    def build(balance=None, code=0.0, warm_up=0, ema=None):
+    def build(balance=None, code=0.0, warm_up=0, ema=None, **more):
         torch.manual_seed(5)
         read = Features(tiny, ["fc", "conv"], contract, activated=True)
         discriminator = Discriminator(
@@ -34,7 +34,7 @@ def training(tiny, contract, generator):
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
             optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
-            ema=ema, share_every=1,
+            ema=ema, share_every=1, **({"own_clocks": False, "holds": "raw", "accumulate": 1, "clip": None} | more),
         ).double()  # fmt: skip
 
     return build
