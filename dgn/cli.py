@@ -47,7 +47,9 @@ def main(command: str) -> None:
 
     try:
         job()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, OSError) as error:  # Hydra makes the output folder
+        if not mistakes.meant_for_the_user(error):
+            raise
         print(f"error: {mistakes.sentence(error, command, sys.argv[1:])}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:

@@ -122,7 +122,7 @@ class Keeper(Callback):
                             "a lower learning rate, or trainer.precision=32-true")  # fmt: skip
 
     def _log_step(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
-        values = torch.stack([value.float() for value in outputs.values()]).to(module.device, torch.float64)
+        values = torch.stack([value.to(module.device, torch.float64) for value in outputs.values()])
         values = trainer.strategy.reduce(values, reduce_op="mean") if trainer.world_size > 1 else values
         now, done = time.monotonic(), module.iteration
         count = (done - self.seen) * trainer.datamodule.batch_size * trainer.world_size
@@ -175,7 +175,7 @@ class Keeper(Callback):
     @staticmethod
     def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:
         for batch in trainer.datamodule.val_dataloader():
-            yield [part.to(module.device) for part in batch]
+            yield [batch[0].to(module.device, module.dtype), *(part.to(module.device) for part in batch[1:])]
 
     def _close(self) -> None:
         self.bar.stop()

@@ -127,7 +127,7 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mappin
     batches = datamodule.plain(config["images"])
     for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
         if i % world == rank:
-            moments.update(module.encoder(x.to(module.device)).cpu())
+            moments.update(module.encoder(x.to(module.device, module.dtype)).cpu())
     if world > 1:
         shares: list[Any] = [None] * world
         torch.distributed.all_gather_object(shares, moments)
@@ -146,8 +146,8 @@ def write_bundle(
     moments = measure(module, datamodule, config["moments"])
     if not module.trainer.is_global_zero:
         return
-    held_out = [module.encoder(x.to(module.device)).cpu() for x, *_ in datamodule.val_dataloader()]
-    codes = torch.cat(held_out)
+    held_out = [x.to(module.device, module.dtype) for x, *_ in datamodule.val_dataloader()]
+    codes = torch.cat([module.encoder(x).cpu() for x in held_out])
     codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
     node = config["encoder"]
     seen = module.iteration * datamodule.batch_size * module.trainer.world_size
@@ -159,7 +159,7 @@ def write_bundle(
         "holds": module.holds,
         **begun,
         "images_seen": seen + begun.get("images_seen", 0),
-        "errors": module.evaluate((x.to(module.device),) for x, *_ in datamodule.val_dataloader()),
+        "errors": module.evaluate((x,) for x in held_out),
     }
     path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     bundle.save(path, module.best(), moments, codes, record)
