@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dgn.codes import Moments
@@ -52,8 +52,8 @@ def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, reco
     tensors |= {f"moments.{k}": v for k, v in moments.tensors().items()}
     tensors["codes"] = _half(codes)
     about = {"schema": SCHEMA, "generator": {"kind": kind, "args": generator.args}, "record": dict(record)}
-    with whole(path) as part:
-        save_file(tensors, part, {"dgn": json.dumps(about)})
+    with whole(path) as part:  # not save_file: its errors do not say that the disk is full
+        part.write_bytes(serialise(tensors, {"dgn": json.dumps(about)}))
 
 
 def _half(value: Tensor) -> Tensor:
@@ -80,8 +80,11 @@ def load(path: Path) -> Bundle:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about is None or about["schema"] != SCHEMA:
             raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py")
-        generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
-        generator.load_state_dict({k: v.float() for k, v in _under("generator.", tensors).items()})
+        with torch.device("meta"):  # what the header claims costs no memory until the tensors bear it out
+            generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
+        state = {k: v.float() if v.is_floating_point() else v for k, v in _under("generator.", tensors).items()}
+        generator.load_state_dict(state, assign=True)
+        generator.to(memory_format=torch.channels_last)
         moments = Moments.from_tensors(_under("moments.", tensors))
         codes = tensors["codes"].float()
         expected = tuple(about["generator"]["args"]["code_shape"])
