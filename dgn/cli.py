@@ -64,6 +64,16 @@ def main(command: str) -> None:
         sys.exit(1)
 
 
+def train() -> None:
+    """The installed command `dgn-train`."""
+    main("train")
+
+
+def synthesize() -> None:
+    """The installed command `dgn-synthesize`."""
+    main("synthesize")
+
+
 def run(command: str, config: DictConfig) -> None:
     """One job: check what Hydra does not, take the folder, call the task."""
     mistakes.check(config, HydraConfig.get().runtime.choices, command)

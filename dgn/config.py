@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from dgn.files import write_text
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parent / "conf"
 
 
 def words(command: str, typed: list[str]) -> list[str]:
