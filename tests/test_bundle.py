@@ -59,7 +59,7 @@ def test_a_header_cannot_claim_more_memory_than_the_file_bears_out(tmp_path, gen
 
 @pytest.mark.slow
 def test_ten_thousand_damaged_bundles(tmp_path, generator, moments):
-    """Bytes changed, moved, doubled or cut off, mostly where the file says what it is: an error or a bundle each time."""
+    """Bytes changed, doubled or cut out, mostly where the file says what it is: an error or a bundle each time."""
     path = tmp_path / "sound.bundle.safetensors"
     bundle.save(path, generator(), moments, torch.rand(3, 12), {"encoder": "tiny", "layer": "fc"})
     sound, bad = path.read_bytes(), tmp_path / "bad.bundle.safetensors"

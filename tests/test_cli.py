@@ -177,3 +177,21 @@ def test_a_classifier_with_snapshots_that_a_target_takes(image_tree, tmp_path):
         "units=[bread]",
     ]
     command(str(ROOT / "synthesize.py"), *words, "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_bundle_is_measured_on_images(small_bundle, image_tree, tmp_path):
+    out = tmp_path / "errors"
+    words = ["task=inversion", f"bundle={small_bundle}", f"data.root={image_tree}", "data.batch_size=3"]
+    _, error = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path, code=1)
+    assert "type data.resize=16 data.crop=16" in error
+    words += ["data.resize=16", "data.crop=16"]
+    shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
+    errors = {row["error"]: float(row["value"]) for row in csv.DictReader((out / "errors.csv").open())}
+    assert {"inversion/fc6", "unexplained/pixels"} <= set(errors)
+    assert errors["inversion/pixels"] > 0
+    assert "inversion/fc6" in shown
+    assert (out / "reconstructions.png").exists()
+    words.append("encoder.layer=fc7")
+    _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)
+    assert "this bundle inverts fc6 of caffenet64: type network@encoder=caffenet64 encoder.layer=fc6" in error

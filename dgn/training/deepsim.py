@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dgn import images, metrics
 from dgn.errors import UserError
 from dgn.generators import Generator
 from dgn.networks.features import Features
-from dgn.training import losses
+from dgn.training import inversion, losses
 
 Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them
 
@@ -215,34 +214,16 @@ class DeepsimTraining(pl.LightningModule):
         )
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
-        """Inversion errors on held-out images, in pixels and at every layer that E is read at.
-
-        Where an average of G is kept, the errors of the G that `holds` does not name come too, under its name.
-        """
+        """Inversion errors on held-out images; those of the G that `holds` does not name come under its name."""
         candidates: dict[str, nn.Module] = {"": self.best()}
         if self.average is not None:
             other = "raw" if self.holds == "ema" else "ema"
             candidates[f"{other}/"] = self.generator if other == "raw" else self.average.module
-        real: dict[str, list[Tensor]] = {}
-        fake: dict[str, list[Tensor]] = {}
-        for x, *_ in batches:
-            seen = self.encoder.all(x)
-            _keep(real, seen | {"pixels": x})
-            for prefix, generator in candidates.items():
-                y = generator(seen[self.code_layer])
-                _keep(fake, {prefix + name: value for name, value in (self.encoder.all(y) | {"pixels": y}).items()})
-        summary = {}
-        for prefix in candidates:
-            for name in real:
-                x, y = torch.cat(real[name]), torch.cat(fake[prefix + name])
-                summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(x, y)
-                summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(x, y)
-        return summary
+        return inversion.errors(self.encoder, candidates, batches)
 
     def picture(self, x: Tensor) -> Tensor:
-        """Fixed held-out images (at most 32) and their reconstructions, pair by pair."""
-        y = self.best()(self.encoder(x[:32])).clamp(0, 1)
-        return images.grid(torch.stack([x[:32], y], 1).flatten(0, 1), columns=8)
+        """Fixed held-out images and their reconstructions, pair by pair."""
+        return inversion.picture(self.encoder, self.best(), x)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         frozen = ("encoder.", "comparator.")
@@ -263,8 +244,3 @@ class DeepsimTraining(pl.LightningModule):
 def mean(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of each value over the parts of a batch."""
     return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}
-
-
-def _keep(store: dict[str, list[Tensor]], found: Mapping[str, Tensor]) -> None:
-    for name, value in found.items():
-        store.setdefault(name, []).append(value.flatten(1).cpu())

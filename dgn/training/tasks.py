@@ -8,19 +8,18 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.progress import track
 
-from dgn import bundle, data, loop
+from dgn import bundle, data, images, loop
 from dgn import config as settings
-from dgn.codes import Moments
 from dgn.errors import Stopped, UserError
-from dgn.files import sha256
+from dgn.files import write_text
 from dgn.generators import Generator
 from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
 from dgn.networks.features import Features
 from dgn.ranks import first
-from dgn.training.deepsim import Comparator, DeepsimTraining
+from dgn.training import bundles, inversion
+from dgn.training.deepsim import Comparator
 from dgn.training.discriminator import Discriminator
 from dgn.training.run import CHECKPOINT, Keeper
 
@@ -30,7 +29,8 @@ def run(config: DictConfig, output: Path) -> None:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
-    {"generator": train_generator, "classifier": train_classifier}[config.task](plain, output)
+    tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
+    tasks[config.task](plain, output)
 
 
 def train_classifier(config: dict[str, Any], output: Path) -> None:
@@ -55,7 +55,7 @@ def train_generator(config: dict[str, Any], output: Path) -> None:
     code = encoder(next(datamodule.plain(128))[0])
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
-    begun = warm_start(generator, config["init"]) if config["init"] else {}
+    begun = bundles.warm_start(generator, config["init"]) if config["init"] else {}
     size = config["generator"]["size"]
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
@@ -67,7 +67,28 @@ def train_generator(config: dict[str, Any], output: Path) -> None:
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
     fit(module, datamodule, config, output)
-    write_bundle(module, datamodule, config, output, begun)
+    bundles.write(module, datamodule, config, output, begun)
+
+
+def measure_inversion(config: dict[str, Any], output: Path) -> None:
+    """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
+    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    held = bundle.load(bundle.find(config["bundle"]))
+    node = config["encoder"] | {"layer": config["encoder"]["layer"] or held.record["layer"]}
+    bundles.same_encoder(held, node)
+    size = held.generator.size
+    if config["data"]["crop"] != size:
+        raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
+    encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
+    settings.write(config, output, "train")
+    with torch.no_grad():
+        errors = inversion.errors(encoder, {"": held.generator}, datamodule.val_dataloader())
+        picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
+    images.save(output / "reconstructions.png", picture)
+    write_text(output / "errors.csv", "error,value\n" + "".join(f"{k},{v:.6g}\n" for k, v in errors.items()))
+    for name, value in errors.items():
+        print(f"{name:<24}{value:.4g}")
+    print(f"pictures: {output / 'reconstructions.png'}")
 
 
 def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Comparator]:
@@ -96,76 +117,9 @@ def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:
     return bundle.KINDS[config["kind"]](**args)
 
 
-def warm_start(generator: Generator, name: str) -> dict[str, Any]:
-    """Give `generator` the weights of a bundle's G, and say how many images that one has seen.
-
-    Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D start afresh.
-    """
-    path = bundle.find(name)
-    held = bundle.load(path)
-    differ = [key for key in generator.args if key != "code_scale" and generator.args[key] != held.generator.args[key]]
-    if differ:
-        raise UserError(
-            f"init={name} holds another G ({', '.join(differ)} differ): train with the settings it was made with"
-        )
-    generator.load_state_dict(held.generator.state_dict())
-    generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    seen = held.record.get("images_seen", 0)
-    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh")
-    return {"init": sha256(path), "images_seen": seen}
-
-
 def count(module: torch.nn.Module) -> float:
     """Millions of trained parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
-
-
-def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:
-    """The moments of the codes of real training images; several processes measure a share each, exactly merged."""
-    rank, world = module.trainer.global_rank, module.trainer.world_size
-    moments = Moments(config["per_element"])
-    batches = datamodule.plain(config["images"])
-    for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
-        if i % world == rank:
-            moments.update(module.encoder(x.to(module.device, module.dtype)).cpu())
-    if world > 1:
-        shares: list[Any] = [None] * world
-        torch.distributed.all_gather_object(shares, moments)
-        moments = shares[0]
-        for share in shares[1:]:
-            moments.merge(share)
-    return moments
-
-
-@torch.no_grad()
-def write_bundle(
-    module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path, begun: Mapping[str, Any]
-) -> None:
-    """Measure the codes of real training images and write everything that synthesis needs to one file."""
-    module.eval().to(module.trainer.strategy.root_device)
-    moments = measure(module, datamodule, config["moments"])
-    if not module.trainer.is_global_zero:
-        return
-    held_out = [x.to(module.device, module.dtype) for x, *_ in datamodule.val_dataloader()]
-    codes = torch.cat([module.encoder(x).cpu() for x in held_out])
-    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
-    node = config["encoder"]
-    seen = module.iteration * datamodule.batch_size * module.trainer.world_size
-    record = {
-        "encoder": node["name"],
-        "layer": node["layer"],
-        "encoder_sha256": sha256(zoo.find(node["weights"])) if node["weights"] else None,
-        "data": datamodule.name,
-        "holds": module.holds,
-        **begun,
-        "images_seen": seen + begun.get("images_seen", 0),
-        "errors": module.evaluate((x,) for x in held_out),
-    }
-    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
-    bundle.save(path, module.best(), moments, codes, record)
-    for logger in module.trainer.loggers:
-        logger.artifact(path, "bundle")  # type: ignore[attr-defined]
-    print(f"bundle: {path}")
 
 
 def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:

@@ -11,8 +11,8 @@ import torch
 from hydra.utils import instantiate
 from torch.nn import functional as F
 
-from dgn import loop
 from dgn import config as settings
+from dgn import loop
 from dgn.networks import zoo
 from dgn.training.discriminator import Discriminator
 from dgn.training.tasks import build_generator
@@ -23,7 +23,7 @@ MEAN = torch.tensor([104.0, 117.0, 123.0], dtype=torch.float64).view(1, 3, 1, 1)
 
 
 def build(config, layer):
-    """The training module of `experiment=deepsim_fc6` for a layer of CaffeNet, in float64, with small random weights."""
+    """The training module of `experiment=deepsim_fc6` for a layer of CaffeNet, in float64, with random weights."""
     composed = config("train", *WORDS, f"encoder.layer={layer}", "module.share_every=99")
     node = {
         name: settings.plain(composed[name]) for name in ("encoder", "loss", "generator", "discriminator", "module")
@@ -81,7 +81,7 @@ def caffenet(w, x, layer):
 
 
 def generator(w, code, layer):
-    """The released prototxt of each G: names are (kind, kernel, stride, padding), weights in order; BGR out, cropped."""
+    """The released prototxt of each G, (kind, kernel, stride, padding) a layer; BGR out, its centre."""
     weights = iter(w.values())
     biased = 3 if layer in {"fc6", "fc7", "fc8", "pool5", "conv3", "conv4", "norm1", "norm2"} else 0
     D, T, c = ("D", 4, 2, 1), ("D", 3, 1, 1), ("c", 3, 1, 1)  # noqa: N806
