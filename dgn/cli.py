@@ -4,10 +4,12 @@ torch is imported only once the config stands, so that `--help` and a typing err
 """
 
 import os
+import signal
 import sys
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -29,6 +31,8 @@ def main(command: str) -> None:
     Exit codes: 0 done, 1 a mistake, a failed sweep point or a full disk, 130 after Ctrl-C, 143 after SIGTERM.
     """
     register_resolvers()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     if not ranks.first():
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the first rank speaks for all
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and what it raises is put into words here
@@ -55,13 +59,14 @@ def main(command: str) -> None:
     except Stopped as stopped:
         print(f"stopped: {stopped.what}; the same line with resume=true goes on", file=sys.stderr)
         raise
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
     if len(failed) > 1:
         print(f"error: {len(failed)} points of the sweep failed, see above", file=sys.stderr)
     if failed:
         sys.exit(1)
+
+
+def _stop(number: int, _: Any) -> None:
+    raise Stopped(number, "what is finished is kept")
 
 
 def train() -> None:

@@ -61,7 +61,7 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
     )
     trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
-    loop.fit(trainer, module, train_dataloaders=torch.utils.data.DataLoader(steps))
+    trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = target(images)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from dgn import images
-from dgn.errors import UserError
+from dgn.errors import Stopped, UserError
 from dgn.files import whole
 
 CHECKPOINT = "last.ckpt"
@@ -64,8 +64,8 @@ class Keeper(Callback):
         self._restart(module.iteration)
 
     def _note(self, number: int, _: Any) -> None:
-        if self.stopped:
-            raise KeyboardInterrupt
+        if self.stopped:  # asked twice: now
+            raise Stopped(number, f"{self.output / CHECKPOINT} is as it was last saved")
         self.stopped = number
 
     def _restart(self, done: int) -> None:

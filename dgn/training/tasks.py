@@ -142,7 +142,7 @@ def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[st
         limit_val_batches=0,
     )
     print(f"precision: {trainer.precision}")
-    loop.fit(trainer, module, datamodule=datamodule, ckpt_path=resume)
+    trainer.fit(module, datamodule=datamodule, ckpt_path=resume)
     if keeper.stopped:
         raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {checkpoint}")
 
