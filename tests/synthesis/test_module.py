@@ -58,7 +58,7 @@ def test_nguyen2016_is_the_released_procedure(moments):
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2), nn.Flatten(), nn.Linear(32, 5)
     ).double()
-    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, order="bgr",
+    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, channels=3, order="bgr",
                         interpolation="bilinear", fit="crop")  # fmt: skip
     code = torch.randn(3, 12, dtype=torch.float64)
     chosen = units.parse(["3", "0", "4"], (5,), None)
