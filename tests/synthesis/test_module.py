@@ -19,7 +19,7 @@ CPU = {"accelerator": "cpu", "devices": 1}
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
           lower="zero", render="before_last_step"):  # fmt: skip
     module = Synthesis(
-        generator=generator, target=target, score=units.scorer(chosen),
+        generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
         step=step, end=end, steps=steps, render=render,
     )  # fmt: skip
