@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from dgn.config import CONF
@@ -72,7 +72,7 @@ def meant_for_the_user(error: Exception) -> bool:
 
     Hydra wraps what a config's class raises.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         return error.errno in UNWRITABLE
     return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
 
@@ -87,7 +87,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
             return str(seen)
         seen = seen.__cause__ or seen.__context__
     text = str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         where = f" to {error.filename}" if error.filename else ""
         return f"nothing can be written{where} ({error.strerror}): what was whole is kept; make room or type output=DIR"
     if match := re.search(r"Could not override '([^']+)'", text):
