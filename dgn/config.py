@@ -4,6 +4,8 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +14,46 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from dgn.files import write_text
 
 CONF = Path(__file__).parent / "conf"
+ROLES = ("target", "encoder", "comparator", "classifier", "start.encoder")  # of networks
 
 
 def words(command: str, typed: list[str]) -> list[str]:
     """The command line as Hydra takes it.
 
     `synthesize.py` without a word runs the demo. `debug=true` names the group member conf/debug/COMMAND.yaml, because
-    Hydra takes no true or false as a member's name.
+    Hydra takes no true or false as a member's name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the
+    member `own`, so that no key of the default network stays behind; arguments need no plus: `target.args.depth=18`.
     """
     if command == "synthesize" and not typed:
         return ["experiment=demo"]
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
-    return [debug.get(word.lower(), word) for word in typed]
+    return [taken for word in typed for taken in _own(debug.get(word.lower(), word), typed)]
+
+
+def _own(word: str, typed: Sequence[str]) -> list[str]:
+    key, _, value = word.partition("=")
+    role, _, last = key.removeprefix("network@").rpartition(".")
+    group = role if role == "generator" else f"network@{role}"
+    if last == "_target_" and (role in ROLES or role == "generator"):
+        chosen = any(other.startswith(f"{group}=") for other in typed)
+        return [*([] if chosen else [f"{group}=own"]), f"{role}._target_={value}"]
+    if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
+        return [f"++{word}"]
+    return [word]
 
 
 def register_resolvers() -> None:
-    """`${unique:}`: a name no other run has, one a process. `${point:TEXT}`: a sweep point's overrides as a folder."""
+    """What the YAMLs ask for.
+
+    `${unique:}`: a name no other run has, one a process. `${point:TEXT}`: a sweep point's overrides as a folder.
+    `${record:…}`: what torchvision or timm record of a model's input; they are imported when it is read.
+    """
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     OmegaConf.register_new_resolver("unique", lambda: stamp, replace=True)
     OmegaConf.register_new_resolver("point", point, replace=True)
+    OmegaConf.register_new_resolver(
+        "record", lambda *what: import_module("dgn.networks.libraries").record(*what), use_cache=False, replace=True
+    )
 
 
 def point(overrides: str) -> str:

@@ -56,7 +56,9 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def save(path: Path | str, image: Tensor) -> None:
-    """Write one image (C, H, W), C = 1 or 3, as PNG: whole or not at all."""
+    """Write one image (C, H, W) as PNG, whole or not at all; channels other than 1 or 3 in grey, side by side."""
+    if image.shape[0] not in {1, 3}:
+        image = grid(image[:, None], columns=len(image))
     array = to_uint8(image[None])[0].numpy()
     with whole(path) as part:
         Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG")
@@ -70,6 +72,19 @@ def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bi
     smooth = interpolation in {"bilinear", "bicubic"}
     kwargs = {"align_corners": False, "antialias": True} if smooth else {}
     return F.interpolate(images, sides, mode=interpolation, **kwargs)
+
+
+def channels(images: Tensor, count: int) -> Tensor:
+    """Grey or RGB (N, 1 or 3, H, W) with `count` channels: the mean for one, r, g, b, r, … for more.
+
+    UserError for images of other channels than these or `count`.
+    """
+    given = images.shape[1]
+    if given == count:
+        return images
+    if given not in {1, 3}:
+        raise UserError(f"images of {given} channels cannot go into a network of {count}")
+    return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
 
 
 def to_caffe(images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from dgn.config import CONF
@@ -28,13 +28,21 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, a count below 1.
     """
     _check_roles(config, choices)
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise UserError(f"{key} has no value: type {key}=…")
+    check_missing(OmegaConf.to_container(config, resolve=False))
     _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
     for key in COUNTS:
         value = OmegaConf.select(config, key)
         if value is not None and value < 1:
             raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
+
+
+def check_missing(config: Any, path: str = "") -> None:
+    """UserError for the first value that is missing; nothing is looked up for it."""
+    for key, value in config.items():
+        if value == "???":
+            raise UserError(f"{path}{key} has no value: type {path}{key}=…")
+        if isinstance(value, Mapping):
+            check_missing(value, f"{path}{key}.")
 
 
 def _check_numbers(config: Any, defaults: Any, path: str) -> None:
@@ -64,7 +72,7 @@ def meant_for_the_user(error: Exception) -> bool:
 
     Hydra wraps what a config's class raises.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         return error.errno in UNWRITABLE
     return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
 
@@ -73,10 +81,13 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     """The error as one sentence."""
     if isinstance(error, InstantiationException):
         error = error.__cause__ or error  # type: ignore[assignment]
+    seen: BaseException | None = error
+    while seen is not None:  # raised while a value of the config was looked up
+        if isinstance(seen, UserError):
+            return str(seen)
+        seen = seen.__cause__ or seen.__context__
     text = str(error)
-    if isinstance(error, UserError):
-        return text
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         where = f" to {error.filename}" if error.filename else ""
         return f"nothing can be written{where} ({error.strerror}): what was whole is kept; make room or type output=DIR"
     if match := re.search(r"Could not override '([^']+)'", text):

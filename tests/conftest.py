@@ -48,7 +48,8 @@ def config():
 @pytest.fixture
 def contract():
     """A plain input contract: RGB as it is, 16 px."""
-    return Contract(size=16, mean=[0] * 3, std=[1] * 3, scale=1, order="rgb", interpolation="bilinear", fit="resize")
+    return Contract(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
+                    fit="resize")  # fmt: skip
 
 
 class Tiny(nn.Module):

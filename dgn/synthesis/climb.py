@@ -13,8 +13,8 @@ from torch import Tensor
 
 from dgn import loop, units
 from dgn.bundle import Bundle
-from dgn.networks.features import Features
 from dgn.synthesis.module import Synthesis
+from dgn.synthesis.subject import Subject
 
 Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
 
@@ -41,7 +41,7 @@ class Climbed:
     seconds: float
 
 
-def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, bar: "Bar") -> Climbed:
+def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, bar: "Bar") -> Climbed:
     """Run the ascent of the config on some rows."""
     started = time.monotonic()
     ascent = config["ascent"]
@@ -49,8 +49,8 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
     start = instantiate(config["start"])
     module = Synthesis(
         generator=prior.generator,
-        target=target,
-        score=units.scorer([unit for unit, _ in rows]),
+        target=subject.target,
+        score=subject.score([unit for unit, _ in rows]),
         prior=instantiate(config["prior"], prior.moments),
         codes=start(prior, [seed for _, seed in rows], ascent["noise"] * unit).float(),
         optimiser=instantiate(ascent["optimiser"]),
@@ -64,7 +64,7 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
     trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():
-        activation = target(images)
+        activation = subject.target(images)
     code = module.code.detach()
     return Climbed(
         images=images.cpu(),

@@ -17,10 +17,12 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "
 def manifest(config: dict[str, Any], layer: str, prior: str, seconds: float) -> str:
     """JSON: what was read, versions, commit, seeds, hashes of the weights that took part, wall time in seconds."""
     weights = {}
-    if config["target"].get("weights"):
-        weights["target"] = sha256(zoo.find(config["target"]["weights"]))
+    if identity := zoo.identity(config["target"]):
+        weights["target"] = identity
     if "_target_" not in config["generator"]:
         weights["bundle"] = sha256(bundle.find(config["bundle"]))
+    elif identity := zoo.identity(config["generator"]):
+        weights["generator"] = identity
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": layer},

@@ -19,7 +19,7 @@ from dgn.training.deepsim import DeepsimTraining
 def same_encoder(held: bundle.Bundle, node: Mapping[str, Any]) -> None:
     """UserError unless `node` is the config of the network and layer that the bundle's G inverts."""
     record = held.record
-    same = record.get("encoder_sha256") in {None, sha256(zoo.find(node["weights"])) if node["weights"] else None}
+    same = record.get("encoder_sha256") in {None, zoo.identity(node)}
     if not same or node["layer"] != record["layer"]:
         raise UserError(
             f"this bundle inverts {record['layer']} of {record['encoder']}: type network@encoder={record['encoder']} "
@@ -80,7 +80,7 @@ def write(
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
-        "encoder_sha256": sha256(zoo.find(node["weights"])) if node["weights"] else None,
+        "encoder_sha256": zoo.identity(node),
         "data": datamodule.name,
         "holds": module.holds,
         **begun,

@@ -152,6 +152,6 @@ def test_the_tanh_of_conv_codes_reaches_255():
 
 
 def test_pixels_are_their_own_code():
-    g = Pixels(size=4)
+    g = Pixels(size=4, channels=3)
     assert g(torch.zeros(1, 3, 4, 4)).unique().tolist() == [0.5]
     assert g.moments().scale == pytest.approx(1)
