@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
@@ -58,7 +59,9 @@ def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
 
 def meant_for_the_user(error: Exception) -> bool:
     """Whether an error is a mistake in what was asked for; Hydra wraps what a config's class raises."""
-    return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
+    if isinstance(error, InstantiationException):
+        return isinstance(error.__cause__, UserError | TypeError)
+    return isinstance(error, UserError | OmegaConfBaseException)
 
 
 def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
@@ -72,6 +75,8 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         return _unknown(match[1], command)
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, member = match[1].rpartition("/")
+        if group == "hydra/launcher":
+            return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
         return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
         key, values = match.groups()

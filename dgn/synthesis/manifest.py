@@ -7,27 +7,29 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dgn import bundle
 from dgn.files import sha256
 from dgn.networks import zoo
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def manifest(config: dict[str, Any], prior: str, seconds: float) -> str:
-    """JSON: versions, commit, seeds, hashes of the weights that took part, wall time in seconds."""
-    weights = {}
+def manifest(config: dict[str, Any], prior: str, rows: int, seconds: float) -> str:
+    """JSON: rows of the whole run, versions, commit, seeds, files and hashes of the weights, wall time in seconds."""
+    files = {}
     if config["target"].get("weights"):
-        weights["target"] = sha256(zoo.find(config["target"]["weights"]))
+        files["target"] = zoo.find(config["target"]["weights"])
     if "_target_" not in config["generator"]:
-        weights["bundle"] = sha256(bundle.find(config["bundle"]))
+        files["bundle"] = Path(config["bundle"])
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": config["target"]["layer"]},
         "generator": {"name": prior},
+        "rows": rows,
+        "shard": config["shard"],
         "seed": config["seed"],
         "seeds": config["seeds"],
-        "weights": weights,
+        "files": {name: str(path.resolve()) for name, path in files.items()},
+        "weights": {name: sha256(path) for name, path in files.items()},
         "versions": versions(),
         "commit": commit(),
         "python": platform.python_version(),

@@ -1,7 +1,7 @@
 """What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from safetensors.torch import save_file
 from torch import Tensor
 
 from dgn import bundle, images, report, results, units
 from dgn import config as settings
-from dgn.files import whole, write_text
+from dgn.files import write_text
 from dgn.networks import zoo
 from dgn.networks.check import check
 from dgn.networks.features import Features
@@ -51,35 +50,37 @@ def synthesize(config: DictConfig, output: Path) -> None:
     torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
+    if "_target_" not in plain["generator"]:
+        plain["bundle"] = str(bundle.find(plain["bundle"], plain["inverts"]))
     prior = load_prior(plain)
     target, chosen, is_output = load_target(plain, prior.generator.size)
     rows = [(unit, plain["seed"] + s) for unit in chosen for s in range(plain["seeds"])]
-    print(f"{len(chosen)} units of {plain['target']['name']} {target.layers[0]}, {len(rows)} rows; "
+    firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
+    batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
+    count = sum(map(len, batches.values()))
+    print(f"{len(chosen)} units of {plain['target']['name']} {target.layers[0]}, {count} rows; "
           f"prior: {prior_name(plain)}")  # fmt: skip
     parts.begin(output, config)
-    if (output / "results.csv").exists():
-        return
-    with Bar(len(rows) * plain["ascent"]["steps"]) as bar:
-        for first in range(0, len(rows), plain["batch_size"]):
-            batch = rows[first : first + plain["batch_size"]]
-            if not parts.done(output, first):
-                climbed = climb(plain, prior, target, batch, bar)
-                found = record(climbed, batch, first, output, is_output)
-                parts.save(output, first, climbed.codes, climbed.curves, found)
-    finish(plain, target, chosen, output)
-    write_text(output / "manifest.json", manifest(plain, prior_name(plain), time.time() - started))
+    if not (output / "manifest.json").exists():
+        with Bar(count * plain["ascent"]["steps"]) as bar:
+            for first, batch in batches.items():
+                if not parts.done(output, first):
+                    climbed = climb(plain, prior, target, batch, bar)
+                    found = record(climbed, batch, first, output, is_output)
+                    parts.save(output, first, climbed.codes, climbed.curves, found)
+        shown = {unit for batch in batches.values() for unit, _ in batch}
+        finish(plain, target, {u: unit for u, unit in enumerate(chosen) if unit in shown}, output)
+        about = manifest(plain, prior_name(plain), len(rows), time.time() - started)
+        write_text(output / "manifest.json", about)  # the last: with it the run is complete
+    parts.remove(output)
 
 
-def finish(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit], output: Path) -> None:
-    """Join the parts into the tables, and draw."""
-    rows, codes, curves = parts.join(output)
-    results.write(output / "results.csv", rows)
-    with whole(output / "codes.safetensors") as part:
-        save_file({"codes": codes, "curves": curves}, part)
+def finish(config: dict[str, Any], target: Features, chosen: Mapping[int, units.Unit], output: Path) -> None:
+    """Join the parts into the tables, and draw; `chosen` are the units by their place among all of the run."""
+    rows = parts.join(output)
     if config["data"]["root"]:
         write_real_images(config, target, chosen, output)
     report.write_grid(output)
-    parts.remove(output)
     print(results.summary(rows))
 
 
@@ -92,7 +93,7 @@ def prior_name(config: dict[str, Any]) -> str:
 def load_prior(config: dict[str, Any]) -> bundle.Bundle:
     """The generator of the config with its own moments, or the bundle's."""
     if "_target_" not in config["generator"]:
-        return bundle.load(bundle.find(config["bundle"]))
+        return bundle.load(Path(config["bundle"]))
     generator = instantiate(config["generator"]).eval().requires_grad_(False)
     return bundle.Bundle(generator, generator.moments(), torch.empty(0, *generator.code_shape), {})
 
