@@ -46,6 +46,18 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def held(folder: Path) -> bool:
+    """Whether a process holds `folder` now, see `claim`."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
     """Hold `folder` for one run; UserError if another process does, or if a run is in it and `resume` is not set."""

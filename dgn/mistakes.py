@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
@@ -72,9 +73,11 @@ def meant_for_the_user(error: Exception) -> bool:
 
     Hydra wraps what a config's class raises.
     """
-    if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return error.errno in UNWRITABLE
-    return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
+    if isinstance(error, InstantiationException):
+        return isinstance(error.__cause__, UserError | TypeError)
+    if isinstance(error, UserError | OmegaConfBaseException | HydraException):
+        return True
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
@@ -94,6 +97,8 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         return _unknown(match[1], command)
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, member = match[1].rpartition("/")
+        if group == "hydra/launcher":
+            return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
         return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
         key, values = match.groups()

@@ -2,13 +2,16 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dgn.errors import UserError
-from dgn.files import write_text
+from dgn.files import whole, write_text
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,33 @@ def _row(record: dict[str, str]) -> Row:
     for name, kind in kinds.items():
         values[name] = kind(values[name]) if values[name] else None
     return Row(**values)
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """A run's `manifest.json`, which is written last; UserError where there is none."""
+    try:
+        return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
+
+
+def write_tensors(
+    path: Path, shapes: Mapping[str, Sequence[int]], pieces: Callable[[str], Iterable[np.ndarray]]
+) -> None:
+    """Write float32 tensors as safetensors, whole or not at all, with one piece of one of them in memory at a time.
+
+    `pieces(name)` gives a tensor's rows in order, some at a time; the library's own writer wants all at once.
+    """
+    header, end = {}, 0
+    for name in sorted(shapes):
+        begin, end = end, end + 4 * int(np.prod(shapes[name]))
+        header[name] = {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with whole(path) as part, part.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in sorted(shapes):
+            for piece in pieces(name):
+                file.write(np.ascontiguousarray(piece, dtype="<f4").tobytes())
+        if file.tell() != 8 + len(text) + end:
+            raise ValueError(f"the pieces of {path.name} are not of the shapes {dict(shapes)}")

@@ -1,7 +1,6 @@
 """Where G and the moments of its code come from: a bundle, or any decoder with moments measured or given."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
     """The generator of the config, or the bundle's where it names none."""
     node = config["generator"]
     if "_target_" not in node:
-        return bundle.load(bundle.find(config["bundle"]))
+        return bundle.load(bundle.find(config["bundle"], config["inverts"]))
     codes = None
     if node["codes"]:
         path = weights.find(node["codes"])
@@ -69,4 +68,6 @@ def decoder(
 def name(config: Mapping[str, Any]) -> str:
     """What the page calls the generator."""
     kind = config["generator"].get("_target_")
-    return kind.rpartition(".")[2].lower() if kind else Path(config["bundle"]).name.removesuffix(".bundle.safetensors")
+    if kind:
+        return kind.rpartition(".")[2].lower()
+    return bundle.find(config["bundle"], config["inverts"]).name.removesuffix(".bundle.safetensors")

@@ -1,6 +1,7 @@
 """What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,17 @@ import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dgn import bundle, images, report, results
 from dgn import config as settings
-from dgn.files import whole, write_text
+from dgn.files import write_text
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.manifest import manifest
 from dgn.synthesis.real import write_real_images
 from dgn.synthesis.subject import Subject, load_subject
+from dgn.units import Unit
 
 TITLE = "What these units want to see"
 
@@ -61,33 +62,32 @@ def synthesize(
     noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
     subject = load_subject(plain, noise, network)
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
-    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {len(rows)} rows; "
+    firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
+    batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
+    count = sum(map(len, batches.values()))
+    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
     parts.begin(output, config)
-    if (output / "results.csv").exists():
-        return
-    with Bar(len(rows) * plain["ascent"]["steps"]) as bar:
-        for first in range(0, len(rows), plain["batch_size"]):
-            batch = rows[first : first + plain["batch_size"]]
-            if not parts.done(output, first):
-                climbed = climb(plain, found, subject, batch, bar)
-                described = record(climbed, batch, first, output, subject)
-                parts.save(output, first, climbed.codes, climbed.curves, described)
-    finish(plain, subject, output)
-    about = manifest(plain, subject.target.layers[0], prior.name(plain), time.time() - started)
-    write_text(output / "manifest.json", about)
-
-
-def finish(config: dict[str, Any], subject: Subject, output: Path) -> None:
-    """Join the parts into the tables, and draw."""
-    rows, codes, curves = parts.join(output)
-    results.write(output / "results.csv", rows)
-    with whole(output / "codes.safetensors") as part:
-        save_file({"codes": codes, "curves": curves}, part)
-    if config["data"]["root"]:
-        write_real_images(config, subject, output)
-    report.write_grid(output)
+    if not (output / "manifest.json").exists():
+        with Bar(count * plain["ascent"]["steps"]) as bar:
+            for first, batch in batches.items():
+                if not parts.done(output, first):
+                    climbed = climb(plain, found, subject, batch, bar)
+                    described = record(climbed, batch, first, output, subject)
+                    parts.save(output, first, climbed.codes, climbed.curves, described)
+        shown = {unit for batch in batches.values() for unit, _ in batch}
+        finish(plain, subject, {u: unit for u, unit in enumerate(subject.units) if unit in shown}, output)
+        about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
+        write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
+
+
+def finish(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
+    """Join the parts into the tables, and draw; `chosen` are the units by their place among all of the run."""
+    rows = parts.join(output)
+    if config["data"]["root"]:
+        write_real_images(config, subject, chosen, output)
+    report.write_grid(output)
     print(results.summary(rows))
 
 
