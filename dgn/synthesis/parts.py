@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,9 +22,9 @@ from dgn.errors import UserError
 from dgn.files import whole
 
 
-def begin(output: Path, config: DictConfig) -> None:
+def begin(output: Path, config: dict[str, Any]) -> None:
     """Write `config.yaml`; UserError where the folder's earlier run had other settings, whose rows would not fit."""
-    now = settings.counted(settings.plain(config))
+    now = settings.counted(config)
     before = settings.counted(settings.read(output) or now)
     for key in sorted(now.keys() | before.keys()):
         if before.get(key) != now.get(key):

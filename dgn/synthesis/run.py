@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from dgn import bundle, images, report, results
+from dgn import bundle, images, loop, report, results
 from dgn import config as settings
 from dgn.files import write_text
 from dgn.synthesis import parts, prior
@@ -56,6 +56,7 @@ def synthesize(
     torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
+    plain["trainer"] = loop.decided(plain["trainer"])
     found = given or prior.load_prior(plain)
     with torch.no_grad():
         probe = found.generator(torch.zeros(1, *found.generator.code_shape))
@@ -67,7 +68,7 @@ def synthesize(
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
-    parts.begin(output, config)
+    parts.begin(output, plain)
     if not (output / "manifest.json").exists():
         with Bar(count * plain["ascent"]["steps"]) as bar:
             for first, batch in batches.items():

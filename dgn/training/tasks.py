@@ -29,6 +29,7 @@ def run(config: DictConfig, output: Path) -> None:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
+    plain["trainer"] = loop.decided(plain["trainer"])
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
     tasks[config.task](plain, output)
 
