@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dgn.codes import Moments
 from dgn.errors import UserError
 from dgn.generators import Generator
+from dgn.precision import full
 
 
 class Decoder(Generator):
@@ -40,7 +41,7 @@ class Decoder(Generator):
         return super().train(False)
 
     def forward(self, code: Tensor) -> Tensor:
-        return (self.network(code) - self.black) / (self.white - self.black)
+        return (full(self.network(code)) - self.black) / (self.white - self.black)
 
 
 def measured(codes: Tensor) -> Moments:

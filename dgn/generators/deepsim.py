@@ -26,6 +26,8 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     the nearest side from which doubling meets `size`. Then one doubling per further width (the last width serves all
     that remain), each followed by a 3 × 3 layer; the last doubling is the pixel shuffle.
     """
+    if len(code_shape) == 2:
+        raise UserError(f"a code of {code_shape[0]} tokens has no G: type encoder.layer=NAME@cls or NAME@mean for a vector")
     side, doublings = size, 0
     most = 7 if len(code_shape) == 1 else code_shape[-1]
     while side > most:

@@ -8,7 +8,7 @@ from dgn.networks.features import Features
 
 
 def check(target: Features, image: Tensor) -> Tensor:
-    """The activation (1, ...) for one image (1, 3, H, W), after making sure that a climb can work.
+    """The activation (1, ...) for one image (1, C, H, W), after making sure that a climb can work.
 
     Raises UserError if the network trains, has trainable parameters, gives no finite output, or cuts the gradient.
     """
@@ -19,14 +19,16 @@ def check(target: Features, image: Tensor) -> Tensor:
     image = image.detach().clone().requires_grad_()
     with torch.enable_grad():
         activation = target(image)
-        if activation.ndim not in (2, 4):
-            raise UserError(f"the layer {target.layers[0]!r} gives {tuple(activation.shape)}: choose one that gives "
-                            "(N, D) or (N, C, H, W)")  # fmt: skip
+        if activation.ndim not in (2, 3, 4) or len(activation) != len(image):
+            raise UserError(f"the layer {target.layers[0]!r} gives {tuple(activation.shape)}: choose one that gives a "
+                            "vector (N, D), a map (N, C, H, W) or tokens (N, T, D)")  # fmt: skip
         if not torch.isfinite(activation).all():
             raise UserError(f"the layer {target.layers[0]!r} gives NaN or inf on a real image: check weights and input")
         if not activation.requires_grad:
             raise UserError("no gradient reaches the image: the target's forward pass detaches it (torch.no_grad?)")
-        (gradient,) = torch.autograd.grad(activation.sum(), image, allow_unused=True)
+        # not the plain sum, which is constant behind a softmax or a layer norm
+        weights = torch.rand(activation.shape, generator=torch.Generator().manual_seed(0)).to(activation)
+        (gradient,) = torch.autograd.grad((weights * activation).sum(), image, allow_unused=True)
     if gradient is None or not torch.isfinite(gradient).all() or not gradient.any():
         raise UserError("no usable gradient reaches the image: some operation of the target has none")
     return activation.detach()

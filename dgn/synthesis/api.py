@@ -50,7 +50,7 @@ class Pictures:
 
 def synthesize(
     target: nn.Module | str,
-    units: Sequence[str | int] | str,
+    units: Sequence[str | int] | str | int,
     *words: str,
     prior: Bundle | None = None,
     output: Path | str | None = None,
@@ -70,7 +70,7 @@ def synthesize(
     Raises UserError, one sentence, for a mistake in what is asked for.
     """
     live = target if isinstance(target, nn.Module) else None
-    config = _config(target, units if isinstance(units, str) else list(units), words, keys)
+    config = _config(target, units if isinstance(units, str | int) else list(units), words, keys)
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}

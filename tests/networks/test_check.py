@@ -45,7 +45,14 @@ def test_a_broken_target_is_named(tiny, contract, kind, words):
         check(features, IMAGE)
 
 
+def test_tokens_and_what_sums_to_one_pass(contract):
+    network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4), nn.LayerNorm(4), nn.Flatten(), nn.Softmax(1)).double()
+    assert check(Features(network, "2", contract, False), IMAGE.double()).shape == (1, 3, 4)
+    assert check(Features(network, "4", contract, True), IMAGE.double()).shape == (1, 12)
+
+
 def test_a_layer_of_another_rank_is_refused(contract):
-    network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4))
-    with pytest.raises(UserError, match="choose one that gives"):
-        check(Features(network, "1", contract, False), IMAGE)
+    network = nn.Sequential(nn.Unflatten(1, (3, 1)), nn.Flatten(0, 1))
+    for layer in ("0", "1"):
+        with pytest.raises(UserError, match="choose one that gives"):
+            check(Features(network, layer, contract, False), IMAGE)
