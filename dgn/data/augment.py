@@ -1,7 +1,6 @@
 """Augmentation as a function of the image and of numbers that come with it."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from dgn.images import from_uint8
@@ -25,18 +24,24 @@ class Augment:
             batch = np.pad(batch, ((0, 0), margin, margin, (0, 0)), mode="reflect")
         room = batch.shape[1] - self.crop + 1
         corners = np.floor(numbers[:, :2] * room).astype(int)
+        turned = np.arange(self.crop)[::-1]
         picked = np.empty((len(batch), self.crop, self.crop, 3), np.uint8)
-        for i, (top, left) in enumerate(corners):  # a slice each: a third of the time of one gather over the batch
+        for i, (top, left) in enumerate(corners):
             part = batch[i, top : top + self.crop, left : left + self.crop]
-            picked[i] = part[:, ::-1] if self.flip and numbers[i, 2] < 0.5 else part
-        out = from_uint8(torch.from_numpy(picked))
+            if self.flip and numbers[i, 2] < 0.5:
+                np.take(part, turned, axis=1, out=picked[i], mode="clip")  # half the time of part[:, ::-1]
+            else:
+                picked[i] = part
+        out = from_uint8(picked)
         if self.brightness:
-            factor = 1 + self.brightness * (2 * torch.from_numpy(numbers[:, 3]).float() - 1)
-            out = out.mul_(factor[:, None, None, None]).clamp_(0, 1)
+            factor = 1 + self.brightness * (2 * numbers[:, 3] - 1)
+            values = out.numpy()  # the same memory
+            values *= factor[:, None, None, None]
+            np.clip(values, 0, 1, out=values)
         return out
 
     def plain(self, batch: np.ndarray) -> Tensor:
         """(N, S, S, 3) uint8 to its centre crop, (N, 3, crop, crop) float in [0, 1]."""
         margin = (batch.shape[1] - self.crop) // 2
         side = slice(margin, margin + self.crop)
-        return from_uint8(torch.from_numpy(batch[:, side, side].copy()))
+        return from_uint8(batch[:, side, side])

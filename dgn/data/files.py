@@ -43,7 +43,7 @@ def _under(folder: str, suffixes: Collection[str]) -> list[str]:
 
 
 def _is(name: str, suffixes: Collection[str]) -> bool:
-    return os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
+    return name[name.rfind(".") :].lower() in suffixes and not name.startswith(".")
 
 
 def _leads_back(entry: os.DirEntry) -> bool:

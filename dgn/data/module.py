@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from rich.progress import track
 from torch.utils.data import DataLoader
 
 from dgn.data.augment import Augment
@@ -16,8 +17,6 @@ from dgn.data.skipped import check_share
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
 from dgn.errors import UserError
-
-PREFETCH = 4  # batches a worker keeps ready: one that takes three times as long as the others is not felt
 
 
 class Loader(DataLoader):
@@ -64,6 +63,11 @@ class DataModule(pl.LightningDataModule):
         self.val = Images(val, augment, seed, False, memory_gib, unreadable)
         self.start = 0
 
+    def setup(self, stage: str) -> None:
+        """Read what is measured on once: too many unreadable images end a run now, not at its first evaluation."""
+        for _ in track(self.val_dataloader(), "reading held-out images", transient=True):
+            pass
+
     @property
     def skipped(self) -> int:
         """How many images turned out unreadable so far, in all processes that read for this one."""
@@ -79,7 +83,6 @@ class DataModule(pl.LightningDataModule):
             batch_sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
-            prefetch_factor=PREFETCH if workers else None,
             collate_fn=first,
             generator=torch.Generator(),
             pin_memory=torch.cuda.is_available(),

@@ -79,6 +79,12 @@ def test_too_many_unreadable_images_are_an_error(image_tree, more):
         batches(module(image_tree, **{"memory_gib": 0, "unreadable": 0.1} | more), 12)
 
 
+def test_unreadable_held_out_images_end_a_run_at_its_start(image_tree):
+    spoil(image_tree, "val/cup/025.png")
+    with pytest.raises(UserError, match="1 of 6 images"):
+        module(image_tree, memory_gib=0).setup("fit")
+
+
 def test_an_empty_batch_is_not_given(image_tree):
     spoil(image_tree, "val/apple/005.png")
     data = module(image_tree, batch_size=1, unreadable=0.5)
