@@ -4,11 +4,12 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 """
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,37 +18,75 @@ from dgn.files import whole
 
 CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
+MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here, without a word a file
+
+
+class Unreadable(Exception):
+    """A file that is not a usable image; the text says why."""
+
+
+def load(path: Path | str, least: int) -> Image.Image:
+    """Read a file as 8-bit RGB: the first frame, alpha laid on white, 16 bits brought to 8.
+
+    JPEGs are decoded at the smallest eighth of their scale that leaves both sides `least` pixels (PIL's draft mode),
+    which saves most of the time. Raises Unreadable; of more than MOST_PIXELS no pixel is decoded.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            image.draft("RGB", (least, least))
+            return _rgb(image)
+    except Image.DecompressionBombError:
+        raise Unreadable(f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels") from None
+    except UnidentifiedImageError:
+        raise Unreadable("it is not an image") from None
+    except Exception as error:  # of bytes that are no image PIL's decoders raise a dozen kinds
+        raise Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # PIL's own conversion clips at 255, which leaves white
+        return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in {"I", "F"}:
+        raise ValueError(f"what is white in its mode {image.mode} is not known")
+    if image.has_transparency_data:  # drawings are made for a page: black lines on black would be nothing
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if image.mode != "RGB":
+        return image.convert("RGB")
+    image.load()  # convert would copy it
+    return image
 
 
 def load_square(path: Path | str, size: int) -> np.ndarray:
-    """Read a file as RGB uint8 (size, size, 3): the short side brought to `size`, then the centre.
-
-    JPEGs are decoded at the nearest larger eighth of their scale (PIL's draft mode), which saves most of the time.
-    Raises OSError, ValueError or PIL's DecompressionBombError on what is not a usable image.
-    """
-    with Image.open(path) as image:
-        image.draft("RGB", (size, size))
-        width, height = image.size
-        scale = size / min(width, height)
-        rgb = image.convert("RGB")
-        if scale != 1:
-            resample = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-            rgb = rgb.resize((max(size, round(width * scale)), max(size, round(height * scale))), resample)
-    left, top = (rgb.width - size) // 2, (rgb.height - size) // 2
-    return np.asarray(rgb.crop((left, top, left + size, top + size)))
+    """Read a file as RGB uint8 (size, size, 3): the central square, brought to `size`. Raises Unreadable."""
+    rgb = load(path, size)
+    side = min(rgb.size)
+    left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
+    box = (left, top, left + side, top + side)
+    if side == size:
+        return np.asarray(rgb.crop(box))
+    resample = Image.Resampling.BICUBIC if side < size else Image.Resampling.BOX
+    return np.asarray(rgb.resize((size, size), resample, box))
 
 
 def read(path: Path | str, size: int) -> Tensor:
     """Read one file as (1, 3, size, size) in [0, 1]; UserError if it cannot be read."""
     try:
-        return from_uint8(torch.from_numpy(load_square(path, size).copy())[None])
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        return from_uint8(load_square(path, size)[None])
+    except Unreadable as error:
         raise UserError(f"the image {path} cannot be read ({error})") from None
 
 
-def from_uint8(images: Tensor) -> Tensor:
+def from_uint8(images: np.ndarray | Tensor) -> Tensor:
     """(N, H, W, C) uint8 to (N, C, H, W) float in [0, 1], channels last in memory."""
-    return images.permute(0, 3, 1, 2).float().div(255)
+    values = np.asarray(images).astype(np.float32)  # NumPy: on a busy machine torch's threads wait for each other
+    values /= 255
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def to_uint8(images: Tensor) -> Tensor:

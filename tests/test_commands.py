@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import dgn.data.__main__
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
@@ -30,6 +32,10 @@ def test_a_command_line_of_the_documents_composes(line, config):
     if typed[0] == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in typed[1:] if "=" not in word} <= set(targets)
+        return
+    if typed[1:3] == ["-m", "dgn.data"]:
+        taken = dgn.data.__main__.parser().parse_args(typed[3:])
+        dgn.data.__main__.composed("train" if taken.command == "bench" else taken.command, taken.words)
         return
     script = Path(typed[1])
     assert (ROOT / script).exists()

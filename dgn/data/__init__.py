@@ -1,15 +1,20 @@
 """Folders of images as training batches."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
+if TYPE_CHECKING:
+    from dgn.data.module import DataModule as DataModule
 
-from dgn.data.module import Augment, DataModule
+KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
 
 
-def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> DataModule:
+def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "DataModule":
     """The data module of a `data` config with the task's `augment` settings."""
+    from hydra.utils import instantiate
+
+    from dgn.data.module import Augment, DataModule
+
     train, val = instantiate(config["sources"])
     return DataModule(
         train=train,
@@ -17,5 +22,14 @@ def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> D
         name=config["name"],
         augment=Augment(crop=config["crop"], **augment),
         seed=seed,
-        **{key: config[key] for key in ("batch_size", "workers", "memory_gib", "val_images")},
+        **{key: config[key] for key in KEYS},
     )
+
+
+def __getattr__(name: str) -> Any:
+    """`DataModule`, imported when it is asked for: `python -m dgn.data --help` does without torch."""
+    if name == "DataModule":
+        from dgn.data.module import DataModule
+
+        return DataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

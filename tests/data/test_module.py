@@ -2,41 +2,26 @@
 
 from itertools import islice
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dgn.data.module import Augment, DataModule, Endless, reflect
+from dgn.data.augment import Augment
+from dgn.data.module import DataModule
 from dgn.data.sources import imagefolder
+from dgn.errors import UserError
+
+SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "unreadable": 0.0}
 
 
-def module(root, **more):
+def module(root, crop=16, **more):
     train, val = imagefolder(str(root), size=20, held_out=2)
-    settings = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None} | more
-    augment = Augment(crop=16, pad=2, flip=True, brightness=0.2)
+    settings = SETTINGS | more
+    augment = Augment(crop=crop, pad=2, flip=True, brightness=0.2)
     return DataModule(train=train, val=val, name="test", augment=augment, **settings)
 
 
 def batches(data, count):
     return [batch[0] for batch in islice(iter(data.train_dataloader()), count)]
-
-
-@given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 50))
-def test_the_order_goes_on_from_anywhere(size, batch, start):
-    whole = list(islice(iter(Endless(size, batch, seed=1)), start + 3))
-    assert list(islice(iter(Endless(size, batch, seed=1, start=start)), 3)) == whole[start:]
-
-
-@given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 3))
-def test_an_epoch_is_every_image_once_and_ranks_share_it(size, batch, world):
-    parts = [list(islice(iter(Endless(size, batch, 1, rank=r, world=world)), 2 * size)) for r in range(world)]
-    together = [item for step in zip(*parts, strict=True) for share in step for item in share]
-    for epoch in range(2):
-        assert sorted(i for e, i in together if e == epoch) == list(range(size))
-    one = [item for step in islice(iter(Endless(size, batch * world, 1)), 2 * size) for item in step]
-    assert sorted(one) == sorted(together)
 
 
 def test_batches_repeat_and_resume(image_tree):
@@ -51,7 +36,7 @@ def test_batches_repeat_and_resume(image_tree):
 @pytest.mark.slow
 def test_workers_and_memory_change_nothing(image_tree):
     expected = batches(module(image_tree), 4)
-    for workers in (0, 2):
+    for workers in (0, 1, 2):
         found = batches(module(image_tree, memory_gib=0, workers=workers), 4)
         assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
@@ -66,18 +51,55 @@ def test_validation_is_every_image_once_in_order_and_plain(image_tree):
     assert few.tolist() == [0, 2, 5]
 
 
-def test_augmentation_literally():
-    image = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(1, 6, 6, 3)
-    numbers = np.array([[0.5, 0.0, 0.9, 0.5]], np.float32)
-    out = Augment(crop=4, pad=1, flip=True, brightness=0.5)(image, numbers)
-    padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)), mode="reflect")
-    expected = padded[2:6, 0:4] / 255  # five offsets, number 0.5 is the third
-    torch.testing.assert_close(out[0], torch.from_numpy(expected).permute(2, 0, 1).float())
-    flipped = Augment(crop=4, pad=1, flip=True, brightness=0)(image, np.array([[0.5, 0.0, 0.1, 0]], np.float32))
-    torch.testing.assert_close(flipped.flip(3), out)
+def spoil(root, *names):
+    for name in names:
+        (root / name).write_bytes(b"")
 
 
-@given(st.integers(-5, 10), st.just(6))
-def test_reflection(position, size):
-    expected = np.pad(np.arange(size), 5, mode="reflect")[position + 5]
-    assert reflect(np.array([position]), size)[0] == expected
+@pytest.mark.slow
+def test_unreadable_images_are_counted_across_workers(image_tree, capsys):
+    spoil(image_tree, "train/apple/003.png", "train/bread/010.png", "val/cup/025.png")
+    runs = []
+    for more in ({"memory_gib": 1}, {"workers": 0}, {"workers": 2}):
+        data = module(image_tree, **{"memory_gib": 0, "unreadable": 0.2} | more)
+        runs.append(batches(data, 6))
+        held_out = torch.cat([batch[2] for batch in data.val_dataloader()])
+        assert held_out.tolist() == [0, 1, 2, 3, 5]
+        assert data.skipped == 3
+        said = [line for line in capsys.readouterr().out.splitlines() if line]
+        assert len(said) == 2 and "cup/025.png (it is not an image)" in said[1]
+    for other in runs[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(runs[0], other, strict=True))
+
+
+@pytest.mark.parametrize("more", [{"memory_gib": 1}, {"workers": 0}, {"workers": 2}])
+def test_too_many_unreadable_images_are_an_error(image_tree, more):
+    spoil(image_tree, *(f"train/cup/{i:03d}.png" for i in range(20, 24)))
+    with pytest.raises(UserError, match=r"of 12 images cannot be read .* type data\.unreadable=SHARE"):
+        batches(module(image_tree, **{"memory_gib": 0, "unreadable": 0.1} | more), 12)
+
+
+def test_unreadable_held_out_images_end_a_run_at_its_start(image_tree):
+    spoil(image_tree, "val/cup/025.png")
+    with pytest.raises(UserError, match="1 of 6 images"):
+        module(image_tree, memory_gib=0).setup("fit")
+
+
+def test_an_empty_batch_is_not_given(image_tree):
+    spoil(image_tree, "val/apple/005.png")
+    data = module(image_tree, batch_size=1, unreadable=0.5)
+    assert [batch[2].tolist() for batch in data.val_dataloader()] == [[1], [2], [3], [4], [5]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"workers": "many"}, "data.workers=many is not a number of processes: type data.workers=2, or auto"),
+        ({"workers": -1}, "data.workers=-1"),
+        ({"unreadable": 5}, "data.unreadable=5 is not a share"),
+        ({"crop": 21}, "data.crop=21 does not fit into data.resize=20: type data.resize=21 or more"),
+    ],
+)
+def test_a_setting_that_will_not_do_is_a_sentence(image_tree, settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        module(image_tree, **settings)

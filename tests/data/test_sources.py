@@ -1,5 +1,7 @@
 """Where images come from: the layouts of the real sets, and the mistakes one makes with folders."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,18 @@ def test_a_folder_that_is_missing_is_a_sentence(tmp_path, name):
         source(str(tmp_path / "none"), size=16, **more)
     with pytest.raises(UserError):
         source(str(tmp_path), size=16, **more)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "x").touch()
+    with pytest.raises(UserError, match="is a file"):
+        sources.imagefolder(str(tmp_path / "x"), size=16, held_out=2)
+
+
+def test_names_that_are_not_utf8(tmp_path, images_in):
+    path = images_in(tmp_path / "a", 2)[0]
+    odd = os.fsdecode(os.fsencode(path.parent) + b"/000\xff.png")
+    os.rename(path, odd)
+    train, val = sources.imagefolder(str(tmp_path), size=16, held_out=2)
+    assert {*map(val.name, range(1)), *map(train.name, range(1))} == {"a/000\ufffd.png", "a/001.png"}
+    assert val.load(0).shape == train.load(0).shape

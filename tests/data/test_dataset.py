@@ -1,0 +1,96 @@
+"""Batches are pure functions of seed and position, with images that cannot be read among them."""
+
+from itertools import islice
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgn.data.augment import Augment
+from dgn.data.dataset import Images
+from dgn.data.order import Endless
+from dgn.data.sources import Source
+from dgn.images import Unreadable
+
+
+class Numbers(Source):
+    """Image i has the value i everywhere and the class 10 i; those in `broken` cannot be read."""
+
+    size = 4
+
+    def __init__(self, count, broken=()):
+        self.labels, self.classes, self.broken = 10 * np.arange(count), [], broken
+
+    def load(self, index):
+        if index in self.broken:
+            raise Unreadable("it is broken")
+        return np.full((self.size, self.size, 3), index, np.uint8)
+
+    def name(self, index):
+        return f"number {index}"
+
+
+def numbers(count, broken=(), train=True, memory_gib=0.0, unreadable=1.0, seed=0):
+    augment = Augment(crop=4, pad=0, flip=True, brightness=0.2 if train else 0)
+    return Images(Numbers(count, broken), augment, seed, train, memory_gib, unreadable)
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@given(st.integers(1, 25), st.data())
+def test_whoever_reads_a_batch_it_is_the_same(size, data):
+    """By one process from files, from memory, or by several with any share of the batches each."""
+    broken = data.draw(st.sets(st.integers(0, size - 1), max_size=size - 1))
+    batches = list(
+        islice(iter(Endless(size, data.draw(st.integers(1, 6)), seed=1, start=data.draw(st.integers(0, 9)))), 6)
+    )
+    (alone, memory), readers = (numbers(size, broken) for _ in range(2)), [numbers(size, broken) for _ in range(3)]
+    memory.fits = True
+    memory.hold()
+    for items in batches:
+        (expected,) = alone.__getitems__(items)
+        reader = data.draw(st.sampled_from(readers))
+        assert same(expected, reader.__getitems__(items)[0])
+        assert same(expected, memory.__getitems__(items)[0])
+
+
+@given(st.integers(1, 25), st.data())
+def test_the_next_that_can_be_read_stands_in(size, data):
+    broken = data.draw(st.sets(st.integers(0, size - 1), max_size=size - 1))
+    images = numbers(size, broken)
+    images.augment.brightness = 0
+    asked = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8))
+    (batch,) = images.__getitems__([(0, index) for index in asked])
+    expected = []
+    for index in asked:
+        while index in broken:
+            index = (index + 1) % size
+        expected.append(index)
+    assert batch[2].tolist() == expected
+    assert batch[1].tolist() == [10 * index for index in expected]
+    assert batch[0][:, 0, 0, 0].mul(255).round().tolist() == expected
+
+
+def test_the_stand_in_has_the_augmentation_of_the_place_it_takes():
+    broken, sound = numbers(6, broken={2}), numbers(6)
+    sound.source.load = lambda index: np.full((4, 4, 3), 3 if index == 2 else index, np.uint8)
+    assert torch.equal(broken.__getitems__([(0, 2)])[0][0], sound.__getitems__([(0, 2)])[0][0])
+
+
+def test_what_is_measured_leaves_them_out():
+    images = numbers(6, broken={1, 4, 5}, train=False)
+    (batch,) = images.__getitems__([0, 1, 2, 3])
+    assert batch[2].tolist() == [0, 2, 3] and len(batch[0]) == 3
+    (empty,) = images.__getitems__([4, 5])
+    assert empty[0].shape == (0, 3, 4, 4) and not len(empty[1])
+    assert len(images.skipped) == 3
+
+
+def test_nothing_is_searched_for_without_end():
+    images = numbers(1000, broken=set(range(1000)), unreadable=0.01)
+    (batch,) = images.__getitems__([(0, 5)])
+    assert len(batch[0]) == 0
+    assert len(images.skipped) == 11  # one more than may be
