@@ -10,7 +10,7 @@ from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
 from dgn.training import tasks
 
-MODULE = '''
+MODULE = """
 from torch import nn
 
 
@@ -18,7 +18,7 @@ def Net(act, channels=3):
     act = getattr(nn, act)
     return nn.Sequential(nn.Conv2d(channels, 8, 3, 2, 1), act(), nn.Conv2d(8, 6, 3, 2, 1), act(), nn.AdaptiveAvgPool2d(4),
                          nn.Flatten(), nn.Sequential(nn.Linear(96, 10), act()), nn.Linear(10, 4))
-'''
+"""
 NET = ["network@encoder._target_=my_encoders.Net"]
 VIT = ["network@encoder._target_=torchvision.models.VisionTransformer",
        *(f"encoder.args.{word}" for word in ("image_size=32", "patch_size=8", "num_layers=1", "num_heads=2",
