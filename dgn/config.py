@@ -11,9 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -82,11 +84,12 @@ def register_resolvers() -> None:
     """What a config may compute.
 
     `${unique:}`: a name no other run has, one a command. `${point:KEYS}`: the folder of the sweep point.
-    `${place:SHARD}`: 2 for the shard 2/4. `${record:…}`: what torchvision or timm record of a model's input; they are
-    imported when it is read.
+    `${sweep:}`: the sweep's folder by its name, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
+    `${record:…}`: what torchvision or timm record of a model's input; they are imported when it is read.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
+    OmegaConf.register_new_resolver("sweep", sweep, replace=True)
     OmegaConf.register_new_resolver("place", lambda shard: int(str(shard or 0).partition("/")[0]), replace=True)
     OmegaConf.register_new_resolver(
         "record", lambda *what: import_module("dgn.networks.libraries").record(*what), use_cache=False, replace=True
@@ -106,6 +109,13 @@ def point(*swept: str, _root_: DictConfig) -> str:
     readable = re.sub(r"[^A-Za-z0-9.+@-]+", "_", "+".join(values)).replace("-_", "-").replace("_+", "+")
     readable = readable[:80].strip("_.+-")
     return f"{readable}-{digest}" if readable else digest
+
+
+def sweep() -> str | None:
+    """The name of the folder of the sweep that runs now."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
+        return None
+    return Path(HydraConfig.get().sweep.dir).name
 
 
 def identity(config: DictConfig) -> str:

@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from dgn import bundle, data, images, loop
+from dgn import bundle, data, images, loggers, loop
 from dgn import config as settings
 from dgn.errors import Stopped, UserError
 from dgn.files import write_text
@@ -31,10 +31,11 @@ def run(config: DictConfig, output: Path) -> None:
     plain = settings.plain(config)
     plain["trainer"] = loop.decided(plain["trainer"])
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
-    tasks[config.task](plain, output)
+    with loggers.observe(plain, output) as logs:
+        tasks[config.task](plain, output, logs)
 
 
-def train_classifier(config: dict[str, Any], output: Path) -> None:
+def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     node = config["classifier"]
@@ -42,14 +43,16 @@ def train_classifier(config: dict[str, Any], output: Path) -> None:
     module = instantiate(config["module"], _partial_=True)(
         network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
     )
-    fit(module, datamodule, config, output)
+    fit(module, datamodule, config, output, logs)
     if first():
         path = output / f"{node['name']}.safetensors"
         module.write(path)
+        for log in logs:
+            log.artifact(path, "weights")
         print(f"weights: {path}")
 
 
-def train_generator(config: dict[str, Any], output: Path) -> None:
+def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     encoder, comparator = encoder_and_comparator(config)
@@ -67,11 +70,11 @@ def train_generator(config: dict[str, Any], output: Path) -> None:
         encoder=encoder, comparator=comparator, generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
-    fit(module, datamodule, config, output)
+    fit(module, datamodule, config, output, logs)
     bundles.write(module, datamodule, config, output, begun)
 
 
-def measure_inversion(config: dict[str, Any], output: Path) -> None:
+def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     held = bundle.load(bundle.find(config["bundle"]))
@@ -123,7 +126,13 @@ def count(module: torch.nn.Module) -> float:
     return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
 
 
-def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
+def fit(
+    module: pl.LightningModule,
+    datamodule: data.DataModule,
+    config: dict[str, Any],
+    output: Path,
+    logs: list[loggers.Log],
+) -> None:
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
     checkpoint = output / CHECKPOINT
     resume = checkpoint if config["resume"] and checkpoint.exists() else None
@@ -137,7 +146,7 @@ def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[st
     trainer = loop.trainer(
         config["trainer"],
         [keeper],
-        [instantiate(config["logger"])],
+        logs,
         default_root_dir=output,
         max_epochs=-1,
         limit_val_batches=0,
