@@ -94,11 +94,16 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
-def save(path: Path | str, image: Tensor) -> None:
-    """Write one image (C, H, W) as PNG, whole or not at all; channels other than 1 or 3 in grey, side by side."""
+def shown(image: Tensor) -> np.ndarray:
+    """One image (C, H, W) as uint8 (H, W, 1 or 3); channels other than 1 or 3 in grey, side by side."""
     if image.shape[0] not in {1, 3}:
         image = grid(image[:, None], columns=len(image))
-    array = to_uint8(image[None])[0].numpy()
+    return to_uint8(image[None])[0].numpy()
+
+
+def save(path: Path | str, image: Tensor) -> None:
+    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all."""
+    array = shown(image)
     with whole(path) as part:
         Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG")
 

@@ -118,7 +118,7 @@ class TensorBoardLog(Log):
 
     @rank_zero_only
     def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
-        self.experiment.add_image(name, images.to_uint8(image[None])[0], seen, dataformats="HWC")
+        self.experiment.add_image(name, images.shown(image), seen, dataformats="HWC")
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -230,8 +230,7 @@ class WandbLog(Log):
 
     @rank_zero_only
     def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
-        shown = self.wandb.Image(images.to_uint8(image[None])[0].numpy())
-        self.experiment.log({name: shown, "images": seen}, step=step)
+        self.experiment.log({name: self.wandb.Image(images.shown(image)), "images": seen}, step=step)
 
     @rank_zero_only
     def artifact(self, path: Path, kind: str) -> None:
