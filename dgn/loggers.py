@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dgn import images
 from dgn.errors import UserError, nearest
-from dgn.files import whole, write_text
+from dgn.files import sha256, whole, write_text
 from dgn.ranks import first
 
 
@@ -41,6 +41,15 @@ class Log(Logger):
 
     def artifact(self, path: Path, kind: str) -> None:
         """A finished file and what it is, such as "bundle"."""
+
+    def uses(self, path: Path, kind: str) -> None:
+        """A file that the job works with, such as the "bundle" of a synthesis."""
+
+    def table(self, name: str, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of plain values; what stands under `image` is the path of a picture in `folder`."""
+
+    def measures(self, values: Mapping[str, float]) -> None:
+        """The figures by which jobs are compared."""
 
     def rewind(self, iteration: int) -> None:
         """Forget what came after `iteration`: the run goes on from there."""
@@ -234,9 +243,30 @@ class WandbLog(Log):
 
     @rank_zero_only
     def artifact(self, path: Path, kind: str) -> None:
+        self.experiment.log_artifact(self._file(path, kind))
+
+    @rank_zero_only
+    def uses(self, path: Path, kind: str) -> None:
+        self.experiment.config.update({f"{kind}_sha256": sha256(path)}, allow_val_change=True)
+        if not self.offline:  # W&B knows no use of an artifact offline
+            self.experiment.use_artifact(self._file(path, kind))  # the same content is the same artifact: the lineage
+
+    def _file(self, path: Path, kind: str) -> Any:
         kept = self.wandb.Artifact(re.sub(r"[^\w.-]+", "_", path.stem), type=kind)
         kept.add_file(str(path), policy="immutable", skip_cache=True)  # no second and third copy of it
-        self.experiment.log_artifact(kept)
+        return kept
+
+    @rank_zero_only
+    def table(self, name: str, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        shown = self.wandb.Table(columns=[*rows[0]])
+        for row in rows:
+            picture = self.wandb.Image(str(folder / row["image"]))
+            shown.add_data(*(picture if key == "image" else value for key, value in row.items()))
+        self.experiment.log({name: shown})
+
+    @rank_zero_only
+    def measures(self, values: Mapping[str, float]) -> None:
+        self.experiment.summary.update(dict(values))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -43,6 +43,24 @@ class Row:
     image: str
 
 
+def measures(rows: Sequence[Row]) -> dict[str, float]:
+    """The figures by which runs are compared: pictures, dead ones, mean score, share at a bound, target's top-1 in %.
+
+    The last counts what is to be maximised at the target's output, and is left out where nothing is.
+    """
+    found = {
+        "pictures": float(len(rows)),
+        "dead": float(sum(row.state == "dead" for row in rows)),
+        "score": sum(row.score for row in rows) / len(rows),
+        "share_at_bound": sum(row.share_at_bound for row in rows) / len(rows),
+        "seconds": sum(row.seconds for row in rows),
+    }
+    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+    if wanted:
+        found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
+    return found
+
+
 def summary(rows: Sequence[Row]) -> str:
     """One line: how many pictures the target names as wanted, the mean score, dead rows."""
     alive = [row for row in rows if row.state == "done"]

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dgn import config as settings
 from dgn.errors import UserError
+from dgn.files import sha256
 from dgn.loggers import CsvLog, TensorBoardLog, WandbLog, observe
 from tests.wandb_server import KEY, serve
 
@@ -281,3 +282,21 @@ def test_an_offline_sweep_of_trainings_touches_no_network(image_tree, tmp_path):
                 "reconstructions.path"} <= set(last)  # fmt: skip
         assert of(records, "artifact")[0]["type"] == "bundle"
         assert of(records, "exit")[0].get("exit_code", 0) == 0
+
+
+@pytest.mark.slow
+def test_a_synthesis_shows_its_pictures_its_figures_and_what_it_used(small_bundle, tmp_path):
+    words = [sys.executable, ROOT / "synthesize.py", f"bundle={small_bundle}", "units=[lemon,goldfish]", "debug=true",
+             "logger=wandb", f"output={tmp_path}/out"]  # fmt: skip
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    (file,) = offline(tmp_path / "out")
+    records = inspect(file)
+    assert of(records, "run")[0]["job_type"] == "synthesize"
+    config = {name: value for entry in of(records, "config") for name, value in entry["update"].items()}
+    assert config["bundle_sha256"] == sha256(small_bundle)
+    (table,) = (a for a in of(records, "artifact") if a["name"].endswith("pictures"))
+    inside = {Path(entry["path"]).name for entry in table["manifest"]["contents"]}
+    assert {"00000-lemon-0.png", "00001-goldfish-0.png", "pictures.table.json"} <= inside
+    summary = {name: value for update in of(records, "summary") for name, value in update["update"].items()}
+    assert {"pictures", "dead", "score", "share_at_bound", "target_top1"} <= set(summary)
+    assert of(records, "exit")[0].get("exit_code", 0) == 0

@@ -1,7 +1,7 @@
 """What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from dgn import bundle, images, loop, report, results
+from dgn import bundle, images, loggers, loop, report, results
 from dgn import config as settings
 from dgn.files import write_text
 from dgn.synthesis import parts, prior
@@ -70,17 +70,36 @@ def synthesize(
           f"prior: {prior.name(plain)}")  # fmt: skip
     parts.begin(output, plain)
     if not (output / "manifest.json").exists():
-        with Bar(count * plain["ascent"]["steps"]) as bar:
-            for first, batch in batches.items():
-                if not parts.done(output, first):
-                    climbed = climb(plain, found, subject, batch, bar)
-                    described = record(climbed, batch, first, output, subject)
-                    parts.save(output, first, climbed.codes, climbed.curves, described)
-        shown = {unit for batch in batches.values() for unit, _ in batch}
-        finish(plain, subject, {u: unit for u, unit in enumerate(subject.units) if unit in shown}, output)
+        with loggers.observe(plain, output) as logs:
+            climb_all(plain, found, subject, batches, output)
+            shown = {unit for batch in batches.values() for unit, _ in batch}
+            finish(plain, subject, {u: unit for u, unit in enumerate(subject.units) if unit in shown}, output)
+            tell(logs, plain, output)
         about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
+
+
+def climb_all(
+    config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
+) -> None:
+    """Climb every batch, by its first row, that no earlier run has left."""
+    with Bar(sum(map(len, batches.values())) * config["ascent"]["steps"]) as bar:
+        for first, batch in batches.items():
+            if not parts.done(output, first):
+                climbed = climb(config, given, subject, batch, bar)
+                described = record(climbed, batch, first, output, subject)
+                parts.save(output, first, climbed.codes, climbed.curves, described)
+
+
+def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:
+    """Show a finished run to its logs: the bundle that it used, its pictures with their scores, its figures."""
+    rows = results.read(output / "results.csv")
+    for log in logs:
+        if "_target_" not in config["generator"]:
+            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+        log.table("pictures", output, [asdict(row) for row in rows])
+        log.measures(results.measures(rows))
 
 
 def finish(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
