@@ -27,7 +27,9 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     that remain), each followed by a 3 × 3 layer; the last doubling is the pixel shuffle.
     """
     if len(code_shape) == 2:
-        raise UserError(f"a code of {code_shape[0]} tokens has no G: type encoder.layer=NAME@cls or NAME@mean for a vector")
+        raise UserError(
+            f"a code of {code_shape[0]} tokens has no G: type encoder.layer=NAME@cls or NAME@mean for a vector"
+        )
     side, doublings = size, 0
     most = 7 if len(code_shape) == 1 else code_shape[-1]
     while side > most:
