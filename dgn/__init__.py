@@ -1,11 +1,10 @@
-"""What a neuron wants to see. From Python: `synthesize`, `decoder`, `layers`; nothing heavy is imported before use."""
+"""What a neuron wants to see. From Python: `synthesize` and `decoder`; nothing heavy is imported before use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dgn.errors import UserError as UserError
-    from dgn.networks.layers import layers as layers
     from dgn.synthesis.api import Pictures as Pictures
     from dgn.synthesis.api import synthesize as synthesize
     from dgn.synthesis.prior import decoder as decoder
@@ -14,7 +13,6 @@ PUBLIC = {
     "synthesize": "dgn.synthesis.api",
     "Pictures": "dgn.synthesis.api",
     "decoder": "dgn.synthesis.prior",
-    "layers": "dgn.networks.layers",
     "UserError": "dgn.errors",
 }
 __all__ = list(PUBLIC)

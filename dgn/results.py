@@ -19,8 +19,10 @@ class Row:
     """One unit and seed.
 
     Attributes:
-        score: of the picture shown, before softmax and ReLU unless told otherwise; of a minimised unit, negated.
-        probability, rank: of an output unit among its layer, the rank from 1; None for units of a map.
+        score: of the picture shown, as `objective` has it, by default before softmax and ReLU; of a minimised unit,
+            negated.
+        probability, rank: of an output unit among its layer, the rank from 1; None for units of other layers, for sums
+            and for directions.
         code_norm: Euclidean norm of the final code.
         share_at_bound: of the code's elements, in [0, 1].
         state: "done", or "dead" where the gradient was zero or not finite and the climb ended.

@@ -1,10 +1,26 @@
 """Is this network fit to be looked into? Asked before any optimisation, answered in one sentence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from dgn.errors import UserError
+from dgn.networks.contract import Contract
 from dgn.networks.features import Features
+
+
+@contextmanager
+def first_pass(contract: Contract) -> Iterator[None]:
+    """The first time that images go through a network: a failure is most likely one of the contract, so it is said."""
+    try:
+        yield
+    except (RuntimeError, AssertionError) as error:
+        shape = (1, contract.channels, contract.size, contract.size)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"the network does not take an input of {shape} ({reason}): type target.input.size=… or "
+                        "target.input.channels=…") from error  # fmt: skip
 
 
 def check(target: Features, image: Tensor) -> Tensor:
@@ -18,7 +34,8 @@ def check(target: Features, image: Tensor) -> Tensor:
         raise UserError("the target has trainable parameters: call .requires_grad_(False) on it")
     image = image.detach().clone().requires_grad_()
     with torch.enable_grad():
-        activation = target(image)
+        with first_pass(target.contract):
+            activation = target(image)
         if activation.ndim not in (2, 3, 4) or len(activation) != len(image):
             raise UserError(f"the layer {target.layers[0]!r} gives {tuple(activation.shape)}: choose one that gives a "
                             "vector (N, D), a map (N, C, H, W) or tokens (N, T, D)")  # fmt: skip

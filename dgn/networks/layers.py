@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from dgn.networks.check import first_pass
 from dgn.networks.contract import Contract
 from dgn.networks.features import OUTPUT, channels_first, tensor_of
 from dgn.networks.found import as_found
@@ -56,8 +58,12 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
             for name, module in named
         ]
         try:
-            with torch.no_grad(), counter:
-                network(contract.normalise(images))
+            with (
+                first_pass(contract),
+                sdpa_kernel(SDPBackend.MATH),
+                counter,
+            ):  # fused attention is not counted, nor is that without gradients
+                network(contract.normalise(images.requires_grad_()))
         finally:
             for handle in handles:
                 handle.remove()

@@ -22,7 +22,7 @@ from dgn.units.names import Names
 NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
 LAYER = re.compile(rf"([+-]?\s*(?:{NUMBER}\s*\*\s*)?)([^\s:]+):(.+)", re.DOTALL)
 TERM = re.compile(rf"([+-]?)\s*((?:({NUMBER})\s*\*)?\s*(.*?)\s*)", re.DOTALL)
-RANGE = re.compile(r"(?:(\d{1,9})-(\d{1,9})|all)(?:@(\w+))?")
+RANGE = re.compile(r"(?:(\d{1,9})\s*-\s*(\d{1,9})|all)(?:@(\w+))?")
 FILES = (".safetensors", ".pt", ".pth", ".npy")
 
 

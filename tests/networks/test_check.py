@@ -7,6 +7,7 @@ from torch import nn
 from dgn.errors import UserError
 from dgn.networks.check import check
 from dgn.networks.features import Features
+from dgn.networks.layers import layers
 
 IMAGE = torch.rand(1, 3, 16, 16)
 
@@ -56,3 +57,11 @@ def test_a_layer_of_another_rank_is_refused(contract):
     for layer in ("0", "1"):
         with pytest.raises(UserError, match="choose one that gives"):
             check(Features(network, layer, contract, False), IMAGE)
+
+
+def test_a_contract_that_does_not_fit_is_named(contract):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+    with pytest.raises(UserError, match=r"does not take an input of \(1, 3, 16, 16\) .*type target.input.size="):
+        check(Features(network, "1", contract, False), IMAGE)
+    with pytest.raises(UserError, match=r"type target\.input\.size="):
+        layers(network, contract)

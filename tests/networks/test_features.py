@@ -62,6 +62,17 @@ def test_the_output_is_recognised(tiny, contract):
         assert features.is_output(x, features(x)) is expected
 
 
+def test_the_output_of_attention_is_recognised(contract):
+    torch.manual_seed(0)
+    block = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    network = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(1, 2), block, nn.Flatten(), nn.Linear(256, 5))
+    features = Features(network, "4", contract, activated=False)
+    x = torch.rand(1, 3, 16, 16)
+    with torch.enable_grad():
+        activation = features(x.clone().requires_grad_()).detach()
+    assert features.is_output(x, activation)
+
+
 class Block(nn.Module):
     """A residual block: its nonlinearity is no Sequential's last, and serves twice."""
 

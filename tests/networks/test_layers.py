@@ -27,6 +27,22 @@ def test_shapes_parameters_and_flops(tiny, contract):
     assert found["output"].parameters == sum(p.numel() for p in tiny.parameters())
 
 
+def test_attention_is_counted(contract):
+    class Fused(nn.Module):
+        def forward(self, x):
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    tokens, width = 16, 16
+    attention = 2 * 2 * tokens * tokens * width  # the products of queries and keys, and of these and values
+    front = [nn.Conv2d(3, 1, 1), nn.Flatten(1, 2)]
+    found = {layer.name: layer for layer in layers(nn.Sequential(*front, Fused()), contract)}
+    assert found["2"].flops - found["1"].flops == attention
+    block = nn.TransformerEncoderLayer(width, 2, 32, batch_first=True)
+    found = {layer.name: layer for layer in layers(nn.Sequential(*front, block), contract)}
+    linear = 2 * tokens * width * (4 * width + 2 * 32)
+    assert found["2"].flops - found["1"].flops == linear + attention
+
+
 def test_every_listed_layer_can_be_read(tiny, contract):
     for layer in layers(tiny, contract):
         found = Features(tiny, layer.name, contract, activated=False)(torch.rand(1, 3, 16, 16))

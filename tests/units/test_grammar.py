@@ -35,6 +35,7 @@ def test_a_unit_is_a_name_or_an_index(item, channel, sign):
 
 def test_ranges_and_all():
     assert [u.channel for u in units.parse(["3-5", "9"], (10,), None)] == [3, 4, 5, 9]
+    assert [u.channel for u in units.parse(["3 - 5"], (10,), None)] == [3, 4, 5]
     assert [u.channel for u in units.parse(["all"], (10,), None)] == list(range(10))
 
 
