@@ -30,7 +30,8 @@ def prior(config, tmp_path, monkeypatch):
     def build(*words):
         composed = config("synthesize", *words)
         plain = {key: OmegaConf.to_container(composed[key], resolve=True) for key in ("generator", "target")}
-        return load_prior(plain | {"bundle": composed.bundle}), plain | {"bundle": composed.bundle}
+        plain |= {"bundle": composed.bundle, "inverts": {}}
+        return load_prior(plain), plain
 
     return build
 
