@@ -29,7 +29,7 @@ class Point:
         folder: None where it never started.
         state: "finished", "failed", "running", "stopped" or "not started".
         reason: of a failure, one sentence.
-        current: whether the last sweep in this folder asked for it.
+        current: whether the last sweep in this folder asked for it, as far as that is known.
     """
 
     words: tuple[str, ...]
@@ -50,14 +50,15 @@ def read(sweep: Path) -> list[Point]:
     for path in sorted(sweep.glob(f"*/{RECORD}")):
         record = json.loads(path.read_text(encoding="utf-8"))
         typed = [tuple(words) for words in record["typed"]]
-        words = next((words for words in typed if words in asked), typed[-1])
-        point = Point(words, path.parent, *_state(path.parent, record["finished"]), current=words in asked)
-        found |= {words: point for words in typed if words in asked}
-        if not point.current:
+        now = [words for words in typed if words in asked]
+        state, reason = _state(path.parent, record["finished"])
+        point = Point((now or typed)[-1], path.parent, state, reason, current=bool(now) or not asked)
+        found |= dict.fromkeys(now, point)
+        if not now:
             others.append(point)
-    if not found and not asked:
-        raise UserError(f"{sweep} is not the folder of a sweep: name what was output=DIR of a line with -m")
     points = [found.get(words) or Point(words, None, "not started", "", current=True) for words in asked]
+    if not points and not others:
+        raise UserError(f"{sweep} is not the folder of a sweep: name what was output=DIR of a line with -m")
     return list(dict.fromkeys(points)) + others
 
 
@@ -75,12 +76,16 @@ def planned(sweep: Path) -> list[tuple[str, ...]]:
     path = sweep / "multirun.yaml"
     if not path.exists():
         return []
-    typed = list(OmegaConf.load(path).hydra.overrides.task)
+    return combinations(list(OmegaConf.load(path).hydra.overrides.task))
+
+
+def combinations(typed: Sequence[str]) -> list[tuple[str, ...]]:
+    """The words of every point of a sweep, in Hydra's order and spelling."""
     choices: dict[str, list[str]] = {}
     for override in settings.overrides(typed):
-        key = override.get_key_element()
         swept = override.is_sweep_override()
-        choices[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+        values = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+        choices[override.get_key_element()] = values
     return [tuple(f"{key}={value}" for key, value in zip(choices, values, strict=True))
             for values in itertools.product(*choices.values())]  # fmt: skip
 

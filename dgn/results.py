@@ -48,33 +48,38 @@ class Row:
 def measures(rows: Sequence[Row]) -> dict[str, float]:
     """The figures by which runs are compared: pictures, dead ones, mean score, share at a bound, target's top-1 in %.
 
-    The last counts what is to be maximised at the target's output, and is left out where nothing is.
+    The means are over rows that are not dead; the last counts what is to be maximised at the target's output. Each is
+    left out where there is nothing to count.
     """
+    alive, wanted = [row for row in rows if row.state == "done"], _wanted(rows)
     found = {
         "pictures": float(len(rows)),
-        "dead": float(sum(row.state == "dead" for row in rows)),
-        "score": sum(row.score for row in rows) / len(rows),
-        "share_at_bound": sum(row.share_at_bound for row in rows) / len(rows),
+        "dead": float(len(rows) - len(alive)),
         "seconds": sum(row.seconds for row in rows),
     }
-    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+    if alive:
+        found["score"] = sum(row.score for row in alive) / len(alive)
+        found["share_at_bound"] = sum(row.share_at_bound for row in alive) / len(alive)
     if wanted:
         found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
     return found
 
 
+def _wanted(rows: Sequence[Row]) -> list[Row]:
+    """Rows that maximise an output unit: the target can name them."""
+    return [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+
+
 def summary(rows: Sequence[Row]) -> str:
     """One line: how many pictures the target names as wanted, the mean score, dead rows."""
-    alive = [row for row in rows if row.state == "done"]
-    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+    found = measures(rows)
     words = []
-    if wanted:
-        first = sum(row.rank == 1 for row in wanted)
-        words.append(f"target top-1 {100 * first / len(wanted):.1f} % of {len(wanted)} pictures")
-    if alive:
-        words.append(f"mean score {sum(row.score for row in alive) / len(alive):.2f}")
-    if len(alive) < len(rows):
-        words.append(f"{len(rows) - len(alive)} rows dead")
+    if "target_top1" in found:
+        words.append(f"target top-1 {found['target_top1']:.1f} % of {len(_wanted(rows))} pictures")
+    if "score" in found:
+        words.append(f"mean score {found['score']:.2f}")
+    if found["dead"]:
+        words.append(f"{found['dead']:.0f} rows dead")
     return ", ".join(words)
 
 

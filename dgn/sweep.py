@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from dgn import points, report
+from dgn import points, ranks, report
 from dgn.errors import UserError
 
 STARTED_OUTSIDE = {"LOCAL_RANK", "SLURM_PROCID"}  # set where something else starts the processes of a run
@@ -60,6 +60,8 @@ class SweepEnd(Callback):
     """What Hydra calls when the last point of a sweep is over: the page of all its points, and the exit code."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if not ranks.first():
+            return
         try:
             said, complete = report.write_sweep(Path(config.hydra.sweep.dir))
         except UserError as error:

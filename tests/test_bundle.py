@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import struct
 
 import pytest
@@ -30,6 +31,33 @@ def test_round_trip(tmp_path, generator, moments):
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(UserError, match=r"there is no bundle 'cafenet64-fc6'.*did you mean 'caffenet64-fc6'"):
         bundle.find("cafenet64-fc6")
+
+
+@pytest.fixture
+def priors(tmp_path):
+    """A folder of trained bundles, as a sweep leaves them."""
+    for name in ("a/caffenet64-fc6-photos", "b/caffenet64-pool5-photos", "c/caffenet64-pool5-faces"):
+        path = tmp_path / f"{name}.bundle.safetensors"
+        path.parent.mkdir()
+        path.touch()
+    return tmp_path
+
+
+def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
+    asked = {"network": "caffenet64", "layer": "fc6", "data": "*"}
+    assert bundle.find(str(priors), asked).parent.name == "a"
+    assert bundle.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
+    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: type bundle=ONE of .*photos.*"):
+        bundle.find(str(priors), asked | {"layer": "pool5"})
+
+
+def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
+    with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
+        bundle.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
+    line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
+    found = config("train", *line.split())
+    made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
+    assert (found.output, made) == (f"{priors}/caffenet64-fc7-places365", "caffenet64-fc7-places365")
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,10 +8,10 @@ from dgn import points, report
 from dgn.errors import UserError
 
 
-def main() -> None:
-    """Exit code 1 with a sentence for a mistake, and where a sweep has points that are not finished."""
-    parser = argparse.ArgumentParser(prog="python -m dgn.report", description=__doc__)
-    actions = parser.add_subparsers(required=True)
+def parser() -> argparse.ArgumentParser:
+    """The three actions and their words."""
+    made = argparse.ArgumentParser(prog="python -m dgn.report", description=__doc__)
+    actions = made.add_subparsers(required=True)
     page = actions.add_parser("page", help="one page of one or more runs, units that they share side by side")
     page.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     page.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -24,7 +24,12 @@ def main() -> None:
     merge.add_argument("shards", nargs="+", type=Path, metavar="SHARD", help="their folders, or that of their sweep")
     merge.add_argument("--output", type=Path, metavar="DIR", help="by default the folder of their sweep")
     merge.set_defaults(run=_merge)
-    chosen = parser.parse_args()
+    return made
+
+
+def main() -> None:
+    """Exit code 1 with a sentence for a mistake, and where a sweep has points that are not finished."""
+    chosen = parser().parse_args()
     try:
         chosen.run(chosen)
     except UserError as error:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dgn import results
 from dgn.files import whole
 
-PIXELS = 24_000_000  # what the pictures of a sheet may have together, roughly
+PIXELS = 12_000_000  # what the pictures of a sheet may have together, roughly
 LARGEST, SMALLEST = 128, 24  # side of a picture on the sheet, px
 LINE, GAP = 20, 4  # height of a name and distance of pictures, px
 

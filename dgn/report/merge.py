@@ -131,7 +131,7 @@ def _real(order: Sequence[str], shards: Sequence[Path], output: Path) -> str:
     table = csv.DictWriter(text, next(iter(found.values()))[0], lineterminator="\n")
     table.writeheader()
     for unit in dict.fromkeys(order):
-        table.writerows(found[unit])
+        table.writerows(found.get(unit, []))
     return text.getvalue()
 
 

@@ -54,6 +54,12 @@ class Card:
         """The first strip's row with the highest score: what the card is sorted by."""
         return max((p.row for p in self.strips[0].pictures if p.row), key=lambda row: row.score)
 
+    @property
+    def width(self) -> int:
+        """Pictures that stand beside one another; real images want the room of two."""
+        side_by_side = sum(len(strip.pictures) for strip in self.strips)
+        return max(2, side_by_side) if self.real else side_by_side
+
 
 @dataclass
 class Section:

@@ -12,8 +12,8 @@ from dgn.report.page import template
 from dgn.report.pictures import WHOLE, inline
 
 WITHIN = ("units", "units_file", "seed", "seeds", "shard")  # settings that say which rows there are, not how they look
-SHOWN = {  # what of a run's numbers comes first in the table, under which name and times what
-    "top1": ("target top-1, %", 100), "score": ("mean score", 1), "share_at_bound": ("at bound, %", 100),
+SHOWN = {  # a run's numbers that come first in the table, under which name and times what
+    "target_top1": ("target top-1, %", 1), "score": ("mean score", 1), "share_at_bound": ("at bound, %", 100),
 }  # fmt: skip
 
 

@@ -81,23 +81,11 @@ def _measured(entry: Entry) -> Entry:
         return entry
     if (run / "manifest.json").exists():
         entry.rows = results.read(run / "results.csv")
-        entry.measured = _of_rows(entry.rows) | {"seconds": results.about(run)["seconds"]}
+        entry.measured = results.measures(entry.rows)
     elif (run / "metrics.csv").exists():
         entry.measured = _last(run / "metrics.csv")
         entry.files = [*sorted(run.glob("*.safetensors")), *sorted((run / "grids").glob("*.png"))[-1:]]
     return entry
-
-
-def _of_rows(rows: Sequence[results.Row]) -> dict[str, Any]:
-    """Numbers of a run's pictures: the share that the target names as wanted is of output units alone."""
-    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
-    alive = [row for row in rows if row.state == "done"]
-    found: dict[str, Any] = {"pictures": len(rows), "dead": len(rows) - len(alive)}
-    if wanted:
-        found["top1"] = sum(row.rank == 1 for row in wanted) / len(wanted)
-    for name in ("score", "share_at_bound") if alive else ():
-        found[name] = sum(getattr(row, name) for row in alive) / len(alive)
-    return found
 
 
 def _last(metrics: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@ const DATA = JSON.parse(document.getElementById('data').textContent), $ = id => 
 const { axes, units, seeds, cells, pictures, points } = DATA, none = { rows: {}, said: ['no point has this setting'] };
 const make = (tag, more = {}, ...inside) => { const e = Object.assign(document.createElement(tag), more); e.append(...inside); return e; };
 const at = { A: axes.map(() => 0), B: axes.map(a => a.values.length - 1) };
+const reconstructions = units.length === 1 && units[0][0] === 'reconstructions';
 let active = 0, side = 'A', two = false;
 const cell = s => cells[at[s].join()] || none;
 
@@ -19,17 +20,16 @@ const inView = new Set(), watch = new IntersectionObserver(seen => seen.forEach(
   if (e.isIntersecting) { inView.add(e.target); draw(e.target); } else inView.delete(e.target);
 }), { rootMargin: '300px' });
 function draw(card) {
-  for (const box of card.querySelectorAll('.pictures')) {
+  for (const box of card.querySelectorAll('.pictures:not([hidden])')) {
     const rows = cell(box.dataset.side).rows;
     box.replaceChildren(...seeds.map(seed => figure(rows[`${card.dataset.unit} ${seed}`], seed)));
   }
 }
 function card([unit, label]) {
   const name = make('button', { textContent: label, onclick: () => everySetting(unit, label) });
-  const made = make('article', { className: 'card' }, make('h3', {}, name, label === unit ? '' : make('code', { textContent: unit })));
+  const made = make('article', { className: 'card' }, make('h3', {}, name, label === unit || reconstructions ? '' : make('code', { textContent: unit })));
   for (const s of ['A', 'B']) { const box = make('div', { className: 'pictures', hidden: s === 'B' }); box.dataset.side = s; made.append(box); }
   Object.assign(made.dataset, { unit, name: `${label} ${unit}`.toLowerCase() });
-  made.classList.toggle('wide', seeds.length > 2);
   watch.observe(made);
   return made;
 }
@@ -48,6 +48,7 @@ function controls() {
 }
 function show() {
   document.querySelector('main').classList.toggle('two', two);
+  for (const c of $('cards').children) c.className = reconstructions ? 'card whole' : `card w${seeds.length * (two ? 2 : 1)}`;
   for (const e of document.querySelectorAll('[data-side=B]')) e.hidden = !two;
   for (const s of ['A', 'B']) {
     const box = document.querySelector(`.side[data-side=${s}]`), said = document.querySelector(`.said [data-side=${s}]`);
@@ -145,7 +146,7 @@ table();
 if (units.length) {
   controls();
   $('cards').append(...units.map(card));
-  if (units.length === 1 && units[0][0] === 'reconstructions') document.querySelector('main').classList.add('single');
+  for (const tool of document.querySelectorAll('.tools > :not(button)')) tool.hidden = reconstructions;
   $('filter').oninput = filter;
   $('sort').onchange = sort;
   if ($('compare')) $('compare').onclick = compare;
