@@ -42,8 +42,14 @@ class Climbed:
 
 
 def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, bar: "Bar") -> Climbed:
-    """Run the ascent of the config on some rows."""
-    started = time.monotonic()
+    """Run the ascent of the config on some rows.
+
+    In bf16 a row's last bits depend on how many rows are computed at once, and 200 steps make percents of them. There a
+    batch that is not full is filled up with its first row: every row is one of `batch_size`, whatever its neighbours.
+    """
+    started, count = time.monotonic(), len(rows)
+    if loop.decided(config["trainer"])["precision"].startswith("bf16"):
+        rows = [*rows, *[rows[0]] * (config["batch_size"] - count)]
     ascent = config["ascent"]
     unit = prior.moments.scale if ascent["units"] == "std" else 1.0
     start = instantiate(config["start"])
@@ -65,14 +71,14 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, b
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = subject.target(images)
-    code = module.code.detach()
+    code = module.code.detach()[:count]
     return Climbed(
-        images=images.cpu(),
-        activation=activation.cpu(),
+        images=images[:count].cpu(),
+        activation=activation[:count].cpu(),
         codes=code.cpu(),
-        curves=module.curve.T.cpu(),
-        alive=module.alive.cpu(),
-        taken=module.taken.cpu(),
+        curves=module.curve.T[:count].cpu(),
+        alive=module.alive[:count].cpu(),
+        taken=module.taken[:count].cpu(),
         at_bound=module.prior.at_bound(code).cpu(),
         seconds=time.monotonic() - started,
     )

@@ -40,7 +40,7 @@ def test_another_architecture_recognises_them_too(config):
 
 @pytest.mark.slow
 @pytest.mark.skipif(precision.best() != "bf16-mixed", reason="this processor computes in fp32")
-def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):
+def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to the bit on the processors tried
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     plain = settings.plain(config("synthesize", "seeds=1"))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
