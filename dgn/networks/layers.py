@@ -58,11 +58,8 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
             for name, module in named
         ]
         try:
-            with (
-                first_pass(contract),
-                sdpa_kernel(SDPBackend.MATH),
-                counter,
-            ):  # fused attention is not counted, nor is that without gradients
+            # fused attention is not counted, and without gradients attention is always fused
+            with first_pass(contract), sdpa_kernel(SDPBackend.MATH), counter:
                 network(contract.normalise(images.requires_grad_()))
         finally:
             for handle in handles:

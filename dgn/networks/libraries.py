@@ -25,7 +25,7 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
     chosen = _version(models, name, weights)
     file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
     if not file.exists():
-        _reach(chosen.url, f"put that file into {file.parent}, or type weights=FILE and args.weights=null")
+        _reach(chosen.url, f"put that file into {file.parent}, or type target.weights=FILE target.args.weights=null")
     return models.get_model(name, weights=chosen, **args)
 
 
@@ -35,7 +35,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
     if not pretrained:
         return timm.create_model(model_name, **args)
     if about is None or not about.has_weights:
-        raise UserError(f"timm has no pretrained weights for {model_name!r}: type args.pretrained=false")
+        raise UserError(f"timm has no pretrained weights for {model_name!r}: type target.args.pretrained=false")
     if about.hf_hub_id:
         from huggingface_hub import constants, try_to_load_from_cache
 
@@ -44,7 +44,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
         if isinstance(held, str):  # named, or the hub would be asked first, at length
             return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": held}, **args)
         url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
-        _reach(url, "fetch that file elsewhere and type weights=FILE and args.pretrained=false")
+        _reach(url, "fetch that file elsewhere and type target.weights=FILE target.args.pretrained=false")
     return timm.create_model(model_name, pretrained=True, **args)
 
 
@@ -80,7 +80,7 @@ def _torchvision(name: str) -> ModuleType:
 def _version(models: ModuleType, name: str, weights: str) -> Any:
     versions = models.get_model_weights(name)
     if weights not in versions.__members__:
-        raise UserError(f"torchvision's {name} has no weights {weights!r}: type args.weights=DEFAULT; "
+        raise UserError(f"torchvision's {name} has no weights {weights!r}: type target.args.weights=DEFAULT; "
                         f"{nearest(str(weights), versions.__members__)}")  # fmt: skip
     return versions[weights]
 

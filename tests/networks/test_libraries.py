@@ -51,9 +51,11 @@ def test_pretrained_weights_that_are_not_there_are_a_sentence_at_once(tmp_path, 
     with pytest.raises(UserError) as error:
         libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
     assert "squeezenet1_1-b8a52dc0.pth cannot be fetched (no network)" in str(error.value)
-    assert f"put that file into {tmp_path}/hub/checkpoints, or type weights=FILE" in str(error.value)
+    assert f"put that file into {tmp_path}/hub/checkpoints, or type target.weights=FILE" in str(error.value)
     pytest.importorskip("timm")
-    with pytest.raises(UserError, match=r"huggingface.co/timm/test_resnet.*cannot be fetched .*weights=FILE"):
+    with pytest.raises(
+        UserError, match=r"huggingface.co/timm/test_resnet.*cannot be fetched .*type target.weights=FILE"
+    ):
         libraries.timm_model("test_resnet", pretrained=True)
     assert time.monotonic() - started < 10
 
@@ -85,7 +87,10 @@ def test_timms_weights_in_the_hubs_folder_need_no_network(tmp_path, monkeypatch)
     ("build", "words"),
     [
         (lambda: libraries.torchvision_model("resnt50"), "no classifier 'resnt50': did you mean 'resnet50'"),
-        (lambda: libraries.torchvision_model("resnet50", weights="V3"), "no weights 'V3': type args.weights=DEFAULT"),
+        (
+            lambda: libraries.torchvision_model("resnet50", weights="V3"),
+            "no weights 'V3': type target.args.weights=DEFAULT",
+        ),
         (lambda: libraries.timm_model("resnt50"), "no model 'resnt50': did you mean 'resnet50'"),
         (lambda: libraries.timm_model("vit_nano_patch16", pretrained=True), "no model"),
         (

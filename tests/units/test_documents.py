@@ -52,7 +52,7 @@ def test_the_documents_have_forms():
     assert len(FORMS) >= 18
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.sampled_from(FORMS), min_size=1, max_size=6), st.data())
 def test_the_printed_forms_pass_hydras_grammar_and_mean_something(forms, data):
     # other numbers than the printed ones, where a range still goes up
@@ -67,7 +67,7 @@ def test_the_printed_forms_pass_hydras_grammar_and_mean_something(forms, data):
         assert units.Scorer(found, units.Logit())(activation).shape == (len(found),)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=3),
     st.sampled_from("+-"),

@@ -151,7 +151,7 @@ def test_a_file_has_a_unit_a_line(tmp_path):
         units.from_file(tmp_path / "none.txt")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.text(max_size=20))
 def test_any_text_is_units_or_a_sentence(item):
     try:
@@ -162,7 +162,7 @@ def test_any_text_is_units_or_a_sentence(item):
         assert found and all(0 <= term.channel < 1000 for unit in found for term in unit.terms)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.sampled_from([*IMAGENET[:40], "12", "2*7", "-", "+", "0.5*"]), max_size=5).map("+".join))
 def test_any_sum_of_names_is_units_or_a_sentence(item):
     try:
