@@ -8,16 +8,16 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dgn.data.augment import Augment
+from dgn.data.augment import Augment, to_float
 from dgn.data.skipped import Skipped
 from dgn.data.sources import Source
 from dgn.images import Unreadable
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
 
 
 class Images(Dataset):
-    """A source as a data set of (image in [0, 1], label, index), asked for whole batches at a time.
+    """A source as a data set that is asked for whole batches at a time.
 
     In training, an item is a pair (epoch, index): the augmentation is a function of seed, epoch and index alone, and
     for an image that cannot be read the next one in the source's order stands in, with its own label and index.
@@ -82,7 +82,7 @@ class Images(Dataset):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitems__(self, items: list) -> list[Batch]:
+    def __getitems__(self, items: list) -> list[Raw]:
         asked = [item if self.train else (0, item) for item in items]
         found = [(epoch, index, *got) for epoch, index in asked if (got := self._find(int(index))) is not None]
         batch = self._room(len(found))
@@ -90,16 +90,16 @@ class Images(Dataset):
             row[:] = image
         if self.train:
             numbers = [self._numbers(epoch)[index] for epoch, index, *_ in found]
-            out = self.augment(batch, np.reshape(numbers, (-1, Augment.numbers)))
+            pixels, light = self.augment(batch, np.reshape(numbers, (-1, Augment.numbers)))
         else:
-            out = self.augment.plain(batch)
+            pixels, light = self.augment.plain(batch)
         index = np.array([number for *_, number, _ in found], np.int64)
-        return [(out, torch.from_numpy(self.source.labels[index]), torch.from_numpy(index))]
+        return [tuple(map(torch.from_numpy, (pixels, light, self.source.labels[index], index)))]  # type: ignore[list-item]
 
     def image(self, index: int) -> Tensor:
         """One image as it is, the centre crop, (3, crop, crop) in [0, 1]."""
         loaded = self.source.load(index) if self.held is None else self.held[index]
-        return self.augment.plain(loaded[None])[0]
+        return to_float(*self.augment.plain(loaded[None]))[0]
 
     def _numbers(self, epoch: int) -> np.ndarray:
         if epoch != self.epoch:

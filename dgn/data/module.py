@@ -8,27 +8,35 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from rich.progress import track
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dgn.data.augment import Augment
-from dgn.data.dataset import Batch, Images
+from dgn.data.augment import Augment, to_float
+from dgn.data.dataset import Images, Raw
 from dgn.data.order import Endless
 from dgn.data.skipped import check_share
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
 from dgn.errors import UserError
 
+Batch = tuple[Tensor, Tensor, Tensor]  # images (N, 3, crop, crop) in [0, 1], labels, indices
+
 
 class Loader(DataLoader):
-    """A DataLoader that minds unreadable images: they are said once, too many are a UserError, empty batches go."""
+    """A DataLoader over `Images` that gives a `Batch` each.
+
+    Unreadable images are said once, too many are a UserError, and a batch without any other is not given.
+    """
 
     dataset: Images
 
     def __iter__(self) -> Any:
-        for batch in super().__iter__():
+        pinned = torch.cuda.is_available()
+        for pixels, light, labels, index in super().__iter__():
             self.dataset.skipped.check()
-            if len(batch[0]):
-                yield batch
+            if len(index):
+                images = to_float(pixels, light)
+                yield images.pin_memory() if pinned else images, labels, index
 
 
 class DataModule(pl.LightningDataModule):
@@ -85,7 +93,6 @@ class DataModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             collate_fn=first,
             generator=torch.Generator(),
-            pin_memory=torch.cuda.is_available(),
         )
 
     def train_dataloader(self) -> Loader:
@@ -107,6 +114,6 @@ class DataModule(pl.LightningDataModule):
         return self._loader(self.val, batches)
 
 
-def first(batches: list) -> Batch:
+def first(batches: list[Raw]) -> Raw:
     """`Images` gives whole batches, so there is nothing to collate."""
     return batches[0]

@@ -44,9 +44,8 @@ def same(one, other):
 def test_whoever_reads_a_batch_it_is_the_same(size, data):
     """By one process from files, from memory, or by several with any share of the batches each."""
     broken = data.draw(st.sets(st.integers(0, size - 1), max_size=size - 1))
-    batches = list(
-        islice(iter(Endless(size, data.draw(st.integers(1, 6)), seed=1, start=data.draw(st.integers(0, 9)))), 6)
-    )
+    batch, start = data.draw(st.integers(1, 6)), data.draw(st.integers(0, 9))
+    batches = list(islice(iter(Endless(size, batch, seed=1, start=start)), 6))
     (alone, memory), readers = (numbers(size, broken) for _ in range(2)), [numbers(size, broken) for _ in range(3)]
     memory.fits = True
     memory.hold()
@@ -61,31 +60,30 @@ def test_whoever_reads_a_batch_it_is_the_same(size, data):
 def test_the_next_that_can_be_read_stands_in(size, data):
     broken = data.draw(st.sets(st.integers(0, size - 1), max_size=size - 1))
     images = numbers(size, broken)
-    images.augment.brightness = 0
     asked = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8))
-    (batch,) = images.__getitems__([(0, index) for index in asked])
+    ((pixels, _, labels, found),) = images.__getitems__([(0, index) for index in asked])
     expected = []
     for index in asked:
         while index in broken:
             index = (index + 1) % size
         expected.append(index)
-    assert batch[2].tolist() == expected
-    assert batch[1].tolist() == [10 * index for index in expected]
-    assert batch[0][:, 0, 0, 0].mul(255).round().tolist() == expected
+    assert found.tolist() == pixels[:, 0, 0, 0].tolist() == expected
+    assert labels.tolist() == [10 * index for index in expected]
 
 
 def test_the_stand_in_has_the_augmentation_of_the_place_it_takes():
     broken, sound = numbers(6, broken={2}), numbers(6)
     sound.source.load = lambda index: np.full((4, 4, 3), 3 if index == 2 else index, np.uint8)
-    assert torch.equal(broken.__getitems__([(0, 2)])[0][0], sound.__getitems__([(0, 2)])[0][0])
+    for part in range(2):  # pixels and light
+        assert torch.equal(broken.__getitems__([(0, 2)])[0][part], sound.__getitems__([(0, 2)])[0][part])
 
 
 def test_what_is_measured_leaves_them_out():
     images = numbers(6, broken={1, 4, 5}, train=False)
-    (batch,) = images.__getitems__([0, 1, 2, 3])
-    assert batch[2].tolist() == [0, 2, 3] and len(batch[0]) == 3
+    ((pixels, light, _, index),) = images.__getitems__([0, 1, 2, 3])
+    assert index.tolist() == [0, 2, 3] and len(pixels) == 3 and (light == 1).all()
     (empty,) = images.__getitems__([4, 5])
-    assert empty[0].shape == (0, 3, 4, 4) and not len(empty[1])
+    assert [tuple(part.shape) for part in empty] == [(0, 4, 4, 3), (0,), (0,), (0,)]
     assert len(images.skipped) == 3
 
 
