@@ -69,6 +69,11 @@ class Section:
     layer: str
     cards: dict[str, Card] = field(default_factory=dict)
 
+    @property
+    def even(self) -> bool:
+        """Whether all cards are of one width, so that the wide ones fit in twos."""
+        return len({card.width for card in self.cards.values()}) == 1
+
 
 @dataclass
 class Run:
@@ -143,7 +148,10 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
         link = "" if whole else quote(os.path.relpath(path, output))
         points = _path(curve.tolist(), points=50 if whole else 20)
         strips[row.unit].pictures.append(Picture(inline(path, whole), row.score, row, points, link=link))
+    known = {unit for unit, card in section.cards.items() if card.real}  # another run of the same units has them
     for record in run.real:
+        if record["unit"] in known:
+            continue
         picture = Picture(inline(run.folder / record["image"], whole), float(record["score"]), name=record["name"])
         section.cards[record["unit"]].real.append(picture)
 
