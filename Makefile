@@ -29,10 +29,18 @@ $(ENV)/complete:
 demo: install ## synthesize with the defaults and say where the page is
 	@$(PY) synthesize.py
 
-test: install ## run all tests
+test: install browser ## run all tests
 	@$(PY) -m pytest
+
+# The tests of the pages want a Chromium; where none can be had without a question they are skipped, and say so.
+browser:
+	@for name in chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit; done; \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	  echo "installing chromium for the tests of the pages"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || true
 
 check: install ## formatter, linter, type checker, import contract
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy && .venv/bin/lint-imports
 
-.PHONY: help install demo test check
+.PHONY: help install demo test browser check

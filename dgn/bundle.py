@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dgn.codes import Moments
@@ -52,24 +52,44 @@ def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, reco
     tensors |= {f"moments.{k}": v for k, v in moments.tensors().items()}
     tensors["codes"] = _half(codes)
     about = {"schema": SCHEMA, "generator": {"kind": kind, "args": generator.args}, "record": dict(record)}
-    with whole(path) as part:
-        save_file(tensors, part, {"dgn": json.dumps(about)})
+    with whole(path) as part:  # not save_file: its errors do not say that the disk is full
+        part.write_bytes(serialise(tensors, {"dgn": json.dumps(about)}))
 
 
 def _half(value: Tensor) -> Tensor:
     return value.detach().cpu().half().contiguous() if value.is_floating_point() else value.detach().cpu().contiguous()
 
 
-def find(name: str) -> Path:
-    """The file of a bundle: one that ships with dgn, by its name, or a path."""
+def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
+    """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
+
+    `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
+    them fits anything.
+    """
     shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
     if name in shipped:
         return shipped[name]
     path = Path(name).expanduser()
     if path.is_file():
         return path
+    if path.is_dir() and inverts:
+        return _within(path, inverts)
     raise UserError(f"there is no bundle {name!r}: type bundle=PATH of a file that train.py wrote, or a shipped one; "
                     f"{nearest(name, shipped)}")  # fmt: skip
+
+
+def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
+    """The one bundle in a folder, at any depth, that `inverts` fits."""
+    network, layer, data = (str(inverts[key]) for key in ("network", "layer", "data"))
+    stem = f"{network}-{layer}-{data}"
+    found = sorted(folder.rglob(f"{stem}.bundle.safetensors"))
+    if len(found) > 1:
+        raise UserError(f"{len(found)} bundles in {folder} are {stem}: type bundle=ONE of {', '.join(map(str, found))}")
+    if not found:
+        words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
+        output = folder / stem.removesuffix("-*")
+        raise UserError(f"there is no bundle {stem} in {folder}: python train.py {words} output={output} makes it")
+    return found[0]
 
 
 def load(path: Path) -> Bundle:
@@ -80,8 +100,11 @@ def load(path: Path) -> Bundle:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about is None or about["schema"] != SCHEMA:
             raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py")
-        generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
-        generator.load_state_dict({k: v.float() for k, v in _under("generator.", tensors).items()})
+        with torch.device("meta"):  # what the header claims costs no memory until the tensors bear it out
+            generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
+        state = {k: v.float() if v.is_floating_point() else v for k, v in _under("generator.", tensors).items()}
+        generator.load_state_dict(state, assign=True)
+        generator.to(memory_format=torch.channels_last)
         moments = Moments.from_tensors(_under("moments.", tensors))
         codes = tensors["codes"].float()
         expected = tuple(about["generator"]["args"]["code_shape"])

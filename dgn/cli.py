@@ -4,19 +4,23 @@ torch is imported only once the config stands, so that `--help` and a typing err
 """
 
 import os
+import signal
 import sys
+import traceback
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dgn import mistakes
-from dgn.config import CONF, register_resolvers, words
-from dgn.errors import UserError
+from dgn import mistakes, points, ranks, sweep
+from dgn.config import CONF, words
+from dgn.errors import Stopped, UserError
 from dgn.files import claim
 
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
@@ -25,48 +29,68 @@ TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
 def main(command: str) -> None:
     """Run `train` or `synthesize` on the words of the command line.
 
-    Exit codes: 0 done, 1 a mistake or a failed sweep point, 130 after Ctrl-C, 143 after SIGTERM.
+    Exit codes: 0 done, 1 a mistake, a failed sweep point or a full disk, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    register_resolvers()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    if not ranks.first():
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the first rank speaks for all
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and what it raises is put into words here
-    sys.argv[1:] = words(command, sys.argv[1:])
-    failed: list[str] = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
     def job(config: DictConfig) -> None:
         try:
             run(command, config)
-        except (UserError, InstantiationException, OmegaConfBaseException) as error:  # a sweep's other points go on
-            if not mistakes.meant_for_the_user(error):
+        except Exception as error:
+            if sweep.running():
+                fail(error, command)  # the other points go on
+            elif mistakes.meant_for_the_user(error):
+                sys.exit(f"error: {mistakes.sentence(error, command, sys.argv[1:])}")
+            else:
                 raise
-            failed.append(f"{_point()}{mistakes.sentence(error, command, sys.argv[1:])}")
-            print(f"error: {failed[-1]}", file=sys.stderr)
 
     try:
+        sys.argv[1:] = words(command, sys.argv[1:])
         job()
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {mistakes.sentence(error, command, sys.argv[1:])}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
-    if len(failed) > 1:
-        print(f"error: {len(failed)} points of the sweep failed, see above", file=sys.stderr)
-    if failed:
-        sys.exit(1)
+    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:  # Hydra makes the output folder
+        if not mistakes.meant_for_the_user(error):
+            raise
+        sys.exit(f"error: {mistakes.sentence(error, command, sys.argv[1:])}")
+    except Stopped as stopped:
+        print(f"stopped: {stopped.what}; the same line with resume=true goes on", file=sys.stderr)
+        raise
+
+
+def _stop(number: int, _: Any) -> None:
+    raise Stopped(number, "what is finished is kept")
+
+
+def train() -> None:
+    """The installed command `dgn-train`."""
+    main("train")
+
+
+def synthesize() -> None:
+    """The installed command `dgn-synthesize`."""
+    main("synthesize")
 
 
 def run(command: str, config: DictConfig) -> None:
-    """One job: check what Hydra does not, take the folder, call the task."""
+    """One job: check what Hydra does not, take the folder, call the task. A sweep's point runs once."""
+    if sweep.running() and not sweep.begin(config):
+        return
     mistakes.check(config, HydraConfig.get().runtime.choices, command)
     output = Path(HydraConfig.get().runtime.output_dir)
-    with claim(output, config.resume):
+    with claim(output, config.resume) if ranks.first() else nullcontext():
         import_module(TASKS[command]).run(config, output)
+        if sweep.running():
+            points.finish(output)
 
 
-def _point() -> str:
-    """The sweep point that runs now, to begin a message with; nothing in a single run."""
-    config = HydraConfig.get()
-    if config.mode is None or config.mode.name != "MULTIRUN":
-        return ""
-    return f"point {config.job.num} ({config.job.override_dirname}): "
+def fail(error: Exception, command: str) -> None:
+    """Say and note why a point of a sweep failed; of a bug the traceback too."""
+    meant = mistakes.meant_for_the_user(error)
+    reason = mistakes.sentence(error, command, sys.argv[1:]) if meant else f"{type(error).__name__}: {error}"
+    details = "" if meant else f"\n{traceback.format_exc()}"
+    print(f"error: {sweep.name()}: {reason}{details}", file=sys.stderr)
+    points.fail(sweep.folder(), " ".join(reason.split()) + details)

@@ -1,4 +1,4 @@
-"""The one exception for what a user got wrong."""
+"""What ends a run without being a bug: a user's mistake, and a user's wish."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,6 +9,14 @@ class UserError(Exception):
 
     The two scripts print it and leave with exit code 1; every other exception is a bug and keeps its traceback.
     """
+
+
+class Stopped(SystemExit):
+    """A signal asked the run to end, and what it needs to go on is on disk; exit code 128 + signal, as in a shell."""
+
+    def __init__(self, signum: int, what: str) -> None:
+        super().__init__(128 + signum)
+        self.what = what
 
 
 def nearest(word: str, names: Iterable[str], most: int = 3) -> str:

@@ -10,6 +10,8 @@ from tempfile import mkstemp
 
 from dgn.errors import UserError
 
+PART = ".part-"  # how files begin that are not whole yet
+
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
@@ -19,7 +21,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
     os.close(handle)
     part = Path(name)
     try:
@@ -44,6 +46,18 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def held(folder: Path) -> bool:
+    """Whether a process holds `folder` now, see `claim`."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
     """Hold `folder` for one run; UserError if another process does, or if a run is in it and `resume` is not set."""
@@ -56,6 +70,8 @@ def claim(folder: Path, resume: bool) -> Iterator[None]:
             raise UserError(f"another run is writing to {folder}: wait for it, or type output=DIR") from None
         if (folder / "config.yaml").exists() and not resume:
             raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR")
+        for left in folder.rglob(f"{PART}*"):  # of a run that was killed while it wrote
+            left.unlink()
         try:
             yield
         finally:

@@ -94,9 +94,16 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
+def shown(image: Tensor) -> np.ndarray:
+    """One image (C, H, W) as uint8 (H, W, 1 or 3); channels other than 1 or 3 in grey, side by side."""
+    if image.shape[0] not in {1, 3}:
+        image = grid(image[:, None], columns=len(image))
+    return to_uint8(image[None])[0].numpy()
+
+
 def save(path: Path | str, image: Tensor) -> None:
-    """Write one image (C, H, W), C = 1 or 3, as PNG: whole or not at all."""
-    array = to_uint8(image[None])[0].numpy()
+    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all."""
+    array = shown(image)
     with whole(path) as part:
         Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG")
 
@@ -109,6 +116,19 @@ def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bi
     smooth = interpolation in {"bilinear", "bicubic"}
     kwargs = {"align_corners": False, "antialias": True} if smooth else {}
     return F.interpolate(images, sides, mode=interpolation, **kwargs)
+
+
+def channels(images: Tensor, count: int) -> Tensor:
+    """Grey or RGB (N, 1 or 3, H, W) with `count` channels: the mean for one, r, g, b, r, … for more.
+
+    UserError for images of other channels than these or `count`.
+    """
+    given = images.shape[1]
+    if given == count:
+        return images
+    if given not in {1, 3}:
+        raise UserError(f"images of {given} channels cannot go into a network of {count}")
+    return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
 
 
 def to_caffe(images: Tensor) -> Tensor:

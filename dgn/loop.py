@@ -23,18 +23,12 @@ KNOWN = (  # what Lightning says of every run here, and what is meant so
 def trainer(
     settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
 ) -> pl.Trainer:
-    """A Trainer with the config's `settings`, where `precision: auto` is decided for the device.
-
-    Checkpoints, bars and summaries are our own.
-    """
+    """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     for text in KNOWN:
         warnings.filterwarnings("ignore", text)
-    settings = dict(settings)
-    if settings["precision"] == "auto":
-        settings["precision"] = precision.best(device(settings["accelerator"]))
     return pl.Trainer(
-        **settings,
+        **decided(settings),
         callbacks=list(callbacks),
         logger=list(loggers),
         enable_checkpointing=False,
@@ -42,6 +36,16 @@ def trainer(
         enable_model_summary=False,
         **more,
     )
+
+
+def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them."""
+    settings, kind = dict(settings), device(settings["accelerator"])
+    if settings["precision"] == "auto":
+        settings["precision"] = precision.best(kind)
+    if settings.get("sync_batchnorm") == "auto":
+        settings["sync_batchnorm"] = kind == "cuda"  # torch has none for the CPU
+    return settings
 
 
 def device(accelerator: str) -> str:

@@ -1,5 +1,6 @@
 """What Hydra and OmegaConf say of a wrong word on the command line, as one sentence that says what to type."""
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -7,8 +8,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
@@ -18,6 +20,8 @@ COUNTS = (  # settings that are null or at least one
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
 
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+
 
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     """UserError for a composed config whose mistakes Hydra does not see.
@@ -25,13 +29,21 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, a count below 1.
     """
     _check_roles(config, choices)
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise UserError(f"{key} has no value: type {key}=…")
+    check_missing(OmegaConf.to_container(config, resolve=False))
     _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
     for key in COUNTS:
         value = OmegaConf.select(config, key)
         if value is not None and value < 1:
             raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
+
+
+def check_missing(config: Any, path: str = "") -> None:
+    """UserError for the first value that is missing; nothing is looked up for it."""
+    for key, value in config.items():
+        if value == "???":
+            raise UserError(f"{path}{key} has no value: type {path}{key}=…")
+        if isinstance(value, Mapping):
+            check_missing(value, f"{path}{key}.")
 
 
 def _check_numbers(config: Any, defaults: Any, path: str) -> None:
@@ -57,21 +69,36 @@ def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
 
 
 def meant_for_the_user(error: Exception) -> bool:
-    """Whether an error is a mistake in what was asked for; Hydra wraps what a config's class raises."""
-    return not isinstance(error, InstantiationException) or isinstance(error.__cause__, UserError | TypeError)
+    """Whether an error is a mistake in what was asked for, or a disk that takes no more; the others are bugs.
+
+    Hydra wraps what a config's class raises.
+    """
+    if isinstance(error, InstantiationException):
+        return isinstance(error.__cause__, UserError | TypeError)
+    if isinstance(error, UserError | OmegaConfBaseException | HydraException):
+        return True
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     """The error as one sentence."""
     if isinstance(error, InstantiationException):
         error = error.__cause__ or error  # type: ignore[assignment]
+    seen: BaseException | None = error
+    while seen is not None:  # raised while a value of the config was looked up
+        if isinstance(seen, UserError):
+            return str(seen)
+        seen = seen.__cause__ or seen.__context__
     text = str(error)
-    if isinstance(error, UserError):
-        return text
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        where = f" to {error.filename}" if error.filename else ""
+        return f"nothing can be written{where} ({error.strerror}): what was whole is kept; make room or type output=DIR"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _unknown(match[1], command)
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, member = match[1].rpartition("/")
+        if group == "hydra/launcher":
+            return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
         return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
         key, values = match.groups()

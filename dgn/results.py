@@ -2,13 +2,16 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dgn.errors import UserError
-from dgn.files import write_text
+from dgn.files import whole, write_text
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,10 @@ class Row:
     """One unit and seed.
 
     Attributes:
-        score: of the picture shown, before softmax and ReLU unless told otherwise; of a minimised unit, negated.
-        probability, rank: of an output unit among its layer, the rank from 1; None for units of a map.
+        score: of the picture shown, as `objective` has it, by default before softmax and ReLU; of a minimised unit,
+            negated.
+        probability, rank: of an output unit among its layer, the rank from 1; None for units of other layers, for sums
+            and for directions.
         code_norm: Euclidean norm of the final code.
         share_at_bound: of the code's elements, in [0, 1].
         state: "done", or "dead" where the gradient was zero or not finite and the climb ended.
@@ -40,18 +45,41 @@ class Row:
     image: str
 
 
+def measures(rows: Sequence[Row]) -> dict[str, float]:
+    """The figures by which runs are compared: pictures, dead ones, mean score, share at a bound, target's top-1 in %.
+
+    The means are over rows that are not dead; the last counts what is to be maximised at the target's output. Each is
+    left out where there is nothing to count.
+    """
+    alive, wanted = [row for row in rows if row.state == "done"], _wanted(rows)
+    found = {
+        "pictures": float(len(rows)),
+        "dead": float(len(rows) - len(alive)),
+        "seconds": sum(row.seconds for row in rows),
+    }
+    if alive:
+        found["score"] = sum(row.score for row in alive) / len(alive)
+        found["share_at_bound"] = sum(row.share_at_bound for row in alive) / len(alive)
+    if wanted:
+        found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
+    return found
+
+
+def _wanted(rows: Sequence[Row]) -> list[Row]:
+    """Rows that maximise an output unit: the target can name them."""
+    return [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+
+
 def summary(rows: Sequence[Row]) -> str:
     """One line: how many pictures the target names as wanted, the mean score, dead rows."""
-    alive = [row for row in rows if row.state == "done"]
-    wanted = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+    found = measures(rows)
     words = []
-    if wanted:
-        first = sum(row.rank == 1 for row in wanted)
-        words.append(f"target top-1 {100 * first / len(wanted):.1f} % of {len(wanted)} pictures")
-    if alive:
-        words.append(f"mean score {sum(row.score for row in alive) / len(alive):.2f}")
-    if len(alive) < len(rows):
-        words.append(f"{len(rows) - len(alive)} rows dead")
+    if "target_top1" in found:
+        words.append(f"target top-1 {found['target_top1']:.1f} % of {len(_wanted(rows))} pictures")
+    if "score" in found:
+        words.append(f"mean score {found['score']:.2f}")
+    if found["dead"]:
+        words.append(f"{found['dead']:.0f} rows dead")
     return ", ".join(words)
 
 
@@ -81,3 +109,33 @@ def _row(record: dict[str, str]) -> Row:
     for name, kind in kinds.items():
         values[name] = kind(values[name]) if values[name] else None
     return Row(**values)
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """A run's `manifest.json`, which is written last; UserError where there is none."""
+    try:
+        return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
+
+
+def write_tensors(
+    path: Path, shapes: Mapping[str, Sequence[int]], pieces: Callable[[str], Iterable[np.ndarray]]
+) -> None:
+    """Write float32 tensors as safetensors, whole or not at all, with one piece of one of them in memory at a time.
+
+    `pieces(name)` gives a tensor's rows in order, some at a time; the library's own writer wants all at once.
+    """
+    header, end = {}, 0
+    for name in sorted(shapes):
+        begin, end = end, end + 4 * int(np.prod(shapes[name]))
+        header[name] = {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with whole(path) as part, part.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in sorted(shapes):
+            for piece in pieces(name):
+                file.write(np.ascontiguousarray(piece, dtype="<f4").tobytes())
+        if file.tell() != 8 + len(text) + end:
+            raise ValueError(f"the pieces of {path.name} are not of the shapes {dict(shapes)}")

@@ -1,6 +1,8 @@
 """A bundle keeps what was put in, and nothing in it runs."""
 
 import json
+import random
+import re
 import struct
 
 import pytest
@@ -31,6 +33,33 @@ def test_an_unknown_name_lists_the_shipped_ones():
         bundle.find("cafenet64-fc6")
 
 
+@pytest.fixture
+def priors(tmp_path):
+    """A folder of trained bundles, as a sweep leaves them."""
+    for name in ("a/caffenet64-fc6-photos", "b/caffenet64-pool5-photos", "c/caffenet64-pool5-faces"):
+        path = tmp_path / f"{name}.bundle.safetensors"
+        path.parent.mkdir()
+        path.touch()
+    return tmp_path
+
+
+def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
+    asked = {"network": "caffenet64", "layer": "fc6", "data": "*"}
+    assert bundle.find(str(priors), asked).parent.name == "a"
+    assert bundle.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
+    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: type bundle=ONE of .*photos.*"):
+        bundle.find(str(priors), asked | {"layer": "pool5"})
+
+
+def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
+    with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
+        bundle.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
+    line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
+    found = config("train", *line.split())
+    made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
+    assert (found.output, made) == (f"{priors}/caffenet64-fc7-places365", "caffenet64-fc7-places365")
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_bundle_is_an_error_not_a_crash(small_bundle, tmp_path, data):
@@ -45,6 +74,45 @@ def test_a_damaged_bundle_is_an_error_not_a_crash(small_bundle, tmp_path, data):
         assert isinstance(bundle.load(path), bundle.Bundle)
     except UserError as error:
         assert "\n" not in str(error)
+
+
+def test_a_header_cannot_claim_more_memory_than_the_file_bears_out(tmp_path, generator, moments):
+    path = tmp_path / "x.bundle.safetensors"
+    g = generator()
+    g.args["layers"] = "fc24 fc128 8x4x4 d8 c999999 c999999 shuffle3"  # four million million weights
+    bundle.save(path, g, moments, torch.rand(3, 12), {})
+    with pytest.raises(UserError, match="not a sound bundle"):
+        bundle.load(path)
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_bundles(tmp_path, generator, moments):
+    """Bytes changed, doubled or cut out, mostly where the file says what it is: an error or a bundle each time."""
+    path = tmp_path / "sound.bundle.safetensors"
+    bundle.save(path, generator(), moments, torch.rand(3, 12), {"encoder": "tiny", "layer": "fc"})
+    sound, bad = path.read_bytes(), tmp_path / "bad.bundle.safetensors"
+    header = 8 + struct.unpack("<Q", sound[:8])[0]
+    draw, refused = random.Random(0), 0
+    for _ in range(10_000):
+        raw = bytearray(sound)
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(header if draw.random() < 0.8 else len(raw))
+            change = draw.randrange(4)
+            if change == 0:
+                raw[at : at + 1] = bytes([draw.randrange(256)])
+            elif change == 1:
+                del raw[at : at + draw.randint(1, 9)]
+            elif change == 2:
+                raw[at:at] = raw[at : at + draw.randint(1, 9)]
+            else:  # another digit or letter of the header: a file that can still be parsed
+                raw[at] = draw.choice(b"0123456789abcdefghijklmnopqrstuvwxyz")
+        bad.write_bytes(raw)
+        try:
+            assert isinstance(bundle.load(bad), bundle.Bundle)
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 5000
 
 
 @pytest.mark.parametrize("change", [{"schema": 2}, {"generator": {"kind": "os.system", "args": {}}}, None])

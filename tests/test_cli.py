@@ -37,6 +37,8 @@ def command(*words, cwd=ROOT, code=0):
         (["activated=maybe"], "is not true or false"),
         (["ascent.steps=0"], "ascent.steps=0 is less than one"),
         (["experiment=dmo"], "there is no experiment 'dmo': did you mean 'demo'"),
+        (["-m", "seed=0,1", "hydra/launcher=jblib"], "hydra/launcher=joblib comes with pip install 'dgn[sweep]'"),
+        (["-m", "resume=true,false"], "resume makes no other run"),
     ],
 )
 def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
@@ -124,16 +126,74 @@ def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_runs_every_point_in_its_own_folder(small_bundle, tmp_path):
-    sweep = tmp_path / "sweep"
-    _, error = command(
-        str(ROOT / "synthesize.py"), "-m", f"bundle={small_bundle}", "debug=true", "units=[goldfish],[goldfsh],[lemon]",
-        f"output={sweep}", cwd=tmp_path, code=1,
-    )  # fmt: skip
-    assert "point 1" in error
-    assert "did you mean 'goldfish'" in error
-    done = sorted(path.parent.name for path in sweep.glob("*/index.html"))
-    assert [name[0] for name in done] == ["0", "2"]
+def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle, tmp_path):
+    lab = tmp_path / "lab"
+    words = [str(ROOT / "synthesize.py"), "-m", f"bundle={small_bundle}", "units=[1,2]", "batch_size=1", "seeds=1",
+             "ascent.steps=2", "prior.k=1,2,3", f"output={lab}"]  # fmt: skip
+    code = (
+        "import sys, runpy; from dgn.synthesis import parts; keep = parts.save; saved = []\n"
+        "def save(*a):\n  keep(*a); saved.append(a)\n  if len(saved) == 1: raise RuntimeError('a bug')\n"
+        "  if len(saved) == 4: raise SystemExit(9)\n"
+        f"parts.save = save; sys.argv = {words!r}\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    _, error = command("-c", code, code=9)
+    assert "RuntimeError: a bug" in error and "Traceback" in error
+    said, _ = command("-m", "dgn.report", "sweep", str(lab), code=1)
+    assert "sweep: 1 of 3 points finished" in said
+    states = {row["prior.k"]: (row["state"], row["reason"]) for row in csv.DictReader((lab / "points.csv").open())}
+    assert states == {"1": ("failed", "RuntimeError: a bug"), "2": ("finished", ""), "3": ("stopped", "")}
+    kept = sorted(lab.glob("*/images/00000-1-0.png"))
+    before = [path.stat().st_mtime_ns for path in kept]
+    assert len(kept) == 3
+    said, _ = command(*words, "data.workers=3")  # which makes no other point
+    assert said.count("finished already") == 1 and "sweep: 3 of 3 points finished" in said
+    assert [path.stat().st_mtime_ns for path in kept] == before  # batches that were done are kept
+    assert [path.parts[-3].rpartition("-")[0] for path in kept] == ["prior.k-1", "prior.k-2", "prior.k-3"]
+    assert not list(lab.glob("*/failed.txt")) and len(list(lab.glob("*/images/*"))) == 6
+    assert {path.name for path in lab.iterdir() if path.is_file()} == {
+        "index.html", "rows.csv", "points.csv", "multirun.yaml"
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_shards_through_a_launcher_are_the_whole_run(small_bundle, image_tree, tmp_path):
+    words = [f"bundle={small_bundle}", "units=[0-5]", "seeds=2", "batch_size=4", "ascent.steps=3", "real_images=1",
+             f"data.root={image_tree}"]  # fmt: skip
+    script, whole, shards = str(ROOT / "synthesize.py"), tmp_path / "whole", tmp_path / "shards"
+    command(script, *words, f"output={whole}")
+    command(script, "-m", *words, "shard=0/2,1/2", "hydra/launcher=joblib", f"output={shards}")
+    for path in [*whole.rglob("*.png"), whole / "codes.safetensors", whole / "real.csv"]:
+        assert (shards / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
+
+
+def test_what_would_run_a_sweep_again_is_refused(tmp_path):
+    words = ["-m", "seed=0,1", "trainer=ddp", "trainer.devices=2", f"output={tmp_path}"]
+    _, error = command(str(ROOT / "train.py"), *words, code=1)
+    assert error.count("would start the whole sweep again: type trainer.devices=1") == 4  # at once, and in the end
+
+
+@pytest.mark.slow
+def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tree, tmp_path):
+    lab, priors = tmp_path / "lab", tmp_path / "priors"
+    words = ["debug=true", f"data.root={image_tree}", "encoder.layer=fc6,pool5", f"output={priors}"]
+    command(str(ROOT / "train.py"), "-m", *words)
+    bundles = sorted(path.name for path in priors.glob("*/*.bundle.safetensors"))
+    assert bundles == [
+        "caffenet64-fc6-imagefolder.bundle.safetensors",
+        "caffenet64-pool5-imagefolder.bundle.safetensors",
+    ]
+    found = list(csv.DictReader((priors / "points.csv").open()))
+    assert [row["encoder.layer"] for row in found] == ["fc6", "pool5"]
+    assert all(float(row["unexplained/pixels"]) > 0 and row["images"] == "8" for row in found)
+    shown, _ = command(str(ROOT / "train.py"), "-m", *words)
+    assert shown.count("finished already") == 2
+    words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
+    _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
+    assert f"there is no bundle caffenet64-fc7-* in {priors}: python train.py" in error
+    assert [row["inverts.layer"] for row in csv.DictReader((lab / "rows.csv").open())] == ["fc6", "pool5"]
+    (failed,) = lab.glob("*/failed.txt")
+    assert len(failed.read_text().splitlines()) == 1
 
 
 @pytest.mark.slow
@@ -177,3 +237,21 @@ def test_a_classifier_with_snapshots_that_a_target_takes(image_tree, tmp_path):
         "units=[bread]",
     ]
     command(str(ROOT / "synthesize.py"), *words, "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_bundle_is_measured_on_images(small_bundle, image_tree, tmp_path):
+    out = tmp_path / "errors"
+    words = ["task=inversion", f"bundle={small_bundle}", f"data.root={image_tree}", "data.batch_size=3"]
+    _, error = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path, code=1)
+    assert "type data.resize=16 data.crop=16" in error
+    words += ["data.resize=16", "data.crop=16"]
+    shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
+    errors = {row["error"]: float(row["value"]) for row in csv.DictReader((out / "errors.csv").open())}
+    assert {"inversion/fc6", "unexplained/pixels"} <= set(errors)
+    assert errors["inversion/pixels"] > 0
+    assert "inversion/fc6" in shown
+    assert (out / "reconstructions.png").exists()
+    words.append("encoder.layer=fc7")
+    _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)
+    assert "this bundle inverts fc6 of caffenet64: type network@encoder=caffenet64 encoder.layer=fc6" in error

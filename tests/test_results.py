@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from dgn import results
 from dgn.errors import UserError
@@ -23,7 +25,24 @@ def test_the_summary_counts_what_the_target_names():
     assert results.summary([ROW]) == "mean score 1.50"
 
 
+def test_dead_rows_have_no_part_in_the_means():
+    found = results.measures([replace(ROW, rank=2, score=3.0), replace(ROW, state="dead", rank=1, score=-9.0)])
+    assert found == {"pictures": 2, "dead": 1, "seconds": 0.2, "score": 3, "share_at_bound": 0.25, "target_top1": 50}
+    assert results.measures([replace(ROW, state="dead")]).keys() == {"pictures", "dead", "seconds"}
+
+
 def test_what_is_no_table_is_refused(tmp_path):
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="not the results table"):
         results.read(tmp_path / "results.csv")
+
+
+def test_tensors_in_pieces_are_the_library_s_file(tmp_path):
+    random = np.random.default_rng(0)
+    tensors = {"curves": random.random((7, 5), "f4"), "codes": random.random((7, 2, 3, 3), "f4")}
+    save_file(tensors, tmp_path / "whole")
+    shapes = {name: value.shape for name, value in tensors.items()}
+    results.write_tensors(tmp_path / "pieces", shapes, lambda name: np.array_split(tensors[name], 3))
+    assert (tmp_path / "pieces").read_bytes() == (tmp_path / "whole").read_bytes()
+    with pytest.raises(ValueError, match="not of the shapes"):
+        results.write_tensors(tmp_path / "pieces", shapes, lambda name: [tensors[name][:3]])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Generator(nn.Module):
@@ -17,3 +17,7 @@ class Generator(nn.Module):
     code_shape: tuple[int, ...]
     size: int
     args: dict[str, Any]
+
+    def stem(self) -> list[Tensor]:
+        """Weights on which the optimiser's weight decay acts; none unless the class says so."""
+        return []

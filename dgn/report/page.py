@@ -1,32 +1,35 @@
 """One self-contained page from one or more run folders: a card a unit, a strip a generator, a picture a seed."""
 
-import base64
 import csv
+import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from safetensors.torch import load_file
+from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
+from safetensors import safe_open
 
 from dgn import results
-from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.report.pictures import WHOLE, inline
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass
 class Picture:
-    """A synthesized image, or a real one (then only `data`, `score` and `name`)."""
+    """A synthesized image, or a real one (then only `data`, `score` and `name`); `link` leads to the file."""
 
     data: str
     score: float
     row: results.Row | None = None
     curve: str = ""
     name: str = ""
+    link: str = ""
 
 
 @dataclass
@@ -51,6 +54,12 @@ class Card:
         """The first strip's row with the highest score: what the card is sorted by."""
         return max((p.row for p in self.strips[0].pictures if p.row), key=lambda row: row.score)
 
+    @property
+    def width(self) -> int:
+        """Pictures that stand beside one another; real images want the room of two."""
+        side_by_side = sum(len(strip.pictures) for strip in self.strips)
+        return max(2, side_by_side) if self.real else side_by_side
+
 
 @dataclass
 class Section:
@@ -60,58 +69,91 @@ class Section:
     layer: str
     cards: dict[str, Card] = field(default_factory=dict)
 
+    @property
+    def even(self) -> bool:
+        """Whether all cards are of one width, so that the wide ones fit in twos."""
+        return len({card.width for card in self.cards.values()}) == 1
 
-def write_page(runs: Sequence[Path], output: Path, title: str) -> Path:
+
+@dataclass
+class Run:
+    """A run's folder, read."""
+
+    folder: Path
+    about: dict[str, Any]
+    rows: list[results.Row]
+    real: list[dict[str, str]]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """UserError where it is not the folder of a finished run."""
+        real = folder / "real.csv"
+        with real.open(newline="") if real.exists() else io.StringIO() as file:
+            return cls(folder, results.about(folder), results.read(folder / "results.csv"), list(csv.DictReader(file)))
+
+
+def write_page(folders: Sequence[Path], output: Path, title: str) -> Path:
     """Write `output/index.html` from run folders, everything inside it; UserError where a run has no results.
 
     Runs with the same target share its section, and units that they share stand in one card, side by side.
     """
+    runs = [Run.read(folder) for folder in folders]
+    whole = sum(len(run.rows) + len(run.real) for run in runs) <= WHOLE
     sections: dict[tuple[str, str], Section] = {}
-    settings = []
-    abouts = [_manifest(folder) for folder in runs]
-    made = [(about["target"], about["generator"]["name"]) for about in abouts]
-    for folder, about, (target, generator) in zip(runs, abouts, made, strict=True):
+    for run, name in zip(runs, _names(runs), strict=True):
+        target = run.about["target"]
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
-        name = "without a prior: pixels" if generator == "pixels" else f"through {generator}"
-        _add(section, folder, name if made.count((target, generator)) == 1 else folder.name.replace("_", " "))
-        config = folder / "config.yaml"
-        settings.append((folder.name, config.read_text() if config.exists() else "", json.dumps(about, indent=1)))
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True))
-    page = environment.get_template("page.html.j2").render(
-        title=title, sections=list(sections.values()), settings=settings, summary=_summary(sections)
+        _add(section, run, name, whole, output)
+    settings = [(run.folder.name, _text(run.folder / "config.yaml"), json.dumps(run.about, indent=1)) for run in runs]
+    page = template("page.html.j2").render(
+        title=title, sections=list(sections.values()), settings=settings, summary=_summary(sections), whole=whole
     )
     write_text(output / "index.html", page)
     return output / "index.html"
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
+def template(name: str) -> Template:
+    """A template beside this file; what it shows is escaped."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True))
+    return environment.get_template(name)
 
 
-def _add(section: Section, folder: Path, name: str) -> None:
-    rows = results.read(folder / "results.csv")
-    curves = load_file(folder / "codes.safetensors")["curves"]
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """What a strip of each run is called: its generator, or its folder where that does not tell it from another."""
+    made = [(run.about["target"], run.about["generator"]["name"]) for run in runs]
+    short = [run.folder.name for run in runs]
+    names = []
+    for run, (target, generator) in zip(runs, made, strict=True):
+        if made.count((target, generator)) == 1:
+            names.append("without a prior: pixels" if generator == "pixels" else f"through {generator}")
+        else:
+            names.append(run.folder.name.replace("_", " ") if short.count(run.folder.name) == 1 else str(run.folder))
+    return names
+
+
+def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> None:
+    with safe_open(run.folder / "codes.safetensors", "np") as file:
+        curves = file.get_tensor("curves")
     strips: dict[str, Strip] = {}
-    for row, curve in zip(rows, curves, strict=True):
+    for row, curve in zip(run.rows, curves, strict=True):
         card = section.cards.setdefault(row.unit, Card(row.unit, row.label))
         if row.unit not in strips:
             strips[row.unit] = Strip(name, [])
             card.strips.append(strips[row.unit])
-        picture = Picture(_inline(folder / row.image), row.score, row, _path(curve.tolist()))
-        strips[row.unit].pictures.append(picture)
-    real = folder / "real.csv"
-    if real.exists():
-        with real.open(newline="") as file:
-            for record in csv.DictReader(file):
-                picture = Picture(_inline(folder / record["image"]), float(record["score"]), name=record["name"])
-                section.cards[record["unit"]].real.append(picture)
-
-
-def _inline(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        path = run.folder / row.image
+        link = "" if whole else quote(os.path.relpath(path, output))
+        points = _path(curve.tolist(), points=50 if whole else 20)
+        strips[row.unit].pictures.append(Picture(inline(path, whole), row.score, row, points, link=link))
+    known = {unit for unit, card in section.cards.items() if card.real}  # another run of the same units has them
+    for record in run.real:
+        if record["unit"] in known:
+            continue
+        picture = Picture(inline(run.folder / record["image"], whole), float(record["score"]), name=record["name"])
+        section.cards[record["unit"]].real.append(picture)
 
 
 def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: int = 50) -> str:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from dgn import loop, units
 from dgn.bundle import Bundle
-from dgn.networks.features import Features
 from dgn.synthesis.module import Synthesis
+from dgn.synthesis.subject import Subject
 
 Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
 
@@ -41,16 +41,22 @@ class Climbed:
     seconds: float
 
 
-def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, bar: "Bar") -> Climbed:
-    """Run the ascent of the config on some rows."""
-    started = time.monotonic()
+def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, bar: "Bar") -> Climbed:
+    """Run the ascent of the config on some rows.
+
+    In bf16 a row's last bits depend on how many rows are computed at once, and 200 steps make percents of them. There a
+    batch that is not full is filled up with its first row: every row is one of `batch_size`, whatever its neighbours.
+    """
+    started, count = time.monotonic(), len(rows)
+    if loop.decided(config["trainer"])["precision"].startswith("bf16"):
+        rows = [*rows, *[rows[0]] * (config["batch_size"] - count)]
     ascent = config["ascent"]
     unit = prior.moments.scale if ascent["units"] == "std" else 1.0
     start = instantiate(config["start"])
     module = Synthesis(
         generator=prior.generator,
-        target=target,
-        score=units.scorer([unit for unit, _ in rows]),
+        target=subject.target,
+        score=subject.score([unit for unit, _ in rows]),
         prior=instantiate(config["prior"], prior.moments),
         codes=start(prior, [seed for _, seed in rows], ascent["noise"] * unit).float(),
         optimiser=instantiate(ascent["optimiser"]),
@@ -60,18 +66,19 @@ def climb(config: dict[str, Any], prior: Bundle, target: Features, rows: Rows, b
         render=ascent["render"],
     )
     trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
-    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(ascent["steps"])))  # type: ignore[arg-type]  # step numbers
+    steps: Any = torch.arange(ascent["steps"])
+    trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():
-        activation = target(images)
-    code = module.code.detach()
+        activation = subject.target(images)
+    code = module.code.detach()[:count]
     return Climbed(
-        images=images.cpu(),
-        activation=activation.cpu(),
+        images=images[:count].cpu(),
+        activation=activation[:count].cpu(),
         codes=code.cpu(),
-        curves=module.curve.T.cpu(),
-        alive=module.alive.cpu(),
-        taken=module.taken.cpu(),
+        curves=module.curve.T[:count].cpu(),
+        alive=module.alive[:count].cpu(),
+        taken=module.taken[:count].cpu(),
         at_bound=module.prior.at_bound(code).cpu(),
         seconds=time.monotonic() - started,
     )

@@ -14,19 +14,26 @@ from dgn.networks import zoo
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def manifest(config: dict[str, Any], prior: str, seconds: float) -> str:
-    """JSON: versions, commit, seeds, hashes of the weights that took part, wall time in seconds."""
-    weights = {}
-    if config["target"].get("weights"):
-        weights["target"] = sha256(zoo.find(config["target"]["weights"]))
+def manifest(config: dict[str, Any], layer: str, prior: str, rows: int, seconds: float) -> str:
+    """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
+    weights, files = {}, {}
+    for role in ("target", "generator"):
+        if identity := zoo.identity(config[role]):
+            weights[role] = identity
+        if config[role].get("weights"):
+            files[role] = zoo.find(config[role]["weights"])
     if "_target_" not in config["generator"]:
-        weights["bundle"] = sha256(bundle.find(config["bundle"]))
+        files["bundle"] = bundle.find(config["bundle"], config["inverts"])
+        weights["bundle"] = sha256(files["bundle"])
     about = {
         "title": config.get("title"),
-        "target": {"name": config["target"]["name"], "layer": config["target"]["layer"]},
+        "target": {"name": config["target"]["name"], "layer": layer},
         "generator": {"name": prior},
+        "rows": rows,
+        "shard": config["shard"],
         "seed": config["seed"],
         "seeds": config["seeds"],
+        "files": {name: str(path.resolve()) for name, path in files.items()},
         "weights": weights,
         "versions": versions(),
         "commit": commit(),

@@ -1,33 +1,50 @@
-"""A run's finished batches on disk, so that a stopped run goes on where it was: `parts/NNNNN.safetensors`."""
+"""A run's finished batches on disk, so that a stopped run goes on where it was: `parts/NNNNNN.safetensors`.
+
+A shard is a share of these batches: rows that are climbed together stay together, so that every picture is the one
+that the whole run would have made.
+"""
 
 import json
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from omegaconf import DictConfig
+import numpy as np
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from dgn import config as settings
+from dgn import results
 from dgn.errors import UserError
 from dgn.files import whole
-from dgn.results import Row
-
-FREE = ("resume", "output", "trainer", "title")  # settings that may differ when a run goes on
 
 
-def begin(output: Path, config: DictConfig) -> None:
+def begin(output: Path, config: dict[str, Any]) -> None:
     """Write `config.yaml`; UserError where the folder's earlier run had other settings, whose rows would not fit."""
-    now = settings.plain(config)
-    before = settings.read(output) or now
-    for key in now:
-        if key not in FREE and before.get(key) != now[key]:
+    now = settings.counted(config)
+    before = settings.counted(settings.read(output) or now)
+    for key in sorted(now.keys() | before.keys()):
+        if before.get(key) != now.get(key):
             raise UserError(f"the run in {output} was started with another {key}: type output=DIR for a new one")
     settings.write(config, output, "synthesize")
+
+
+def batches(rows: int, size: int, shard: str | None) -> list[int]:
+    """The first row of every batch of the run, or of every n-th one for the shard "i/n"."""
+    firsts = list(range(0, rows, size))
+    if shard is None:
+        return firsts
+    match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
+    if not match or int(match[1]) >= int(match[2]):
+        raise UserError(f"shard={shard} is not a share: type shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
+    own = firsts[int(match[1]) :: int(match[2])]
+    if not own:
+        raise UserError(f"shard={shard} has nothing to do: {rows} rows are {len(firsts)} batches of batch_size={size}, "
+                        f"type at most shard=0/{len(firsts)}")  # fmt: skip
+    return own
 
 
 def _path(output: Path, first: int) -> Path:
@@ -45,17 +62,26 @@ def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence
         save_file({"codes": codes.contiguous(), "curves": curves.contiguous()}, part, {"rows": json.dumps(rows)})
 
 
-def join(output: Path) -> tuple[list[Row], Tensor, Tensor]:
-    """All rows in order, their codes and score curves."""
-    rows, codes, curves = [], [], []
-    for path in sorted((output / "parts").glob("*.safetensors")):
-        with safe_open(path, "pt") as file:
-            rows += [Row(**row) for row in json.loads(file.metadata()["rows"])]
-            codes.append(file.get_tensor("codes"))
-            curves.append(file.get_tensor("curves"))
-    return rows, torch.cat(codes), torch.cat(curves)
+def join(output: Path) -> list[results.Row]:
+    """Write `results.csv` and `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
+    paths = sorted((output / "parts").glob("*.safetensors"))
+    rows: list[results.Row] = []
+    shapes: dict[str, list[int]] = {}
+    for path in paths:
+        with safe_open(path, "np") as file:
+            rows += [results.Row(**row) for row in json.loads(file.metadata()["rows"])]
+            shapes = {name: [len(rows), *file.get_slice(name).get_shape()[1:]] for name in ("codes", "curves")}
+
+    def pieces(name: str) -> Iterator[np.ndarray]:
+        for path in paths:
+            with safe_open(path, "np") as file:
+                yield file.get_tensor(name)
+
+    results.write_tensors(output / "codes.safetensors", shapes, pieces)
+    results.write(output / "results.csv", rows)
+    return rows
 
 
 def remove(output: Path) -> None:
     """The tables hold everything now."""
-    shutil.rmtree(output / "parts")
+    shutil.rmtree(output / "parts", ignore_errors=True)

@@ -2,35 +2,39 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.progress import track
 
-from dgn import data, images, units
+from dgn import data, images
 from dgn.files import write_text
-from dgn.networks.features import Features
+from dgn.synthesis.subject import Subject
+from dgn.units import Unit
 
 
 @torch.no_grad()
-def write_real_images(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit], output: Path) -> None:
-    """Score the held-out images of `data` and write each unit's best ones: `real/*.png` and `real.csv`."""
+def write_real_images(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
+    """Score the held-out images of `data` and write each unit's best ones: `real/*.png` and `real.csv`.
+
+    `chosen` has the units by their place among all of the run.
+    """
     module = data.build(
         config["data"] | {"val_images": None}, {"pad": 0, "flip": False, "brightness": 0}, config["seed"]
     )
     found, kept = [], []
     for x, _, index in track(module.val_dataloader(), "scoring real images", transient=True):
-        activation = target(x)
-        found.append(torch.stack([units.scorer([unit] * len(x))(activation) for unit in chosen], 1))
+        activation = subject.target(x)
+        found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
         kept.append(index)
     scores, index = torch.cat(found), torch.cat(kept)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["unit", "place", "score", "name", "image"])
-    for u, unit in enumerate(chosen):
-        best = scores[:, u].topk(min(config["real_images"], len(scores)))
+    for column, (u, unit) in enumerate(chosen.items()):
+        best = scores[:, column].topk(min(config["real_images"], len(scores)))
         for place, (score, i) in enumerate(zip(best.values.tolist(), index[best.indices].tolist(), strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, module.val.image(i))

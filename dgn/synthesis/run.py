@@ -1,7 +1,7 @@
 """What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,20 @@ from typing import Any
 import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from dgn import bundle, images, report, results, units
+from dgn import bundle, images, loggers, loop, report, results
 from dgn import config as settings
-from dgn.files import whole, write_text
-from dgn.networks import zoo
-from dgn.networks.check import check
-from dgn.networks.features import Features
-from dgn.synthesis import parts
+from dgn.files import write_text
+from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.manifest import manifest
 from dgn.synthesis.real import write_real_images
+from dgn.synthesis.subject import Subject, load_subject
+from dgn.units import Unit
+
+TITLE = "What these units want to see"
 
 
 def run(config: DictConfig, output: Path) -> None:
@@ -36,95 +35,98 @@ def run(config: DictConfig, output: Path) -> None:
         settings.write(config, output, "synthesize")
     else:
         synthesize(config, output)
-    page = report.write_page(folders, output, config.title or "What these units want to see")
+    page = report.write_page(folders, output, config.title or TITLE)
     print(f"page: {page.resolve()}")
 
 
 def panels(config: DictConfig) -> dict[str, DictConfig]:
     """A config a panel: its own words after those of the command line."""
     typed = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
-    return {name: compose("synthesize", overrides=[*typed, *words]) for name, words in config.panels.items()}
+    own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
+    return {name: compose("synthesize", overrides=[*typed, *words]) for name, words in own.items()}
 
 
-def synthesize(config: DictConfig, output: Path) -> None:
-    """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept."""
+def synthesize(
+    config: DictConfig, output: Path, network: nn.Module | None = None, given: bundle.Bundle | None = None
+) -> None:
+    """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept.
+
+    `network` and `given` are a target and a prior from Python; otherwise the config says where both come from.
+    """
     torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
-    prior = load_prior(plain)
-    target, chosen, is_output = load_target(plain, prior.generator.size)
-    rows = [(unit, plain["seed"] + s) for unit in chosen for s in range(plain["seeds"])]
-    print(f"{len(chosen)} units of {plain['target']['name']} {target.layers[0]}, {len(rows)} rows; "
-          f"prior: {prior_name(plain)}")  # fmt: skip
-    parts.begin(output, config)
-    if (output / "results.csv").exists():
-        return
-    with Bar(len(rows) * plain["ascent"]["steps"]) as bar:
-        for first in range(0, len(rows), plain["batch_size"]):
-            batch = rows[first : first + plain["batch_size"]]
-            if not parts.done(output, first):
-                climbed = climb(plain, prior, target, batch, bar)
-                found = record(climbed, batch, first, output, is_output)
-                parts.save(output, first, climbed.codes, climbed.curves, found)
-    finish(plain, target, chosen, output)
-    write_text(output / "manifest.json", manifest(plain, prior_name(plain), time.time() - started))
-
-
-def finish(config: dict[str, Any], target: Features, chosen: Sequence[units.Unit], output: Path) -> None:
-    """Join the parts into the tables, and draw."""
-    rows, codes, curves = parts.join(output)
-    results.write(output / "results.csv", rows)
-    with whole(output / "codes.safetensors") as part:
-        save_file({"codes": codes, "curves": curves}, part)
-    if config["data"]["root"]:
-        write_real_images(config, target, chosen, output)
-    report.write_grid(output)
+    plain["trainer"] = loop.decided(plain["trainer"])
+    found = given or prior.load_prior(plain)
+    with torch.no_grad():
+        probe = found.generator(torch.zeros(1, *found.generator.code_shape))
+    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    subject = load_subject(plain, noise, network)
+    rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
+    firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
+    batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
+    count = sum(map(len, batches.values()))
+    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
+          f"prior: {prior.name(plain)}")  # fmt: skip
+    parts.begin(output, plain)
+    if not (output / "manifest.json").exists():
+        with loggers.observe(plain, output) as logs:
+            climb_all(plain, found, subject, batches, output)
+            shown = {unit for batch in batches.values() for unit, _ in batch}
+            finish(plain, subject, {u: unit for u, unit in enumerate(subject.units) if unit in shown}, output)
+            tell(logs, plain, output)
+        about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
+        write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
+
+
+def climb_all(
+    config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
+) -> None:
+    """Climb every batch, by its first row, that no earlier run has left."""
+    with Bar(sum(map(len, batches.values())) * config["ascent"]["steps"]) as bar:
+        for first, batch in batches.items():
+            if not parts.done(output, first):
+                climbed = climb(config, given, subject, batch, bar)
+                described = record(climbed, batch, first, output, subject)
+                parts.save(output, first, climbed.codes, climbed.curves, described)
+
+
+def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:
+    """Show a finished run to its logs: the bundle that it used, its pictures with their scores, its figures."""
+    rows = results.read(output / "results.csv")
+    for log in logs:
+        if "_target_" not in config["generator"]:
+            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+        log.table("pictures", output, [asdict(row) for row in rows])
+        log.measures(results.measures(rows))
+
+
+def finish(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
+    """Join the parts into the tables, and draw; `chosen` are the units by their place among all of the run."""
+    rows = parts.join(output)
+    if config["data"]["root"]:
+        write_real_images(config, subject, chosen, output)
+    report.write_grid(output)
     print(results.summary(rows))
 
 
-def prior_name(config: dict[str, Any]) -> str:
-    """What the page calls the generator."""
-    kind = config["generator"].get("_target_")
-    return kind.rpartition(".")[2].lower() if kind else Path(config["bundle"]).name.removesuffix(".bundle.safetensors")
-
-
-def load_prior(config: dict[str, Any]) -> bundle.Bundle:
-    """The generator of the config with its own moments, or the bundle's."""
-    if "_target_" not in config["generator"]:
-        return bundle.load(bundle.find(config["bundle"]))
-    generator = instantiate(config["generator"]).eval().requires_grad_(False)
-    return bundle.Bundle(generator, generator.moments(), torch.empty(0, *generator.code_shape), {})
-
-
-def load_target(config: dict[str, Any], size: int) -> tuple[Features, list[units.Unit], bool]:
-    """The target read at the units' layer and checked, the units, and whether the layer is the network's output."""
-    node = config["target"]
-    items = units.from_file(config["units_file"]) if config["units_file"] else config["units"]
-    layer, items = units.split_layer(items)
-    target = zoo.features(node, layer or node["layer"], config["activated"])
-    probe = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-    activation = check(target, probe)
-    classes = zoo.classes(node)
-    named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
-    return target, units.parse(items, activation.shape[1:], named), target.is_output(probe, activation)
-
-
-def record(climbed: Climbed, rows: Rows, first: int, output: Path, is_output: bool) -> list[dict[str, Any]]:
+def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subject) -> list[dict[str, Any]]:
     """Write a batch's pictures and give its rows as plain data."""
-    scores = units.scorer([unit for unit, _ in rows])(climbed.activation)
+    scores = subject.score([unit for unit, _ in rows])(climbed.activation)
     found = []
     for i, (unit, seed) in enumerate(rows):
         image = f"images/{first + i:05d}-{slug(unit.text)}-{seed}.png"
         images.save(output / image, climbed.images[i])
+        channel = unit.channel if subject.is_output else None
         row = results.Row(
             row=first + i,
             unit=unit.text,
             label=unit.label,
             seed=seed,
             score=float(scores[i]),
-            probability=float(climbed.activation[i].softmax(0)[unit.channel]) if is_output else None,
-            rank=rank(climbed.activation[i], unit.channel) if is_output else None,
+            probability=None if channel is None else float(climbed.activation[i].softmax(0)[channel]),
+            rank=None if channel is None else rank(climbed.activation[i], channel),
             code_norm=float(climbed.codes[i].norm()),
             share_at_bound=float(climbed.at_bound[i]),
             state="done" if climbed.alive[i] else "dead",

@@ -9,7 +9,6 @@ from torch import Tensor
 from dgn import images
 from dgn.bundle import Bundle
 from dgn.errors import UserError
-from dgn.files import sha256
 from dgn.networks import zoo
 
 
@@ -53,7 +52,7 @@ class ImageCode(Noise):
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         expected = bundle.record.get("encoder_sha256")
-        if expected and expected != sha256(zoo.find(self.encoder["weights"])):
+        if expected and expected != zoo.identity(self.encoder):
             raise UserError(
                 f"the start's encoder is not the one of this bundle: name it with network@start.encoder="
                 f"{bundle.record['encoder']} start.encoder.layer={bundle.record['layer']}"

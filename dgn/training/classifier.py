@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -86,7 +86,7 @@ class Classifier(pl.LightningModule):
         state = {name: value.half().contiguous() if value.is_floating_point() else value
                  for name, value in self.network.state_dict().items()}  # fmt: skip
         with whole(path) as part:
-            save_file(state, part, {"classes": "\n".join(self.classes)})
+            part.write_bytes(serialise(state, {"classes": "\n".join(self.classes)}))
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["iteration"] = self.iteration

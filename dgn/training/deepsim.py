@@ -1,7 +1,6 @@
 """Train G to invert a layer of E: pixel, feature and adversarial losses under manual optimisation (DeePSiM)."""
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import pytorch_lightning as pl
@@ -9,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dgn import images, metrics
+from dgn.errors import UserError
 from dgn.generators import Generator
 from dgn.networks.features import Features
-from dgn.training import losses
+from dgn.training import inversion, losses
+
+Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them
 
 
 class Comparator(Protocol):
@@ -32,10 +33,15 @@ class DeepsimTraining(pl.LightningModule):
         generator, discriminator: G and D; D is given the real image's code for real and generated images.
         pixel, feature, adversarial, code: each {weight, ...}, see conf/loss.
         balance: when D and G train.
-        optimiser_g, optimiser_d: partials that take parameters.
+        optimiser_g, optimiser_d: partials that take parameter groups.
         schedule: factor on both learning rates from the share of the run that is done, in [0, 1).
+        own_clocks: whether that share counts each player's own updates, as Caffe's solvers do, or iterations.
+        iterations: of the whole run.
         warm_up: iterations until the feature loss has its full weight and the adversarial one is switched on.
         ema: decay of an average of G's weights, or None.
+        holds: "raw" or "ema": which of the two is measured first, drawn, and kept in the bundle.
+        accumulate: parts that a batch is worked through in, one after the other, before a step.
+        clip: largest norm of a player's gradient, or None.
         share_every: iterations between measurements of each term's gradient at G's output.
     """
 
@@ -54,26 +60,40 @@ class DeepsimTraining(pl.LightningModule):
         optimiser_g: Callable,
         optimiser_d: Callable,
         schedule: Callable[[float], float],
+        own_clocks: bool,
         iterations: int,
         warm_up: int,
         ema: float | None,
+        holds: str,
+        accumulate: int,
+        clip: float | None,
         share_every: int,
     ) -> None:
         super().__init__()
+        if holds not in {"raw", "ema"} or (holds == "ema" and not ema):
+            raise UserError(f"a bundle cannot hold {holds!r}: type module.holds=raw, or module.ema=0.999 as well")
         self.encoder, self.comparator = encoder, comparator
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
-        self.balance, self.schedule = balance, schedule
+        self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
         self.optimiser_g, self.optimiser_d = optimiser_g, optimiser_d
         self.iterations, self.warm_up, self.share_every = iterations, warm_up, share_every
+        self.accumulate, self.clip, self.holds = accumulate, clip, holds
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
         self.code_layer = encoder.layers[0]
         self.iteration = 0
+        self.updates = {"g": 0, "d": 0}
         self.automatic_optimization = False
         self.log_d: dict[str, Tensor] = {}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [self.optimiser_g(self.generator.parameters()), self.optimiser_d(self.discriminator.parameters())]
+        stem = {id(weight) for weight in self.generator.stem()}
+        rest = [p for p in self.generator.parameters() if id(p) not in stem]
+        groups: list[dict[str, Any]] = [{"params": self.generator.stem()}] if stem else []
+        groups.append({"params": rest, "weight_decay": 0.0})
+        optimisers = [self.optimiser_g(groups), self.optimiser_d(self.discriminator.parameters())]
+        self.rates = [optimiser.defaults["lr"] for optimiser in optimisers]
+        return optimisers
 
     def real(self, x: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The code of real images and what the comparator sees in them, from one pass where both are one network."""
@@ -107,51 +127,76 @@ class DeepsimTraining(pl.LightningModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
-        x = batch[0]
-        optimiser_g, optimiser_d = cast(list, self.optimizers())
-        for optimiser in (optimiser_g, optimiser_d):
-            for group in optimiser.param_groups:
-                group.setdefault("initial_lr", group["lr"])
-                group["lr"] = group["initial_lr"] * self.schedule(self.iteration / self.iterations)
-        code, compared = self.real(x)
-        y = self.generator(code)
-        log = self._step_d(x, y.detach(), code, optimiser_d)
-        self.discriminator.requires_grad_(False)
-        terms, weights = self.terms(x, y, code, compared), self.weights()
-        log |= {f"loss/{name}": value.detach() for name, value in terms.items()}
-        if (self.iteration + 1) % self.share_every == 0:  # the iteration that is logged
-            log |= self._shares(terms, weights, y)
-        if self.balance.train_g:
-            optimiser_g.zero_grad()
-            self.manual_backward(torch.stack([weights[name] * value for name, value in terms.items()]).sum())
-            optimiser_g.step()
-            if self.average is not None:
-                self.average.update_parameters(self.generator)
-        self.discriminator.requires_grad_(True)
+        optimiser_g, optimiser_d = self._at_rate()
+        reals = [(x, *self.real(x)) for x in batch[0].chunk(self.accumulate)]
+        fakes = [self.generator(code) for _, code, _ in reals]
+        log = {"code/rms": torch.stack([code.square().mean() for _, code, _ in reals]).mean().sqrt()}
+        log |= self._step_d(reals, fakes, optimiser_d)
+        log |= self._step_g(reals, fakes, optimiser_g)
         self._decide(log)
         self.iteration += 1
         return log | {f"balance/{k}": torch.tensor(float(v)) for k, v in self.balance.state().items()}
 
-    def _step_d(self, x: Tensor, fake: Tensor, code: Tensor, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-        if not (self.balance.train_d or self.balance.watches):
+    def _at_rate(self) -> list[Any]:
+        """G's and D's optimizers with their learning rates of this iteration."""
+        optimisers = cast(list, self.optimizers())
+        for optimiser, rate, updates in zip(optimisers, self.rates, self.updates.values(), strict=True):
+            done = updates if self.own_clocks else self.iteration
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self.schedule(done / self.iterations)
+        return optimisers
+
+    def _step_d(self, reals: Sequence[Real], fakes: Sequence[Tensor], optimiser: Any) -> dict[str, Tensor]:
+        trains = self.balance.train_d
+        if not (trains or self.balance.watches):
             return dict(self.log_d)
-        kind = self.adversarial["kind"]
-        real_logits, fake_logits = self.discriminator(torch.cat([x, fake]), torch.cat([code, code])).chunk(2)
-        real, generated = kind.real(real_logits), kind.fake(fake_logits)
-        if self.balance.train_d:
-            optimiser.zero_grad()
-            # Adam nearly cancels the weight, but not against weight decay: D's loss carries it, as released
-            self.manual_backward(self.adversarial["weight"] * (real + generated))
-            optimiser.step()
-        self.log_d = {"loss/d_real": real.detach(), "loss/d_fake": generated.detach()}
+        kind, found = self.adversarial["kind"], []
+        for (x, code, _), fake in zip(reals, fakes, strict=True):
+            with torch.set_grad_enabled(trains):
+                logits = self.discriminator(torch.cat([x, fake.detach()]), torch.cat([code, code])).chunk(2)
+                real, generated = kind.real(logits[0]), kind.fake(logits[1])
+            if trains:
+                # Adam nearly cancels the weight, but not against weight decay: D's loss carries it, as released
+                self.manual_backward(self.adversarial["weight"] * (real + generated) / len(reals))
+            found.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
+        if trains:
+            self._update("d", optimiser)
+        self.log_d = mean(found)
         return dict(self.log_d)
+
+    def _step_g(self, reals: Sequence[Real], fakes: Sequence[Tensor], optimiser: Any) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(False)
+        weights, found = self.weights(), []
+        for (x, code, compared), y in zip(reals, fakes, strict=True):
+            terms = self.terms(x, y, code, compared)
+            log = {f"loss/{name}": value.detach() for name, value in terms.items()}
+            if (self.iteration + 1) % self.share_every == 0:  # the iteration that is logged
+                log |= self._shares(terms, weights, y)
+            if self.balance.train_g:
+                total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+                self.manual_backward(total / len(reals))
+            found.append(log)
+        if self.balance.train_g:
+            self._update("g", optimiser)
+            if self.average is not None:
+                self.average.update_parameters(self.generator)
+        self.discriminator.requires_grad_(True)
+        return mean(found)
+
+    def _update(self, player: str, optimiser: Any) -> None:
+        """A step with the gradients that have been gathered."""
+        if self.clip:
+            self.clip_gradients(optimiser, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+        optimiser.step()
+        optimiser.zero_grad()
+        self.updates[player] += 1
 
     def _decide(self, log: Mapping[str, Tensor]) -> None:
         if not self.balance.watches:
             self.balance.step(0.0, 0.0, 0.0)
             return
         three = torch.stack([log["loss/d_real"], log["loss/d_fake"], log["loss/adversarial"]])
-        self.balance.step(*self.trainer.strategy.reduce(three, reduce_op="mean").tolist())
+        self.balance.step(*self.trainer.strategy.reduce(three, reduce_op="mean").tolist())  # all ranks decide alike
 
     def _shares(self, terms: Mapping[str, Tensor], weights: Mapping[str, float], y: Tensor) -> dict[str, Tensor]:
         """Each weighted term's share of the summed gradient norms at G's output: what weights are chosen by."""
@@ -163,46 +208,39 @@ class DeepsimTraining(pl.LightningModule):
         return {f"share/{name}": norm / total for name, norm in norms.items()}
 
     def best(self) -> Generator:
-        """The G that is measured, drawn and kept: the average where there is one."""
-        return self.generator if self.average is None else cast(Generator, self.average.module)
+        """The G that is drawn and kept: `holds` says which."""
+        return (
+            cast(Generator, self.average.module) if self.average is not None and self.holds == "ema" else self.generator
+        )
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
-        """Inversion errors on held-out images, in pixels and at every layer that E is read at."""
-        real: dict[str, list[Tensor]] = {}
-        fake: dict[str, list[Tensor]] = {}
-        for x, *_ in batches:
-            seen = self.encoder.all(x)
-            y = self.best()(seen[self.code_layer])
-            again = self.encoder.all(y)
-            for store, found in ((real, seen | {"pixels": x}), (fake, again | {"pixels": y})):
-                for name, value in found.items():
-                    store.setdefault(name, []).append(value.flatten(1).cpu())
-        summary = {}
-        for name in real:
-            x, y = torch.cat(real[name]), torch.cat(fake[name])
-            summary[f"inversion/{name}"] = metrics.inversion_error(x, y)
-            summary[f"unexplained/{name}"] = metrics.unexplained(x, y)
-        return summary
+        """Inversion errors on held-out images; those of the G that `holds` does not name come under its name."""
+        candidates: dict[str, nn.Module] = {"": self.best()}
+        if self.average is not None:
+            other = "raw" if self.holds == "ema" else "ema"
+            candidates[f"{other}/"] = self.generator if other == "raw" else self.average.module
+        return inversion.errors(self.encoder, candidates, batches)
 
     def picture(self, x: Tensor) -> Tensor:
-        """Fixed held-out images (at most 32) and their reconstructions, pair by pair."""
-        y = self.best()(self.encoder(x[:32])).clamp(0, 1)
-        return images.grid(torch.stack([x[:32], y], 1).flatten(0, 1), columns=8)
+        """Fixed held-out images and their reconstructions, pair by pair."""
+        return inversion.picture(self.encoder, self.best(), x)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         frozen = ("encoder.", "comparator.")
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
-        checkpoint |= {"iteration": self.iteration, "balance": self.balance.state()}
+        checkpoint |= {"iteration": self.iteration, "updates": dict(self.updates), "balance": self.balance.state(),
+                       "log_d": dict(self.log_d)}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self.iteration = checkpoint["iteration"]
+        self.iteration, self.updates = checkpoint["iteration"], dict(checkpoint["updates"])
+        self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
         own = self.state_dict()
         frozen = {k: v for k, v in own.items() if k.startswith(("encoder.", "comparator."))}
         checkpoint["state_dict"] |= frozen
 
 
-def adam(lr: float, betas: tuple[float, float], weight_decay: float) -> Callable:
-    """Adam with L2 in the gradient, as Caffe has it; fused."""
-    return partial(torch.optim.Adam, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)
+def mean(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each value over the parts of a batch."""
+    return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}

@@ -1,5 +1,6 @@
 """What `train.py` runs: the config in, a weights file or a bundle out."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,18 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.progress import track
 
-from dgn import bundle, data, loop
+from dgn import bundle, data, images, loggers, loop
 from dgn import config as settings
-from dgn.codes import Moments
-from dgn.files import sha256
+from dgn.errors import Stopped, UserError
+from dgn.files import write_text
 from dgn.generators import Generator
 from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
 from dgn.networks.features import Features
-from dgn.training.deepsim import Comparator, DeepsimTraining
+from dgn.ranks import first
+from dgn.training import bundles, inversion
+from dgn.training.deepsim import Comparator
 from dgn.training.discriminator import Discriminator
 from dgn.training.run import CHECKPOINT, Keeper
 
@@ -27,10 +29,13 @@ def run(config: DictConfig, output: Path) -> None:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
-    {"generator": train_generator, "classifier": train_classifier}[config.task](plain, output)
+    plain["trainer"] = loop.decided(plain["trainer"])
+    tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
+    with loggers.observe(plain, output) as logs:
+        tasks[config.task](plain, output, logs)
 
 
-def train_classifier(config: dict[str, Any], output: Path) -> None:
+def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     node = config["classifier"]
@@ -38,20 +43,23 @@ def train_classifier(config: dict[str, Any], output: Path) -> None:
     module = instantiate(config["module"], _partial_=True)(
         network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
     )
-    fit(module, datamodule, config, output)
-    path = output / f"{node['name']}.safetensors"
-    module.write(path)
-    print(f"weights: {path}")
+    fit(module, datamodule, config, output, logs)
+    if first():
+        path = output / f"{node['name']}.safetensors"
+        module.write(path)
+        for log in logs:
+            log.artifact(path, "weights")
+        print(f"weights: {path}")
 
 
-def train_generator(config: dict[str, Any], output: Path) -> None:
+def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     encoder, comparator = encoder_and_comparator(config)
-    first = next(iter(datamodule.train_dataloader()))[0]
-    code = encoder(first)
+    code = encoder(next(datamodule.plain(128))[0])
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
+    begun = bundles.warm_start(generator, config["init"]) if config["init"] else {}
     size = config["generator"]["size"]
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
@@ -62,8 +70,29 @@ def train_generator(config: dict[str, Any], output: Path) -> None:
         encoder=encoder, comparator=comparator, generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
-    fit(module, datamodule, config, output)
-    write_bundle(module, datamodule, config, output)
+    fit(module, datamodule, config, output, logs)
+    bundles.write(module, datamodule, config, output, begun)
+
+
+def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+    """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
+    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    held = bundle.load(bundle.find(config["bundle"]))
+    node = config["encoder"] | {"layer": config["encoder"]["layer"] or held.record["layer"]}
+    bundles.same_encoder(held, node)
+    size = held.generator.size
+    if config["data"]["crop"] != size:
+        raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
+    encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
+    settings.write(config, output, "train")
+    with torch.no_grad():
+        errors = inversion.errors(encoder, {"": held.generator}, datamodule.val_dataloader())
+        picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
+    images.save(output / "reconstructions.png", picture)
+    write_text(output / "errors.csv", "error,value\n" + "".join(f"{k},{v:.6g}\n" for k, v in errors.items()))
+    for name, value in errors.items():
+        print(f"{name:<24}{value:.4g}")
+    print(f"pictures: {output / 'reconstructions.png'}")
 
 
 def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Comparator]:
@@ -97,50 +126,42 @@ def count(module: torch.nn.Module) -> float:
     return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
 
 
-@torch.no_grad()
-def write_bundle(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
-    """Measure the codes of real training images and write everything that synthesis needs to one file."""
-    module.eval()
-    settings, encoder = config["moments"], module.encoder
-    moments, kept = Moments(settings["per_element"]), []
-    for x, *_ in track(datamodule.plain(settings["images"]), "measuring codes", transient=True):
-        moments.update(encoder(x.to(module.device)).cpu())
-    for x, *_ in datamodule.val_dataloader():
-        kept.append(encoder(x.to(module.device)).cpu())
-    codes = torch.cat(kept)
-    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
-    node = config["encoder"]
-    record = {
-        "encoder": node["name"],
-        "layer": node["layer"],
-        "encoder_sha256": sha256(zoo.find(node["weights"])) if node["weights"] else None,
-        "data": datamodule.name,
-        "images_seen": module.iteration * datamodule.batch_size * module.trainer.world_size,
-        "holds": "raw" if module.average is None else "ema",
-        "errors": module.evaluate(datamodule.val_dataloader()),
-    }
-    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
-    bundle.save(path, module.best(), moments, codes, record)
-    print(f"bundle: {path}")
-    return path
-
-
-def fit(module: pl.LightningModule, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
+def fit(
+    module: pl.LightningModule,
+    datamodule: data.DataModule,
+    config: dict[str, Any],
+    output: Path,
+    logs: list[loggers.Log],
+) -> None:
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
-    settings.write(config, output, "train")
     checkpoint = output / CHECKPOINT
     resume = checkpoint if config["resume"] and checkpoint.exists() else None
     if resume:
         datamodule.start = torch.load(resume, map_location="cpu", weights_only=True)["iteration"]
+        print("\n".join(changes(settings.read(output) or config, config)))
+    if first():
+        settings.write(config, output, "train")
     keys = ("iterations", "log_every", "eval_every", "save_minutes", "snapshot_every")
     keeper = Keeper(output, **{key: config[key] for key in keys if key in config})
     trainer = loop.trainer(
         config["trainer"],
         [keeper],
-        [instantiate(config["logger"])],
+        logs,
         default_root_dir=output,
         max_epochs=-1,
         limit_val_batches=0,
     )
     print(f"precision: {trainer.precision}")
     trainer.fit(module, datamodule=datamodule, ckpt_path=resume)
+    if keeper.stopped:
+        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {checkpoint}")
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """A line for every setting that differs from the run's first start: it will not be the run it would have been."""
+    for key in now:
+        old, new = before.get(key), now[key]
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from changes(old, new, f"{path}{key}.")
+        elif old != new and f"{path}{key}" not in {"resume", "output"}:
+            yield f"goes on with {path}{key}={new} instead of {old}"

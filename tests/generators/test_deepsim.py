@@ -12,6 +12,7 @@ from torch import nn
 from dgn.errors import UserError
 from dgn.generators.deepsim import Deepsim, pattern
 from dgn.generators.pixels import Pixels
+from dgn.images import to_caffe
 
 RELEASED = OmegaConf.load(Path(__file__).parents[2] / "conf/generator/deepsim.yaml")
 
@@ -19,8 +20,8 @@ RELEASED = OmegaConf.load(Path(__file__).parents[2] / "conf/generator/deepsim.ya
 def released(layer, code_shape):
     with torch.device("meta"):
         return Deepsim(
-            code_shape=code_shape, size=227, layers=RELEASED.tables[layer], norm=RELEASED.norm, slope=RELEASED.slope,
-            gains=dict(RELEASED.gains), output=RELEASED.output, code_scale=RELEASED.code_scale,
+            code_shape=code_shape, size=227, norm=RELEASED.norm, slope=RELEASED.slope, code_scale=RELEASED.code_scale,
+            **RELEASED.tables[layer],
         )  # fmt: skip
 
 
@@ -31,11 +32,60 @@ def released(layer, code_shape):
         ("fc7", (4096,), 56_096_256),
         ("fc8", (1000,), 43_415_040),
         ("pool5", (256, 6, 6), 12_700_672),
+        ("conv3", (384, 13, 13), 8_073_008),
+        ("conv4", (384, 13, 13), 8_073_008),
+        ("norm1", (96, 27, 27), 1_034_032),
+        ("norm2", (256, 13, 13), 1_660_848),
     ],
 )
-def test_the_released_generators_have_their_parameters(layer, code_shape, count):
+def test_the_released_generators_have_their_parameters_and_sizes(layer, code_shape, count):
     g = released(layer, code_shape)
     assert sum(p.numel() for p in g.parameters()) == count
+    side = 240 if layer.startswith("norm") else 256
+    assert g.layers(torch.zeros(2, *code_shape, device="meta")).shape == (2, 3, side, side)
+    assert g(torch.zeros(2, *code_shape, device="meta")).shape == (2, 3, 227, 227)
+
+
+def layers(layer, code_shape):
+    """Kind, channels, kernel, stride and padding of every convolution, and what stands between them."""
+    found = []
+    for m in released(layer, code_shape).layers:
+        if isinstance(m, nn.Conv2d | nn.ConvTranspose2d):
+            kind = "D" if isinstance(m, nn.ConvTranspose2d) else "c"
+            shape = (m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0], m.padding[0], m.bias is not None)
+            found.append((kind, *shape))
+        else:
+            found.append(m.negative_slope)
+    return found
+
+
+def test_the_released_layers_of_conv3():
+    assert [x for x in layers("conv3", (384, 13, 13)) if x != 0.3] == [
+        ("c", 384, 384, 3, 1, 0, True), ("c", 384, 512, 3, 1, 0, True), ("c", 512, 512, 2, 1, 0, True),
+        ("D", 512, 256, 4, 2, 1, False), ("D", 256, 256, 3, 1, 1, False), ("D", 256, 128, 4, 2, 1, False),
+        ("D", 128, 128, 3, 1, 1, False), ("D", 128, 128, 4, 2, 1, False), ("D", 128, 128, 3, 1, 1, False),
+        ("D", 128, 64, 4, 2, 1, False), ("c", 64, 32, 3, 1, 1, False), ("D", 32, 16, 4, 2, 1, False),
+        ("c", 16, 3, 3, 1, 1, False),
+    ]  # fmt: skip
+    assert [x == 0.3 for x in layers("conv3", (384, 13, 13))] == [False, True] * 12 + [False]
+
+
+def test_the_released_layers_of_norm1():
+    found = layers("norm1", (96, 27, 27))
+    assert [x for x in found if x != 0.3] == [
+        ("c", 96, 128, 3, 2, 2, True), ("c", 128, 128, 3, 1, 1, True), ("c", 128, 128, 3, 1, 1, True),
+        ("D", 128, 128, 4, 2, 1, False), ("c", 128, 128, 3, 1, 1, False), ("D", 128, 64, 4, 2, 1, False),
+        ("c", 64, 64, 3, 1, 1, False), ("D", 64, 32, 4, 2, 1, False), ("c", 32, 32, 3, 1, 1, False),
+        ("D", 32, 16, 4, 2, 1, False), ("c", 16, 3, 3, 1, 1, False),
+    ]  # fmt: skip
+    assert found[-3:] == [0.3, ("D", 32, 16, 4, 2, 1, False), ("c", 16, 3, 3, 1, 1, False)]  # nothing between the two
+
+
+def test_a_map_code_has_a_stem_and_a_vector_has_none():
+    assert [tuple(w.shape) for w in released("norm2", (256, 13, 13)).stem()] == [
+        (256, 256, 3, 3), (128, 256, 3, 3), (128, 128, 3, 3)
+    ]  # fmt: skip
+    assert released("fc6", (4096,)).stem() == []
 
 
 def test_the_released_layers_of_fc6():
@@ -54,7 +104,7 @@ def test_the_released_start():
     """He's normal times 1 for fc, 1.8 for the doubling layers, 0.9 for the others; fan-in is Caffe's, output x k^2."""
     torch.manual_seed(0)
     g = Deepsim(code_shape=(256,), size=32, layers="fc256 fc1024 64x4x4 d64 t128 d64 d3", norm=False, slope=0.3,
-                gains=dict(RELEASED.gains), output="caffe", code_scale=1.0)  # fmt: skip
+                gains=dict(RELEASED.tables.fc6.gains), output="caffe", code_scale=1.0)  # fmt: skip
     fc, doubling, same = g.layers[0], g.layers[5], g.layers[7]
     assert fc.weight.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.02)
     assert doubling.weight.std().item() == pytest.approx(1.8 * (2 / (64 * 16)) ** 0.5, rel=0.02)
@@ -94,7 +144,14 @@ def test_caffe_output_is_bgr_without_the_mean(generator):
     torch.testing.assert_close(g(code), (raw + mean).flip(1) / 255)
 
 
+def test_the_tanh_of_conv_codes_reaches_255():
+    g = Deepsim(code_shape=(12,), size=8, layers="fc128 8x4x4 d3", norm=False, slope=0.3, gains={}, output="caffe_tanh",
+                code_scale=1.0)  # fmt: skip
+    code = 100 * torch.randn(2, 12)
+    torch.testing.assert_close(to_caffe(g(code)), 255 * torch.tanh(g.layers(code)), atol=1e-4, rtol=1e-4)
+
+
 def test_pixels_are_their_own_code():
-    g = Pixels(size=4)
+    g = Pixels(size=4, channels=3)
     assert g(torch.zeros(1, 3, 4, 4)).unique().tolist() == [0.5]
     assert g.moments().scale == pytest.approx(1)

@@ -7,6 +7,7 @@ from torch import nn
 from dgn.errors import UserError
 from dgn.networks.check import check
 from dgn.networks.features import Features
+from dgn.networks.layers import layers
 
 IMAGE = torch.rand(1, 3, 16, 16)
 
@@ -45,7 +46,22 @@ def test_a_broken_target_is_named(tiny, contract, kind, words):
         check(features, IMAGE)
 
 
+def test_tokens_and_what_sums_to_one_pass(contract):
+    network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4), nn.LayerNorm(4), nn.Flatten(), nn.Softmax(1)).double()
+    assert check(Features(network, "2", contract, False), IMAGE.double()).shape == (1, 3, 4)
+    assert check(Features(network, "4", contract, True), IMAGE.double()).shape == (1, 12)
+
+
 def test_a_layer_of_another_rank_is_refused(contract):
-    network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4))
-    with pytest.raises(UserError, match="choose one that gives"):
+    network = nn.Sequential(nn.Unflatten(1, (3, 1)), nn.Flatten(0, 1))
+    for layer in ("0", "1"):
+        with pytest.raises(UserError, match="choose one that gives"):
+            check(Features(network, layer, contract, False), IMAGE)
+
+
+def test_a_contract_that_does_not_fit_is_named(contract):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+    with pytest.raises(UserError, match=r"does not take an input of \(1, 3, 16, 16\) .*type target.input.size="):
         check(Features(network, "1", contract, False), IMAGE)
+    with pytest.raises(UserError, match=r"type target\.input\.size="):
+        layers(network, contract)

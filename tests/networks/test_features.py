@@ -1,12 +1,9 @@
 """Images in [0, 1] to one layer's activation, by the network's own contract."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
 
-from dgn import images
 from dgn.errors import UserError
 from dgn.networks.features import Features
 
@@ -49,18 +46,6 @@ def test_the_network_is_frozen_and_stays_in_eval_mode(tiny, contract):
     assert x.grad.abs().sum() > 0
 
 
-def test_the_contract(contract):
-    x = torch.rand(2, 3, 16, 16)
-    caffe = replace(contract, mean=(104, 117, 123), scale=255, order="bgr")
-    torch.testing.assert_close(caffe.normalise(x), images.to_caffe(x))
-    gray = replace(contract, mean=[0.5], std=[0.5], order="gray")
-    torch.testing.assert_close(gray.normalise(x), (x.mean(1, keepdim=True) - 0.5) / 0.5)
-    assert contract.fitted(torch.rand(1, 3, 40, 40)).shape[-1] == 16
-    crop = replace(contract, fit="crop")
-    large = torch.rand(1, 3, 21, 21)
-    assert torch.equal(crop.fitted(large), large[..., 2:18, 2:18])
-
-
 def test_a_wrong_layer_gets_the_nearest_names(tiny, contract):
     with pytest.raises(UserError, match=r"no layer 'cnov'.*did you mean 'conv'"):
         Features(tiny, "cnov", contract, activated=False)
@@ -75,3 +60,104 @@ def test_the_output_is_recognised(tiny, contract):
     for layer, expected in (("out", True), ("fc", False)):
         features = Features(tiny, layer, contract, activated=False)
         assert features.is_output(x, features(x)) is expected
+
+
+def test_the_output_of_attention_is_recognised(contract):
+    torch.manual_seed(0)
+    block = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    network = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(1, 2), block, nn.Flatten(), nn.Linear(256, 5))
+    features = Features(network, "4", contract, activated=False)
+    x = torch.rand(1, 3, 16, 16)
+    with torch.enable_grad():
+        activation = features(x.clone().requires_grad_()).detach()
+    assert features.is_output(x, activation)
+
+
+class Block(nn.Module):
+    """A residual block: its nonlinearity is no Sequential's last, and serves twice."""
+
+    def __init__(self, inplace: bool) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+        self.relu = nn.ReLU(inplace)
+
+    def before(self, x):
+        return self.conv2(self.relu(self.conv1(x))) + x
+
+    def forward(self, x):
+        return self.relu(self.before(x))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_residual_block_is_read_before_its_last_nonlinearity(contract, inplace):
+    network = nn.Sequential(Block(inplace), nn.Conv2d(3, 2, 3))
+    x = torch.rand(2, 3, 16, 16)
+    before = Features(network, "0", contract, activated=False)(x)
+    torch.testing.assert_close(before, network[0].before(x))
+    assert before.min() < 0
+    torch.testing.assert_close(Features(network, "0", contract, activated=True)(x), network[0](x))
+    # so is a stage that ends in one, and what is not last is not taken for it
+    stage = nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 1), Block(inplace)))
+    found = Features(stage, "0", contract, activated=False)(x)
+    torch.testing.assert_close(found, stage[0][1].before(stage[0][0](x)))
+    torch.testing.assert_close(Features(network, "0.conv2", contract, activated=False)(x),
+                               network[0].conv2(network[0].relu(network[0].conv1(x))))  # fmt: skip
+
+
+def test_the_output_is_a_layer_of_every_network(tiny, contract):
+    x = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(Features(tiny, "output", contract, activated=False)(x), tiny(x))
+    tiny.output = nn.Identity()  # a layer of that name wins: this one is never run
+    with pytest.raises(UserError, match="'output' was not run"):
+        Features(tiny, "output", contract, activated=False)(x)
+
+
+class Tokens(nn.Module):
+    """A transformer's front: five tokens of 12 a picture, in a tuple as attention gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.attention = nn.Linear(3 * 16 * 16, 60), nn.MultiheadAttention(12, 2, batch_first=True)
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, x):
+        x = self.embed(x.flatten(1)).view(len(x), 5, 12)
+        return self.head(self.attention(x, x, x)[0][:, 0])
+
+
+def test_tokens(contract):
+    torch.manual_seed(0)
+    network, x = Tokens(), torch.rand(2, 3, 16, 16)
+    tokens = Features(network, "attention", contract, activated=False)(x)
+    assert tokens.shape == (2, 5, 12)
+    for place, expected in (("cls", tokens[:, 0]), ("3", tokens[:, 3]), ("mean", tokens.mean(1))):
+        found = Features(network, f"attention@{place}", contract, activated=False)(x)
+        torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(network.head(tokens[:, 0]), network(x))
+    for layer, words in (("attention@5", "type @cls, @0 to @4"), ("head@cls", "gives \\(2, 4\\)")):
+        with pytest.raises(UserError, match=words):
+            Features(network, layer, contract, activated=False)(x)
+
+
+def test_a_map_with_channels_last_is_turned(contract):
+    class Swin(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stage = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return self.stage(x.permute(0, 2, 3, 1)).mean((1, 2))
+
+    network, x = Swin(), torch.rand(2, 3, 16, 16)
+    found = Features(network, "stage", contract, activated=False)(x)
+    assert found.shape == (2, 5, 16, 16)
+    torch.testing.assert_close(found.mean((2, 3)), network(x))
+
+
+def test_what_gives_no_tensor_is_a_sentence(contract):
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"x": x}
+
+    with pytest.raises(UserError, match="'0' gives a dict"):
+        Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))

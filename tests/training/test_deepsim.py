@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dgn import loop
+from dgn.errors import UserError
 from dgn.networks.features import Features
 from dgn.training import losses
 from dgn.training.balance import Alternate, Released
@@ -20,7 +21,7 @@ CPU = {"accelerator": "cpu", "devices": 1, "precision": "64-true"}
 def training(tiny, contract, generator):
     """A small float64 run: `build(balance=…, code=…)`."""
 
-    def build(balance=None, code=0.0, warm_up=0, ema=None):
+    def build(balance=None, code=0.0, warm_up=0, ema=None, **more):
         torch.manual_seed(5)
         read = Features(tiny, ["fc", "conv"], contract, activated=True)
         discriminator = Discriminator(
@@ -34,7 +35,7 @@ def training(tiny, contract, generator):
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
             optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
-            ema=ema, share_every=1,
+            ema=ema, share_every=1, **({"own_clocks": False, "holds": "raw", "accumulate": 1, "clip": None} | more),
         ).double()  # fmt: skip
 
     return build
@@ -95,6 +96,58 @@ def test_an_iteration_literally(training, code_weight):
         torch.testing.assert_close(
             before[f"generator.{name}"] - after[f"generator.{name}"], gradient, rtol=1e-9, atol=1e-12
         )
+
+
+def test_a_batch_in_parts_gives_the_same_step(training):
+    """Without batch norm the gradient of a mean is the mean of the parts' gradients."""
+    after = []
+    for parts in (1, 3):
+        module = training(code=0.3, accumulate=parts)
+        logs, *_ = run(module)
+        after.append((copies(module), logs[0]))
+    torch.testing.assert_close(after[1][0], after[0][0], rtol=1e-9, atol=1e-12)
+    for name in ("loss/pixel", "loss/feature", "loss/adversarial", "loss/code", "loss/d_real", "loss/d_fake"):
+        assert after[1][1][name] == pytest.approx(after[0][1][name], rel=1e-9)
+
+
+def test_gradients_are_clipped_to_their_norm(training):
+    module = training(clip=1e-3)
+    before = copies(module)
+    run(module)
+    after = copies(module)
+    for player in ("generator", "discriminator"):
+        moved = [before[name] - after[name] for name in before if name.startswith(player)]  # plain SGD, rate 1
+        assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_schedules_go_by_iterations_or_by_a_players_own_updates(training):
+    for own, expected in ((False, [0.5, 0.5]), (True, [0.5, 1.0])):
+        module = training(balance=Alternate(2), own_clocks=own)
+        module.schedule = lambda done: 0.5 if done >= 0.5 else 1.0
+        run(module, steps=3)  # D was updated in iterations 0 and 2; of 4, half are done
+        rates = [optimiser.param_groups[0]["lr"] for optimiser in module.optimizers()]
+        assert module.updates == {"g": 3, "d": 2}
+        assert rates == expected
+
+
+def test_the_average_goes_by_iterations_and_is_what_the_bundle_holds_if_asked(training):
+    module = training(ema=0.5, holds="ema")
+    start = copies(module)
+    run(module, steps=1)
+    after = copies(module)
+    name = "layers.0.weight"
+    kept = module.best().state_dict()[name]
+    torch.testing.assert_close(kept, after[f"generator.{name}"])  # the first average is the weights themselves
+    run(module, steps=1)
+    expected = 0.5 * after[f"generator.{name}"] + 0.5 * copies(module)[f"generator.{name}"]
+    torch.testing.assert_close(module.best().state_dict()[name], expected)
+    assert not torch.equal(start[f"generator.{name}"], expected)
+    x = torch.rand(4, 3, 16, 16, dtype=torch.float64)
+    with torch.no_grad():
+        assert {"inversion/fc", "raw/inversion/fc"} <= set(module.evaluate([(x,)]))
+    assert training(ema=0.5, holds="raw").best() is not module.best()
+    with pytest.raises(UserError, match=r"module\.ema"):
+        training(holds="ema")
 
 
 def test_the_shares_of_the_gradient_add_up(training):

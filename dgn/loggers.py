@@ -1,0 +1,300 @@
+"""What observes a run: `metrics.csv` always, and beside it what `logger` chooses."""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from dgn import images
+from dgn.errors import UserError, nearest
+from dgn.files import sha256, whole, write_text
+from dgn.ranks import first
+
+
+class Log(Logger):
+    """A Lightning logger that is also shown pictures and finished files; only the first process of a run is heard.
+
+    Among the values of `log_metrics` is `images`, how many images the run has seen: the x-axis of its curves. What a
+    kind of log has no use for it ignores, as here.
+    """
+
+    version = ""
+
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The run's config as plain data."""
+
+    def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
+        """An image (C, H, W) in [0, 1], drawn after `step` iterations and `seen` images."""
+
+    def artifact(self, path: Path, kind: str) -> None:
+        """A finished file and what it is, such as "bundle"."""
+
+    def uses(self, path: Path, kind: str) -> None:
+        """A file that the job works with, such as the "bundle" of a synthesis."""
+
+    def table(self, name: str, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of plain values; what stands under `image` is the path of a picture in `folder`."""
+
+    def measures(self, values: Mapping[str, float]) -> None:
+        """The figures by which jobs are compared."""
+
+    def rewind(self, iteration: int) -> None:
+        """Forget what came after `iteration`: the run goes on from there."""
+
+    def finalize(self, status: str) -> None:
+        """End the log; a second time does nothing.
+
+        Lightning says "success" after every fit, when the bundle is still to come: that alone ends nothing.
+        `observe` says "finished" when the job is done; any other word is a failure.
+        """
+
+
+class CsvLog(Log):
+    """Appends `iteration, images, metric, value` to `metrics.csv`: one row a value, so any set of curves fits.
+
+    Lightning's CSVLogger deletes what a resumed run finds.
+    """
+
+    name = "csv"
+
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__(folder)
+        self.path = self.folder / "metrics.csv"
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        seen = metrics["images"]
+        with self.path.open("a", newline="") as file:
+            rows = csv.writer(file)
+            if file.tell() == 0:
+                rows.writerow(["iteration", "images", "metric", "value"])
+            rows.writerows([step, seen, name, repr(float(v))] for name, v in metrics.items() if name != "images")
+
+    @rank_zero_only
+    def rewind(self, iteration: int) -> None:
+        """Drop later rows, and a last one that a stop cut short; the file is rewritten whole or not at all."""
+        if not self.path.exists():
+            return
+        with self.path.open(newline="") as file:
+            lines = [line for line in file if line.endswith("\n")]
+        with whole(self.path) as part, part.open("w", newline="") as file:
+            file.writelines(lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= iteration])
+
+
+class TensorBoardLog(Log):
+    """Event files in `tensorboard/`. TensorBoard has one axis, and here it is images seen, as everywhere else.
+
+    After a resumption the curves between the checkpoint and the interruption are drawn twice.
+    """
+
+    name = "tensorboard"
+    writer: Any = None
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The SummaryWriter, opened when it is first asked for; UserError where the package is missing."""
+        if self.writer is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                raise UserError("logger=tensorboard needs a package: type pip install tensorboard") from None
+            self.writer = SummaryWriter(str(self.folder / "tensorboard"))
+        return self.writer
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        self.experiment.add_text("config", f"```\n{json.dumps(params, indent=2)}\n```")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        for name, value in {**metrics, "iteration": step}.items():
+            if name != "images":
+                self.experiment.add_scalar(name, value, int(metrics["images"]))
+
+    @rank_zero_only
+    def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
+        self.experiment.add_image(name, images.shown(image), seen, dataformats="HWC")
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        if self.writer is not None and status != "success":
+            self.writer.close()
+            self.writer = None
+
+
+class WandbLog(Log):
+    """A W&B run, whose x-axis is `images`; everything it writes is in the run's folder, under `wandb/`.
+
+    Its name is the folder's. Its id is kept in `wandb/id`, so that a resumed run goes on as the same one. Its summary
+    holds `images`, `iteration` and the last of every `val/…`. Offline it needs no account and touches no network.
+
+    Args:
+        mode: "offline" or "online".
+        project, entity, group, job_type, tags: as W&B means them.
+    """
+
+    name = "wandb"
+    modes = ("offline", "online")
+    begin_seconds, end_seconds = 30, 600  # how long a server may not answer
+
+    def __init__(
+        self,
+        folder: Path | str,
+        *,
+        mode: str,
+        project: str,
+        entity: str | None,
+        group: str | None,
+        job_type: str | None,
+        tags: str | Sequence[str],
+    ) -> None:
+        super().__init__(folder)
+        if mode not in self.modes:
+            raise UserError(f"there is no logger.mode={mode}: {nearest(str(mode), self.modes)}")
+        try:
+            import wandb
+
+            self.settings = wandb.Settings(
+                reinit="create_new",  # never another run's
+                console="off",
+                init_timeout=self.begin_seconds,
+                finish_timeout=self.end_seconds,
+                finish_timeout_raises=True,
+            )
+        except (ImportError, AttributeError):  # a folder called wandb can be imported too, but has no settings
+            raise UserError("logger=wandb needs a package: type pip install wandb") from None
+        self.wandb, self.offline = wandb, mode == "offline"
+        self.labels: dict[str, Any] = {"mode": mode, "project": project, "entity": entity, "group": group}
+        self.labels |= {"job_type": job_type, "tags": [tags] if isinstance(tags, str) else list(tags)}
+        self.run: Any = None
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run, begun when it is first asked for; UserError where no server takes it."""
+        if self.run is None:
+            self.run = self._begin()
+        return self.run
+
+    def _begin(self) -> Any:
+        home, known = self.folder / "wandb", self.folder / "wandb" / "id"
+        home.mkdir(parents=True, exist_ok=True)
+        # W&B reads these when its helper process starts, which is once a run because `_leave` ends it
+        here = {"WANDB_DATA_DIR": str(home), "WANDB_CACHE_DIR": str(home), "WANDB_SILENT": "true"}
+        here["WANDB_ERROR_REPORTING"] = "false"  # crash reports would be sent offline too
+        if self.offline:
+            here["WANDB_CONFIG_DIR"] = str(home)  # online: the user's own, where `wandb login` keeps the server
+        self.outside = {name: os.environ.get(name) for name in here}
+        os.environ |= here
+        try:
+            run = self.wandb.init(
+                **self.labels,
+                dir=self.folder,
+                name=self.folder.name,
+                id=known.read_text() if known.exists() else None,
+                resume="allow",
+                settings=self.settings,
+            )
+        except self.wandb.Error as error:
+            self._leave()
+            reason = " ".join(str(error).split())
+            raise UserError(f"W&B takes no run ({reason}): type wandb login, or logger.mode=offline") from None
+        write_text(known, run.id)
+        run.define_metric("*", step_metric="images", summary="none")
+        print(f"W&B: offline, wandb sync {home}/offline-run-* sends it" if self.offline else f"W&B: {run.url}")
+        return run
+
+    def _leave(self) -> None:
+        """End W&B's helper process; the environment as it was."""
+        self.wandb.teardown()
+        for name, value in self.outside.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        self.experiment.config.update(params, allow_val_change=True)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        values = {**metrics, "iteration": step}
+        self.experiment.log(values, step=step)
+        kept = {name: value for name, value in values.items() if name.startswith("val/")}
+        self.experiment.summary.update(kept | {name: values[name] for name in ("images", "iteration")})
+
+    @rank_zero_only
+    def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
+        self.experiment.log({name: self.wandb.Image(images.shown(image)), "images": seen}, step=step)
+
+    @rank_zero_only
+    def artifact(self, path: Path, kind: str) -> None:
+        self.experiment.log_artifact(self._file(path, kind))
+
+    @rank_zero_only
+    def uses(self, path: Path, kind: str) -> None:
+        self.experiment.config.update({f"{kind}_sha256": sha256(path)}, allow_val_change=True)
+        if not self.offline:  # W&B knows no use of an artifact offline
+            self.experiment.use_artifact(self._file(path, kind))  # the same content is the same artifact: the lineage
+
+    def _file(self, path: Path, kind: str) -> Any:
+        kept = self.wandb.Artifact(re.sub(r"[^\w.-]+", "_", path.stem), type=kind)
+        kept.add_file(str(path), policy="immutable", skip_cache=True)  # no second and third copy of it
+        return kept
+
+    @rank_zero_only
+    def table(self, name: str, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        shown = self.wandb.Table(columns=[*rows[0]])
+        for row in rows:
+            picture = self.wandb.Image(str(folder / row["image"]))
+            shown.add_data(*(picture if key == "image" else value for key, value in row.items()))
+        self.experiment.log({name: shown})
+
+    @rank_zero_only
+    def measures(self, values: Mapping[str, float]) -> None:
+        self.experiment.summary.update(dict(values))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        if self.run is None or status == "success":
+            return
+        run, self.run = self.run, None
+        try:
+            run.finish(exit_code=0 if status == "finished" else 1)
+        except TimeoutError:
+            print(f"W&B: the server does not answer; wandb sync --include-online {Path(run.dir).parent} sends the run")
+        finally:
+            self._leave()
+
+
+@contextmanager
+def observe(config: Mapping[str, Any], folder: Path) -> Iterator[list[Log]]:
+    """The logs of one job, told its config; ended whatever happens. Only the first process has any."""
+    if not first():
+        yield []
+        return
+    always, chosen = CsvLog(folder), instantiate(config["logger"], folder=folder)
+    logs = [always] if isinstance(chosen, CsvLog) else [always, chosen]
+    status = "failed"
+    try:
+        for log in logs:
+            log.log_hyperparams(dict(config))
+        yield logs
+        status = "finished"
+    finally:
+        for log in logs:
+            log.finalize(status)

@@ -1,0 +1,112 @@
+"""torchvision's and timm's models by their names, with what the libraries record of their own weights."""
+
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from dgn.errors import UserError, nearest
+
+SECONDS = 5  # to wait for an answer before saying that there is none
+
+
+def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.Module:
+    """`torchvision.models.get_model`; `weights` is DEFAULT or a version's name, null for random ones.
+
+    Raises UserError where the weights are neither in torch's own folder nor to be had now.
+    """
+    models = _torchvision(name)
+    if weights is None:
+        return models.get_model(name, weights=None, **args)
+    chosen = _version(models, name, weights)
+    file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
+    if not file.exists():
+        _reach(chosen.url, f"put that file into {file.parent}, or type target.weights=FILE target.args.weights=null")
+    return models.get_model(name, weights=chosen, **args)
+
+
+def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Module:
+    """`timm.create_model`; UserError where pretrained weights are neither in the hub's folder nor to be had now."""
+    timm, about = _timm(model_name)
+    if not pretrained:
+        return timm.create_model(model_name, **args)
+    if about is None or not about.has_weights:
+        raise UserError(f"timm has no pretrained weights for {model_name!r}: type target.args.pretrained=false")
+    if about.hf_hub_id:
+        from huggingface_hub import constants, try_to_load_from_cache
+
+        file = about.hf_hub_filename or "model.safetensors"
+        held = try_to_load_from_cache(about.hf_hub_id, file)
+        if isinstance(held, str):  # named, or the hub would be asked first, at length
+            return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": held}, **args)
+        url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
+        _reach(url, "fetch that file elsewhere and type target.weights=FILE target.args.pretrained=false")
+    return timm.create_model(model_name, pretrained=True, **args)
+
+
+def record(library: str, name: str, weights: Any, key: str) -> Any:
+    """What the library records of a model's input: size, mean, std, interpolation or channels, as of `Contract`.
+
+    For torchvision of the version `weights`, by default of its best; a model without weights of its own gets the
+    library's default. In a YAML it is `${record:LIBRARY,NAME,WEIGHTS,KEY}`.
+    """
+    if library == "torchvision":
+        models = _torchvision(name)
+        taken = _version(models, name, weights or "DEFAULT").transforms()
+        found: dict[str, Any] = {"size": taken.crop_size[0], "mean": taken.mean, "std": taken.std, "channels": 3,
+                                 "interpolation": taken.interpolation.value}  # fmt: skip
+    else:
+        timm, about = _timm(name)
+        taken = timm.data.resolve_data_config({}, pretrained_cfg=about.to_dict() if about else {})
+        channels, size, _ = taken["input_size"]
+        found = {"size": size, "channels": channels, **{key: taken[key] for key in ("mean", "std", "interpolation")}}
+    value = found[key]
+    return [float(number) for number in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _torchvision(name: str) -> ModuleType:
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise UserError(f"torchvision has no classifier {name!r}: {nearest(str(name), known)}")
+    return models
+
+
+def _version(models: ModuleType, name: str, weights: str) -> Any:
+    versions = models.get_model_weights(name)
+    if weights not in versions.__members__:
+        raise UserError(f"torchvision's {name} has no weights {weights!r}: type target.args.weights=DEFAULT; "
+                        f"{nearest(str(weights), versions.__members__)}")  # fmt: skip
+    return versions[weights]
+
+
+def _timm(name: str) -> tuple[ModuleType, Any]:
+    """timm, and what it records of a model's weights; None of a model that has none."""
+    try:
+        import timm
+    except ImportError:
+        raise UserError("models of timm need the package: pip install timm") from None
+    if not timm.is_model(name):
+        raise UserError(f"timm has no model {name!r}: {nearest(str(name), timm.list_models())}")
+    try:
+        return timm, timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        kind, _, tag = name.partition(".")
+        raise UserError(
+            f"timm's {kind} has no weights {tag!r}: {nearest(name, timm.list_pretrained(f'{kind}.*'))}"
+        ) from None
+
+
+def _reach(url: str, instead: str) -> None:
+    """UserError at once where a download would end in a long wait."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=SECONDS).close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(f"the weights {url} cannot be fetched ({reason}): {instead}") from None

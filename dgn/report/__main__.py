@@ -1,0 +1,61 @@
+"""`python -m dgn.report page|sweep|merge`: pages from folders that runs have written."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dgn import points, report
+from dgn.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The three actions and their words."""
+    made = argparse.ArgumentParser(prog="python -m dgn.report", description=__doc__)
+    actions = made.add_subparsers(required=True)
+    page = actions.add_parser("page", help="one page of one or more runs, units that they share side by side")
+    page.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    page.add_argument("--output", type=Path, required=True, metavar="DIR")
+    page.add_argument("--title", default="What these units want to see")
+    page.set_defaults(run=_page)
+    sweep = actions.add_parser("sweep", help="the page and tables of a sweep's folder")
+    sweep.add_argument("sweep", type=Path, metavar="DIR")
+    sweep.set_defaults(run=_sweep)
+    merge = actions.add_parser("merge", help="the shards of a run as one run")
+    merge.add_argument("shards", nargs="+", type=Path, metavar="SHARD", help="their folders, or that of their sweep")
+    merge.add_argument("--output", type=Path, metavar="DIR", help="by default the folder of their sweep")
+    merge.set_defaults(run=_merge)
+    return made
+
+
+def main() -> None:
+    """Exit code 1 with a sentence for a mistake, and where a sweep has points that are not finished."""
+    chosen = parser().parse_args()
+    try:
+        chosen.run(chosen)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def _page(chosen: argparse.Namespace) -> None:
+    print(f"page: {report.write_page(chosen.runs, chosen.output, chosen.title).resolve()}")
+
+
+def _sweep(chosen: argparse.Namespace) -> None:
+    said, complete = report.write_sweep(chosen.sweep)
+    print(said)
+    if not complete:
+        sys.exit(1)
+
+
+def _merge(chosen: argparse.Namespace) -> None:
+    shards, output = chosen.shards, chosen.output
+    if len(shards) == 1 and (shards[0] / "multirun.yaml").exists():
+        output = output or shards[0]
+        shards = [point.folder for point in points.read(shards[0]) if point.current and point.folder]
+    if output is None:
+        raise UserError("where the whole run goes is not said: type --output DIR")
+    print(f"page: {report.merge(shards, output).resolve()}")
+
+
+if __name__ == "__main__":
+    main()

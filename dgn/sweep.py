@@ -1,0 +1,74 @@
+"""A sweep as it runs: every point once, whatever becomes of the others, and one page at the end."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dgn import points, ranks, report
+from dgn.errors import UserError
+
+STARTED_OUTSIDE = {"LOCAL_RANK", "SLURM_PROCID"}  # set where something else starts the processes of a run
+
+
+def running() -> bool:
+    """Whether this job is a point of a sweep."""
+    mode = HydraConfig.get().mode
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def name() -> str:
+    """The point that runs now, for messages."""
+    hydra = HydraConfig.get()
+    return f"point {hydra.job.num + 1} of {len(points.planned(Path(hydra.sweep.dir)))}, {folder().name}"
+
+
+def folder() -> Path:
+    """Where the point that runs now writes."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def begin(config: DictConfig) -> bool:
+    """Take up the point that runs now; False where it is finished already. What an interrupted one left is used."""
+    if not points.begin(folder(), HydraConfig.get().overrides.task):
+        print(f"{name()}: finished already")
+        return False
+    print(name())
+    refuse_ranks(config)
+    config.resume = (folder() / "config.yaml").exists()
+    return True
+
+
+def refuse_ranks(config: DictConfig) -> None:
+    """UserError where Lightning would start processes: each would run the whole sweep again from its first word."""
+    strategy, devices = str(config.trainer.get("strategy", "auto")), config.trainer.devices
+    several = len(devices) > 1 if OmegaConf.is_list(devices) else str(devices) not in {"0", "1"}
+    unknown = str(devices) in {"auto", "-1"}
+    starts = strategy.startswith(("ddp", "fsdp", "deepspeed")) and not strategy.endswith(("spawn", "fork"))
+    starts |= strategy == "auto" and not unknown
+    if (several or config.trainer.get("num_nodes", 1) > 1) and starts and not STARTED_OUTSIDE & os.environ.keys():
+        raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: type "
+                        "trainer.devices=1, or run the points one by one without -m")  # fmt: skip
+
+
+class SweepEnd(Callback):
+    """What Hydra calls when the last point of a sweep is over: the page of all its points, and the exit code."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if not ranks.first():
+            return
+        try:
+            said, complete = report.write_sweep(Path(config.hydra.sweep.dir))
+        except UserError as error:
+            sys.exit(f"error: {error}")
+        except Exception:  # Hydra would make a warning of it and leave with 0
+            traceback.print_exc()
+            sys.exit(1)
+        print(said, file=sys.stdout if complete else sys.stderr)
+        if not complete:
+            sys.exit(1)

@@ -1,0 +1,130 @@
+"""Synthesis from Python: `from dgn import synthesize`."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dgn import config as settings
+from dgn import mistakes, report, results
+from dgn.bundle import Bundle
+from dgn.errors import UserError, nearest
+from dgn.files import claim
+from dgn.images import from_uint8
+from dgn.networks.found import as_found
+from dgn.synthesis import run
+
+
+@dataclass
+class Pictures:
+    """What a synthesis made.
+
+    Attributes:
+        images: (N, C, H, W) in [0, 1], as they are saved: 8 bits a channel.
+        rows: unit, label, seed, score, … of each image.
+        codes: (N, *code_shape), from which G makes the images.
+        curves: (N, steps) the score before each step, NaN from a row's end on.
+        page: the page, where a folder was named for it.
+    """
+
+    images: Tensor
+    rows: list[results.Row]
+    codes: Tensor
+    curves: Tensor
+    page: Path | None
+
+
+def synthesize(
+    target: nn.Module | str,
+    units: Sequence[str | int] | str | int,
+    *words: str,
+    prior: Bundle | None = None,
+    output: Path | str | None = None,
+    **keys: Any,
+) -> Pictures:
+    """Pictures of what units of a network want to see.
+
+    Args:
+        target: a live network, which is left as it was found; or the path of an importable class; or a member of
+            conf/network by its name.
+        units: as on the command line: "volcano", 12, "layer4.1:3@center", "0.5*volcano+0.5*goldfish".
+        words: further words of the command line: "seeds=4", "ascent.steps=100".
+        prior: a bundle from `dgn.bundle.load` or `dgn.decoder`; by default the one that the words name.
+        output: a folder for everything that the command writes; nothing stays where it is None.
+        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network/own.yaml.
+
+    Raises UserError, one sentence, for a mistake in what is asked for.
+    """
+    live = target if isinstance(target, nn.Module) else None
+    config = _config(target, units if isinstance(units, str | int) else list(units), words, keys)
+    if prior is not None:
+        made = getattr(prior.generator, "network", prior.generator)
+        config.generator = {"_target_": _path(made)}
+    with TemporaryDirectory() as scratch, as_found(live) if live is not None else nullcontext():
+        folder = Path(scratch if output is None else output)
+        with claim(folder, config.resume):
+            run.synthesize(config, folder, None if live is None else live.cpu(), prior)
+            page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+        return _pictures(folder, page)
+
+
+def _pictures(folder: Path, page: Path | None) -> Pictures:
+    rows = results.read(folder / "results.csv")
+    kept = load_file(folder / "codes.safetensors")
+    arrays = [np.asarray(Image.open(folder / row.image)) for row in rows]
+    shown = torch.from_numpy(np.stack([a[..., None] if a.ndim == 2 else a for a in arrays]))
+    return Pictures(from_uint8(shown), rows, kept["codes"], kept["curves"], page)
+
+
+def _config(target: nn.Module | str, units: Any, words: Sequence[str], keys: dict[str, Any]) -> DictConfig:
+    """The command's config, checked as the command checks it."""
+    settings.register_resolvers()
+    name = _path(target) if isinstance(target, nn.Module) else target
+    chosen = f"target._target_={name}" if "." in name else f"network@target={name}"
+    held = Singleton.get_state()  # the caller may run in an application of Hydra's
+    GlobalHydra.instance().clear()
+    typed = settings.words("synthesize", [chosen, *words])
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
+            composed = compose("synthesize", overrides=typed, return_hydra_config=True)
+            choices = dict(composed.hydra.runtime.choices)
+            OmegaConf.set_struct(composed, False)
+            composed.pop("hydra")
+            composed.units = units
+            if isinstance(target, nn.Module):
+                composed.target.name = f"{type(target).__name__} (live)"
+            _set(composed.target, keys)
+            mistakes.check(composed, choices, "synthesize")
+            settings.plain(composed)
+            return composed
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(mistakes.sentence(error, "synthesize", typed)) from None
+    finally:
+        Singleton.set_state(held)
+
+
+def _set(node: DictConfig, keys: dict[str, Any]) -> None:
+    """The target's own keys; `args` and `input` are merged into what is there."""
+    for key, value in keys.items():
+        if key not in node:
+            raise UserError(f"a target has no {key!r}: {nearest(key, map(str, node))}")
+        value = str(value) if isinstance(value, Path) else value
+        node[key] = OmegaConf.merge(node[key], value) if isinstance(value, dict) else value
+
+
+def _path(network: nn.Module) -> str:
+    return f"{type(network).__module__}.{type(network).__qualname__}"

@@ -1,0 +1,51 @@
+"""What is looked at: the target at one layer, its units, and how they are scored."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import nn
+
+from dgn import units
+from dgn.networks import zoo
+from dgn.networks.check import check
+from dgn.networks.features import Features
+from dgn.units import Scorer, Unit
+
+
+@dataclass
+class Subject:
+    """A target and what is asked of it.
+
+    Attributes:
+        target: read at the units' layer.
+        units: in order.
+        score: units of the rows of a batch to their scorer.
+        is_output: whether the layer is the vector that the target puts out: then its softmax means something.
+    """
+
+    target: Features
+    units: list[Unit]
+    score: Callable[[Sequence[Unit]], Scorer]
+    is_output: bool
+
+
+def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
+    """The target of the config, or `network` with the config's layer and contract, checked on `probe` (1, C, H, W)."""
+    node = config["target"]
+    items = units.from_file(config["units_file"]) if config["units_file"] else config["units"]
+    layer, items = units.split_layer(items)
+    layer = layer or node["layer"]
+    if network is None:
+        target = zoo.features(node, layer, config["activated"])
+    else:
+        target = Features(network, layer, zoo.contract(node), config["activated"])
+    activation = check(target, probe)
+    classes = zoo.classes(node)
+    named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
+    chosen = units.parse(items, activation.shape[1:], named)
+    objective = instantiate(config["objective"])
+    Scorer(chosen, objective)  # refuses what does not go together before anything runs
+    return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation))

@@ -1,0 +1,94 @@
+"""From a trained G to a bundle, and from a bundle to a G that trains on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+
+from dgn import bundle, data
+from dgn.codes import Moments
+from dgn.errors import UserError
+from dgn.files import sha256
+from dgn.generators import Generator
+from dgn.networks import zoo
+from dgn.training.deepsim import DeepsimTraining
+
+
+def same_encoder(held: bundle.Bundle, node: Mapping[str, Any]) -> None:
+    """UserError unless `node` is the config of the network and layer that the bundle's G inverts."""
+    record = held.record
+    same = record.get("encoder_sha256") in {None, zoo.identity(node)}
+    if not same or node["layer"] != record["layer"]:
+        raise UserError(
+            f"this bundle inverts {record['layer']} of {record['encoder']}: type network@encoder={record['encoder']} "
+            f"encoder.layer={record['layer']}"
+        )
+
+
+def warm_start(generator: Generator, name: str) -> dict[str, Any]:
+    """Give `generator` the weights of a bundle's G, and say how many images that one has seen.
+
+    Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D start afresh.
+    """
+    path = bundle.find(name)
+    held = bundle.load(path)
+    differ = [key for key in generator.args if key != "code_scale" and generator.args[key] != held.generator.args[key]]
+    if differ:
+        raise UserError(
+            f"init={name} holds another G ({', '.join(differ)} differ): train with the settings it was made with"
+        )
+    generator.load_state_dict(held.generator.state_dict())
+    generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
+    seen = held.record.get("images_seen", 0)
+    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh")
+    return {"init": sha256(path), "images_seen": seen}
+
+
+def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:
+    """The moments of the codes of real training images; several processes measure a share each, exactly merged."""
+    rank, world = module.trainer.global_rank, module.trainer.world_size
+    moments = Moments(config["per_element"])
+    batches = datamodule.plain(config["images"])
+    for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
+        if i % world == rank:
+            moments.update(module.encoder(x.to(module.device).type(module.dtype)).cpu())
+    if world > 1:
+        shares: list[Any] = [None] * world
+        torch.distributed.all_gather_object(shares, moments)
+        moments = shares[0]
+        for share in shares[1:]:
+            moments.merge(share)
+    return moments
+
+
+@torch.no_grad()
+def write(
+    module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path, begun: Mapping[str, Any]
+) -> None:
+    """Measure the codes of real training images and write everything that synthesis needs to one file."""
+    module.eval().to(module.trainer.strategy.root_device)
+    moments = measure(module, datamodule, config["moments"])
+    if not module.trainer.is_global_zero:
+        return
+    held_out = [x.to(module.device).type(module.dtype) for x, *_ in datamodule.val_dataloader()]
+    codes = torch.cat([module.encoder(x).cpu() for x in held_out])
+    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
+    node = config["encoder"]
+    seen = module.iteration * datamodule.batch_size * module.trainer.world_size
+    record = {
+        "encoder": node["name"],
+        "layer": node["layer"],
+        "encoder_sha256": zoo.identity(node),
+        "data": datamodule.name,
+        "holds": module.holds,
+        **begun,
+        "images_seen": seen + begun.get("images_seen", 0),
+        "errors": module.evaluate((x,) for x in held_out),
+    }
+    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
+    bundle.save(path, module.best(), moments, codes, record)
+    for logger in module.trainer.loggers:
+        logger.artifact(path, "bundle")  # type: ignore[attr-defined]
+    print(f"bundle: {path}")

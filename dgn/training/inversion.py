@@ -1,0 +1,49 @@
+"""How well a generator inverts its layer, on images it has not seen."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dgn import images, metrics
+from dgn.networks.features import Features
+
+
+def errors(
+    encoder: Features, generators: Mapping[str, nn.Module], batches: Iterable[tuple[Tensor, ...]]
+) -> dict[str, float]:
+    """Errors of reconstructions from the encoder's first layer, in pixels and at every layer that it is read at.
+
+    Args:
+        encoder: E; its first layer gives the code.
+        generators: the Gs to measure, each by the prefix of its names, such as "" or "ema/".
+        batches: of images (N, 3, H, W) in [0, 1] first.
+
+    Gives `inversion/LAYER` in % and `unexplained/LAYER`, see `dgn.metrics`.
+    """
+    real: dict[str, list[Tensor]] = {}
+    fake: dict[str, list[Tensor]] = {}
+    for x, *_ in batches:
+        seen = encoder.all(x)
+        _keep(real, seen | {"pixels": x})
+        for prefix, generator in generators.items():
+            y = generator(seen[encoder.layers[0]])
+            _keep(fake, {prefix + name: value for name, value in (encoder.all(y) | {"pixels": y}).items()})
+    summary = {}
+    for prefix in generators:
+        for name in real:
+            x, y = torch.cat(real[name]), torch.cat(fake[prefix + name])
+            summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(x, y)
+            summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(x, y)
+    return summary
+
+
+def _keep(store: dict[str, list[Tensor]], found: Mapping[str, Tensor]) -> None:
+    for name, value in found.items():
+        store.setdefault(name, []).append(value.flatten(1).cpu())
+
+
+def picture(encoder: Features, generator: nn.Module, x: Tensor) -> Tensor:
+    """At most 32 images, each beside its reconstruction, as one (3, H, W)."""
+    y = generator(encoder(x[:32])).clamp(0, 1)
+    return images.grid(torch.stack([x[:32], y], 1).flatten(0, 1), columns=8)

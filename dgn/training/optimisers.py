@@ -1,0 +1,34 @@
+"""How G and D move: Adam, and Adam as Caffe has it."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+
+class CaffeAdam(torch.optim.Adam):
+    """Adam as in Caffe's solver: ε is added to √v before the bias correction, not after it.
+
+    Caffe: lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε). PyTorch's has √v / √(1 − β₂ᵗ) + ε there, so the same step follows
+    from its ε divided by √(1 − β₂ᵗ).
+    """
+
+    def __init__(self, params: Any, caffe_eps: float = 1e-8, **settings: Any) -> None:
+        super().__init__(params, **settings)
+        for group in self.param_groups:
+            group["caffe_eps"], group["updates"] = caffe_eps, 0
+
+    def step(self, closure: Callable | None = None) -> Any:
+        """One update; `t` is the number of this optimizer's own updates."""
+        for group in self.param_groups:
+            group["updates"] += 1
+            group["eps"] = group["caffe_eps"] / math.sqrt(1 - group["betas"][1] ** group["updates"])
+        return super().step(closure)
+
+
+def adam(lr: float, betas: tuple[float, float], weight_decay: float, caffe: bool) -> Callable:
+    """Adam with L2 in the gradient, fused; `caffe` puts ε where Caffe has it."""
+    kind = CaffeAdam if caffe else torch.optim.Adam
+    return partial(kind, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)

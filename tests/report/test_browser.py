@@ -1,0 +1,175 @@
+"""The pages in a real browser, opened from disk."""
+
+import shutil
+import time
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dgn import report
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+             "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, as the machine has it."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser here: none of {', '.join(NAMES)} is on the path")
+    with playwright.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page from disk; whatever it asked for beyond itself, and every error in it, fails the test."""
+    asked, errors, opened = [], [], []
+
+    def go(path, width=1280, height=900, **more):
+        page = browser.new_page(viewport={"width": width, "height": height}, **more)
+        opened.append((page, path.as_uri()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield go
+    own = {url for _, url in opened}
+    assert [url for url in asked if not url.startswith("data:") and url not in own] == []
+    assert errors == []
+    for page, _ in opened:
+        page.close()
+
+
+def names(page):
+    return page.locator("article:visible h3 > :first-child").all_inner_texts()
+
+
+def active(page):
+    return page.locator(".axis.active").inner_text().split()
+
+
+def sources(page, unit):
+    return page.locator(f"[data-unit='{unit}'] img").evaluate_all("all => all.map(img => img.src)")
+
+
+@pytest.fixture
+def run_page(tmp_path, run_folder):
+    """The page of two runs with the same target, whose units are partly the same."""
+    a = run_folder(tmp_path / "small_steps", ("goldfish", "lemon", "school bus"), score=10)
+    b = run_folder(tmp_path / "large_steps", ("goldfish", "lemon"), score=20)
+    return report.write_page([a, b], tmp_path, "Steps")
+
+
+def test_a_run_s_page_is_searched_and_sorted(visit, run_page):
+    page = visit(run_page)
+    assert names(page) == ["goldfish", "lemon", "school bus"]
+    assert page.locator("#count").inner_text() == "3 of 3 units"
+    page.select_option("#sort", "score")
+    assert names(page) == ["school bus", "lemon", "goldfish"]
+    page.keyboard.press("/")
+    page.keyboard.type("BUS")
+    assert names(page) == ["school bus"] and page.locator("#count").inner_text() == "1 of 3 units"
+    page.keyboard.press("Escape")
+    assert len(names(page)) == 3
+    assert page.evaluate("[...document.images].every(img => img.naturalWidth > 0)")
+
+
+def test_two_runs_stand_side_by_side(visit, run_page):
+    page = visit(run_page)
+    card = page.locator("article").filter(has_text="goldfish")
+    assert card.locator(".strip > b").all_inner_texts() == ["small steps", "large steps"]
+    left, right = (card.locator(".strip").nth(i).bounding_box() for i in (0, 1))
+    assert left["y"] == right["y"] and left["x"] + left["width"] < right["x"]
+
+
+def test_a_sweep_s_sliders_and_keys_change_the_pictures(visit, sweep_folder):
+    report.write_sweep(sweep_folder)
+    page = visit(sweep_folder / "index.html")
+    first = sources(page, "lemon")
+    assert len(first) == 2 and active(page)[0] == "prior.k"
+    page.keyboard.press("ArrowRight")
+    assert active(page) == ["prior.k", "10"] and sources(page, "lemon") != first
+    assert page.locator("[data-unit='school bus'] .none").count() == 2  # failed at this setting
+    assert "failed: there is no unit '</script>'" in page.locator(".said [data-side=A]").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert active(page) == ["prior.k", "10"]  # the last one
+    page.locator(".side[data-side=A] input[type=range]").fill("0")
+    assert sources(page, "lemon") == first
+    page.keyboard.press("ArrowDown")
+    assert active(page)[0] == "ascent"
+    page.locator(".side[data-side=A] select").select_option(label="adam")
+    assert sources(page, "lemon") != first
+
+
+def test_a_sweep_s_settings_stand_side_by_side(visit, sweep_folder):
+    report.write_sweep(sweep_folder)
+    page = visit(sweep_folder / "index.html")
+    page.keyboard.press("c")
+    boxes = [page.locator(f"[data-unit=lemon] .pictures[data-side={side}]") for side in "AB"]
+    left, right = (box.bounding_box() for box in boxes)
+    assert left["y"] == right["y"] and left["x"] < right["x"]
+    a, b = (box.locator("img").first.get_attribute("src") for box in boxes)
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowLeft")
+    assert boxes[0].locator("img").first.get_attribute("src") == a
+    assert boxes[1].locator("img").first.get_attribute("src") != b
+    page.select_option("#sort", "change")
+    assert sorted(names(page)) == ["goldfish", "lemon", "school bus"]
+    page.locator("tbody tr").nth(2).click()  # a point of the table is shown on the side that the keys move
+    assert page.locator(".side[data-side=B] output").inner_text() == "10"
+
+
+def test_a_unit_is_shown_at_every_setting(visit, sweep_folder):
+    report.write_sweep(sweep_folder)
+    page = visit(sweep_folder / "index.html")
+    page.get_by_role("button", name="goldfish").click()
+    dialog = page.locator("dialog")
+    assert dialog.locator("img").count() == 8
+    assert dialog.locator("tr").first.locator("th").all_inner_texts() == ["ascent", "prior.k 1", "prior.k 10"]
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    page.get_by_role("button", name="mean score").click()
+    scores = page.locator("tbody tr td:nth-child(6)").all_inner_texts()
+    assert scores == sorted(scores, key=lambda text: float(text or "inf")) and scores[0] == "11.5"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_of_a_narrow_screen(visit, run_page, sweep_folder, scheme):
+    report.write_sweep(sweep_folder)
+    for path in (run_page, sweep_folder / "index.html"):
+        page = visit(path, 360, 640, color_scheme=scheme)
+        page.keyboard.press("c")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert all(image.bounding_box()["width"] >= 100 for image in page.locator("article img").all())
+
+
+def test_four_thousand_rows_are_there_within_two_seconds(visit, tmp_path, run_folder, monkeypatch):
+    random = np.random.default_rng(0)
+    pictures = [Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize((64, 64)) for _ in range(50)]
+    monkeypatch.setitem(run_folder.__globals__, "PICTURES", pictures)
+    units = tuple(f"unit {i}" for i in range(1000))
+    path = report.write_page([run_folder(tmp_path / "atlas", units, seeds=4)], tmp_path / "atlas", "Atlas")
+    page = visit(path)
+    seconds = []
+    for _ in range(3):  # the best of three: other processes may be at work
+        started = time.monotonic()
+        page.goto(path.as_uri())
+        assert page.locator("article img").first.evaluate("img => img.decode().then(() => img.naturalWidth)") == 64
+        assert page.locator("#count").inner_text() == "1000 of 1000 units"
+        seconds.append(time.monotonic() - started)
+    assert min(seconds) < 2, seconds
+    started = time.monotonic()
+    page.fill("#filter", "unit 777")
+    assert names(page) == ["unit 777"]
+    assert time.monotonic() - started < 2
+    link = page.locator("article:visible a").first.get_attribute("href")  # to the whole picture
+    assert (path.parent / unquote(link)).exists()

@@ -1,0 +1,131 @@
+"""The tables and the page of a sweep, from its folders alone."""
+
+import csv
+import json
+import re
+
+import pytest
+from omegaconf import OmegaConf
+
+from dgn import files, points, report
+from dgn.errors import UserError
+
+
+def lines(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def data(sweep):
+    page = (sweep / "index.html").read_text()
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_what_is_said_in_the_end(sweep_folder):
+    said, complete = report.write_sweep(sweep_folder)
+    assert not complete
+    assert "6 of 8 points finished" in said
+    assert "failed: p6 (there is no unit '</script>')" in said
+    assert "not started: units=[school\\ bus] prior.k=10 ascent=adam seeds=2" in said
+    assert said.endswith(f"page: {sweep_folder}/index.html")
+
+
+def test_the_tables_have_the_settings_as_columns(sweep_folder):
+    report.write_sweep(sweep_folder)
+    found = lines(sweep_folder / "points.csv")
+    assert len(found) == 8
+    assert list(found[0])[:5] == ["units", "prior.k", "ascent", "state", "reason"]
+    assert found[1] | {"reason": ""} == {
+        "units": "[goldfish,lemon]", "prior.k": "1", "ascent": "adam", "state": "finished", "reason": "",
+        "folder": "p1", "pictures": "4", "dead": "0", "seconds": "0.4", "score": "21.5", "share_at_bound": "0.25",
+        "target_top1": "50", "file": "",
+    }  # fmt: skip
+    assert [line["state"] for line in found[-2:]] == ["failed", "not started"]
+    rows = lines(sweep_folder / "rows.csv")
+    assert len(rows) == 4 * 4 + 2 * 2
+    last = rows[-1]
+    assert (last["units"], last["prior.k"], last["unit"], last["seed"]) == ("[school bus]", "1", "school bus", "1")
+    assert (sweep_folder / last["folder"] / last["image"]).exists()
+
+
+def test_the_page_has_an_axis_a_setting_and_a_cell_a_combination(sweep_folder):
+    report.write_sweep(sweep_folder)
+    found = data(sweep_folder)
+    assert found["axes"] == [
+        {"name": "prior.k", "values": ["1", "10"], "numbers": True},
+        {"name": "ascent", "values": ["relative", "adam"], "numbers": False},
+    ]
+    assert found["units"] == [["goldfish"] * 2, ["lemon"] * 2, ["school bus"] * 2] and found["seeds"] == [0, 1]
+    assert found["cells"]["0,1"]["rows"]["lemon 0"][1:] == [22.0, 0.75, 3, 0]
+    assert found["cells"]["0,0"]["rows"].keys() >= {"goldfish 1", "school bus 1"}  # points that differ in units alone
+    assert "failed: there is no unit '</script>'" in found["cells"]["1,0"]["said"]
+    assert "not started" in found["cells"]["1,1"]["said"]
+    page = (sweep_folder / "index.html").read_text()
+    assert "</script>'" not in page
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+def test_points_of_two_sweeps_in_one_folder_are_compared(sweep_folder, point_folder, run_folder):
+    folder = point_folder(sweep_folder, "later", "prior.k=2", "units=[lemon]")
+    run_folder(folder, units=("lemon",), ascent="adam")
+    points.finish(folder)
+    report.write_sweep(sweep_folder)
+    found = data(sweep_folder)
+    assert found["axes"][0]["values"] == ["1", "2", "10"]
+    assert found["cells"]["1,1"]["rows"].keys() == {"lemon 0", "lemon 1"}
+
+
+def test_a_sweep_of_trainings_is_a_table(tmp_path, point_folder, run_folder):
+    for layer, error in (("fc6", 0.5), ("pool5", 0.25)):
+        folder = point_folder(tmp_path, layer, f"encoder.layer={layer}", "data=photos")
+        files.write_text(folder / "config.yaml", "task: generator\n")
+        files.write_text(folder / "metrics.csv", f"iteration,images,metric,value\n1,32,val/unexplained/pixels,9\n"
+                         f"2,64,val/unexplained/pixels,{error}\n2,64,loss/pixel,1\n")  # fmt: skip
+        run_folder(folder / "x")
+        (folder / "grids").mkdir()
+        (folder / "x/images/00000-goldfish-0.png").rename(folder / "grids/00000002.png")
+        files.write_text(folder / f"caffenet64-{layer}-photos.bundle.safetensors", "")
+        points.finish(folder)
+    said, complete = report.write_sweep(tmp_path)
+    assert said.startswith("sweep: 2 of 2 points finished") and complete
+    found = lines(tmp_path / "points.csv")
+    assert [(line["encoder.layer"], line["unexplained/pixels"], line["images"]) for line in found] == [
+        ("fc6", "0.5", "64"), ("pool5", "0.25", "64"),
+    ]  # fmt: skip
+    assert found[0]["file"] == "fc6/caffenet64-fc6-photos.bundle.safetensors"
+    assert not (tmp_path / "rows.csv").exists()
+    page = data(tmp_path)
+    assert page["units"][0][0] == "reconstructions" and len(page["pictures"]) == 2
+
+
+def test_panels_of_a_point_are_a_setting(tmp_path, point_folder, run_folder):
+    OmegaConf.save({"hydra": {"overrides": {"task": ["seed=0,1"]}}}, tmp_path / "multirun.yaml")
+    for seed in (0, 1):
+        folder = point_folder(tmp_path, f"s{seed}", f"seed={seed}")
+        files.write_text(folder / "config.yaml", "panels: {box: [], free: []}\n")
+        for panel in ("box", "free"):
+            run_folder(folder / panel)
+        points.finish(folder)
+    report.write_sweep(tmp_path)
+    assert [axis["name"] for axis in data(tmp_path)["axes"]] == ["panel"]
+    assert {line["folder"] for line in lines(tmp_path / "rows.csv")} == {"s0/box", "s0/free", "s1/box", "s1/free"}
+
+
+def test_shards_alone_become_the_one_run(tmp_path, point_folder, run_folder):
+    OmegaConf.save({"hydra": {"overrides": {"task": ["shard=0/2,1/2", "seeds=2"]}}}, tmp_path / "multirun.yaml")
+    for i in range(2):
+        folder = point_folder(tmp_path, f"s{i}", f"shard={i}/2", "seeds=2")
+        run_folder(folder, own=[2 * i, 2 * i + 1], shard=f"{i}/2")
+        if i == 0:
+            points.finish(folder)
+    assert not report.write_sweep(tmp_path)[1]
+    assert not (tmp_path / "results.csv").exists()  # the other shard is not finished
+    points.finish(folder)
+    assert report.write_sweep(tmp_path)[1]
+    assert len(lines(tmp_path / "results.csv")) == 4
+    assert "<article" in (tmp_path / "index.html").read_text()
+
+
+def test_what_is_no_sweep_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="is not the folder of a sweep"):
+        report.write_sweep(tmp_path)

@@ -1,0 +1,239 @@
+"""Synthesis from Python: live networks, own decoders, other channel counts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from safetensors.torch import save_file
+from torch import nn
+
+import dgn
+from dgn import UserError, bundle, decoder, synthesize
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("seeds=1", "ascent.steps=8", "batch_size=8")
+
+
+def network(channels=3, activation=nn.ReLU):
+    """A small network of 16-px images with a map, a vector and an output."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 3, 2), nn.BatchNorm2d(6), activation(), nn.Conv2d(6, 8, 3, 2), activation(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 5),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def prior(small_bundle):
+    return bundle.load(small_bundle)
+
+
+def test_a_live_network_is_read_and_left_alone(prior):
+    net = network().train()
+    net[7].requires_grad_(False)
+    net[3].eval()
+    before = [(id(t), t.data_ptr(), t.stride(), t.requires_grad) for t in [*net.parameters(), *net.buffers()]]
+    values = [t.clone() for t in [*net.parameters(), *net.buffers()]]
+    modes = [module.training for module in net.modules()]
+    found = synthesize(net, [3, "1*0-4"], *QUICK, prior=prior, input={"size": 16})
+    assert (found.images.shape, found.codes.shape, found.curves.shape) == ((2, 3, 16, 16), (2, 1024), (2, 8))
+    assert [row.unit for row in found.rows] == ["3", "1*0-4"]
+    assert (found.rows[0].rank is None, found.rows[1].rank is None) == (False, True)
+    assert (found.curves[:, -1] > found.curves[:, 0]).all()
+    assert found.page is None
+    after = [*net.parameters(), *net.buffers()]
+    assert before == [(id(t), t.data_ptr(), t.stride(), t.requires_grad) for t in after]
+    assert all(torch.equal(a, b) for a, b in zip(values, after, strict=True))
+    assert modes == [module.training for module in net.modules()]
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+
+
+def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
+    classes = tmp_path / "classes.txt"
+    classes.write_text("ant\nbee\ncat\ndog\neel\n")
+    out = tmp_path / "out"
+    found = synthesize(
+        network(), ["cat", "dog-cat"], *QUICK, prior=prior, output=out, input={"size": 16}, classes=classes
+    )
+    assert found.page == out / "index.html"
+    assert "dog − cat" in found.page.read_text()
+    about = json.loads((out / "manifest.json").read_text())
+    assert about["target"]["name"] == "Sequential (live)"
+    assert about["weights"] == {}  # nothing on disk stands for them
+    assert {"results.csv", "grid.png", "config.yaml", "codes.safetensors"} <= {path.name for path in out.iterdir()}
+    with pytest.raises(UserError, match="holds a run already"):
+        synthesize(network(), "cat", prior=prior, output=out, input={"size": 16})
+
+
+def test_an_application_of_hydras_around_stays(prior, tmp_path):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(tmp_path)):
+        (tmp_path / "mine.yaml").write_text("a: 1\n")
+        synthesize(network(), 1, *QUICK, prior=prior, input={"size": 16})
+        assert compose("mine").a == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "units", "words", "keys", "sentence"),
+    [
+        ("nope.Net", 1, (), {}, "nope.Net cannot be imported"),
+        ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
+        (network(), "bee", (), {"input": {"size": 16}}, "type an index from 0 to 4"),
+        (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
+        (network(), 1, ("seeds=0",), {}, "less than one"),
+        (network(), 1, (), {"layr": "3"}, "a target has no 'layr': did you mean 'layer'"),
+        (network(), 1, (), {"layer": "77"}, "there is no layer '77'"),
+        (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
+        (network(), 1, ("objective=marign",), {}, "did you mean 'margin'"),
+        (network(), 1, ("generator=own",), {}, "generator._target_ has no value"),
+    ],
+)
+def test_a_mistake_is_a_sentence(target, units, words, keys, sentence):
+    with pytest.raises(UserError, match=sentence):
+        synthesize(target, units, *words, **keys)
+
+
+def test_importing_dgn_imports_nothing_heavy():
+    code = "import sys, dgn; dgn.UserError; assert not {'torch', 'hydra', 'timm'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'synthesise'"):
+        dgn.synthesise  # noqa: B018
+
+
+class G(nn.Module):
+    """A decoder of the user's: 6 numbers to images in [−1, 1]."""
+
+    def __init__(self, channels=3):
+        super().__init__()
+        torch.manual_seed(2)
+        self.layers = nn.Sequential(nn.Linear(6, channels * 64), nn.Unflatten(1, (channels, 8, 8)), nn.Upsample(16))
+
+    def forward(self, code):
+        return torch.tanh(self.layers(code))
+
+
+def test_ones_own_decoder_with_measured_and_with_given_moments():
+    codes = 2 + 3 * torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    measured = decoder(G(), codes, range=(-1, 1))
+    torch.testing.assert_close(measured.moments.mean, codes.mean(0))
+    torch.testing.assert_close(measured.moments.std, codes.std(0, correction=0))
+    assert (measured.generator.size, measured.generator.code_shape) == (16, (6,))
+    image = measured.generator(codes[:4])
+    torch.testing.assert_close(image, (G()(codes[:4]) + 1) / 2)
+    given = decoder(G(), shape=[6], mean=1, std=2, range=(-1, 1))
+    assert given.moments.mean.tolist() == [1] * 6
+    assert given.moments.scale == pytest.approx(2)
+    found = synthesize(network(), [1, 2], *QUICK, "start=real", prior=measured, input={"size": 16})
+    assert (found.curves[:, -1] > found.curves[:, 0]).all()
+    assert found.codes.shape == (2, 6)
+    # the box holds the code where the real ones are: its last factor is 0.99
+    box = 0.99 * (codes.mean(0) + 3 * codes.std(0, correction=0))
+    assert (found.codes <= box + 1e-4).all()
+    positive = decoder(G(), shape=[6], signed=False)
+    assert synthesize(network(), 1, *QUICK, prior=positive, input={"size": 16}).codes.min() >= 0
+
+
+def test_a_decoder_that_does_not_fit_is_a_sentence():
+    for make, words in (
+        (lambda: decoder(G()), "generator.codes=FILE"),
+        (lambda: decoder(G(), shape=[7]), "does not take a code of shape \\(7,\\)"),
+        (lambda: decoder(nn.Linear(6, 6), shape=[6]), "gives \\(1, 6\\): it must give images"),
+        (lambda: decoder(G(), torch.zeros(1, 6)), "two finite codes or more"),
+    ):
+        with pytest.raises(UserError, match=words):
+            make()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_other_channel_counts_from_g_to_page(tmp_path, prior, channels):
+    net = network(channels)
+    keys = {"size": 16, "channels": channels, "mean": [0.5], "std": [0.5]}
+    own = decoder(G(channels), shape=[6], range=(-1, 1))
+    found = synthesize(net, [1], *QUICK, prior=own, output=tmp_path / "own", input=keys)
+    assert found.images.shape == ((1, 1, 16, 16) if channels == 1 else (1, 1, 16, 4 * 16 + 3 * 2))
+    assert "data:image/png" in found.page.read_text()
+    # an RGB generator serves it, too, and so do pixels
+    assert synthesize(net, [1], *QUICK, prior=prior, input=keys).images.shape == (1, 3, 16, 16)
+    bare = synthesize(net, [1], *QUICK, "generator=pixels", output=tmp_path / "pixels", input=keys)
+    assert bare.codes.shape == (1, channels, 16, 16)
+
+
+MODULE = '''
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.conv(x) + x)
+
+
+class MyNet(nn.Module):
+    """Like a small ResNet."""
+
+    def __init__(self, classes=20):
+        super().__init__()
+        self.stem, self.layer4 = nn.Conv2d(3, 8, 3, 4), nn.Sequential(Block(), Block())
+        self.fc = nn.Linear(8, classes)
+
+    def forward(self, x):
+        return self.fc(self.layer4(self.stem(x)).mean((2, 3)))
+
+
+class G(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 3 * 64), nn.Unflatten(1, (3, 8, 8)), nn.Upsample(scale_factor=width))
+
+    def forward(self, code):
+        return torch.sigmoid(self.layers(code))
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's folder: a module, weights, real codes."""
+    (tmp_path / "my_pkg.py").write_text(MODULE)
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    torch.manual_seed(0)
+    save_file(namespace["MyNet"]().state_dict(), tmp_path / "net.safetensors")
+    save_file({f"module.{k}": v for k, v in namespace["G"]().state_dict().items()}, tmp_path / "g.safetensors")
+    save_file({"codes": torch.randn(50, 6)}, tmp_path / "codes.safetensors")
+    return tmp_path
+
+
+def command(folder, *words, code=0):
+    call = [sys.executable, str(ROOT / "synthesize.py"), *words, "seeds=1", "ascent.steps=2"]
+    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stderr + done.stdout
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_ones_own_decoder_in_one_line(folder):
+    words = ["generator._target_=my_pkg.G", "generator.weights=g.safetensors", "generator.codes=codes.safetensors",
+             "generator.args.width=4", "units=[1]", "output=out"]  # fmt: skip
+    shown = command(folder, *words)
+    assert "prior: g" in shown
+    assert "prefix 'module.' is taken off" in shown
+    about = json.loads((folder / "out/manifest.json").read_text())
+    assert len(about["weights"]["generator"]) == 64
+    assert (folder / "out/index.html").exists()
+
+
+@pytest.mark.slow
+def test_a_mistake_with_ones_own_network_is_one_sentence(folder):
+    shown = command(folder, "target._target_=my_pkg.MyNet", "target.weights=g.safetensors", "units=1", code=1)
+    assert "missing (fc.bias, fc.weight, layer4.0.conv.bias, …)" in shown
+    assert "Traceback" not in shown

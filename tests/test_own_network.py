@@ -1,0 +1,104 @@
+"""The README's part on one's own network, run as it is printed there, in a folder with `my_pkg.py`."""
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).parent.parent
+PART = (ROOT / "README.md").read_text().partition("## Your own network")[2].partition("\n## ")[0]
+
+MODULE = """
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.conv(x) + x)
+
+
+class MyNet(nn.Module):
+    def __init__(self, classes=20):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.layer4 = nn.Conv2d(3, 8, 3, 4), nn.Sequential(Block(), Block())
+        self.fc = nn.Linear(8, classes)
+
+    def forward(self, x):
+        return self.fc(self.layer4(self.stem(x)).mean((2, 3)))
+"""
+
+
+def blocks(language):
+    """The part's code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PART, re.DOTALL)
+
+
+def line(start):
+    """The one command of the part that begins so, without its comment."""
+    (found,) = [text for block in blocks("bash") for text in block.splitlines() if text.startswith(start)]
+    return re.sub(r"\s+#.*$", "", found)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's folder."""
+    (tmp_path / "my_pkg.py").write_text(MODULE)
+    (tmp_path / "network").mkdir()
+    (tmp_path / "network/mynet.yaml").write_text(blocks("yaml")[0])
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    save_file(namespace["MyNet"]().state_dict(), tmp_path / "net.safetensors")
+    return tmp_path
+
+
+def run(folder, *call):
+    """Run Python in the folder; what it printed."""
+    done = subprocess.run([sys.executable, *call], cwd=folder, capture_output=True, text=True, timeout=300,
+                          env={"PYTHONPATH": str(ROOT), "PATH": ""})  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def rows(run_folder):
+    return [row["unit"] for row in csv.DictReader((run_folder / "results.csv").open())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("start", "units"),
+    [("python synthesize.py target._target_", ["7@center", "3", "4", "5"]),
+     ("python synthesize.py --config-dir", ["7@max", "0.5*3+0.5*4"])],
+)  # fmt: skip
+def test_the_readmes_lines(folder, start, units):
+    _, script, *words = shlex.split(line(start).replace("FOLDER", "."))
+    run(folder, str(ROOT / script), *words, "seeds=1", "ascent.steps=2", "output=out")
+    assert rows(folder / "out") == units
+    assert "my_pkg.MyNet" in (folder / "out/index.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_readmes_listing(folder):
+    words = shlex.split(line("python -m dgn.networks"))[1:]
+    shown = {text.split()[0]: text.split()[2] for text in run(folder, *words).splitlines()}
+    assert (shown["layer4.1"], shown["fc"], shown["output"]) == ("8x16x16", "20", "20")
+
+
+@pytest.mark.slow
+def test_the_readmes_python(folder):
+    (code,) = blocks("python")
+    assert len([text for text in code.splitlines() if text]) == 5
+    quick = code.replace("input={", '"seeds=1", "ascent.steps=2", input={')
+    shown = run(folder, "-c", quick)
+    assert "torch.Size([3, 3, 64, 64])" in shown
+    assert rows(folder / "mynet") == ["3@center", "4", "5"]
