@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgn.data.augment import Augment
@@ -40,6 +40,7 @@ def same(one, other):
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@settings(deadline=None)  # threads and a busy machine
 @given(st.integers(1, 25), st.data())
 def test_whoever_reads_a_batch_it_is_the_same(size, data):
     """By one process from files, from memory, or by several with any share of the batches each."""
