@@ -17,6 +17,7 @@ KNOWN = (  # what Lightning says of every run here, and what is meant so
     "The '.*' does not have many workers",
     "`training_step` returned `None`",
     "The number of training batches",
+    "The `srun` command is available",
 )
 
 
