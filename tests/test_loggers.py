@@ -185,6 +185,22 @@ def test_an_online_run_reaches_the_server_and_goes_on_there(tmp_path, monkeypatc
     assert "CommitArtifact" in server.operations
 
 
+def test_what_a_job_trained_and_another_used_is_one_artifact_at_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    path = tmp_path / "small.bundle.safetensors"
+    path.write_bytes(b"a bundle")
+    with serve() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        for name, told in (("trains", "artifact"), ("climbs", "uses")):
+            (tmp_path / name).mkdir()
+            log = WandbLog(tmp_path / name, mode="online", **LABELS)
+            getattr(log, told)(path, "bundle")
+            log.finalize("finished")
+    first, second = server.artifacts
+    assert (first["digest"], first["artifactCollectionNames"]) == (second["digest"], second["artifactCollectionNames"])
+    assert "UseArtifact" in server.operations
+
+
 def test_sync_sends_what_was_kept_offline(runs, tmp_path):
     with serve() as server:
         environ = os.environ | {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_ERROR_REPORTING": "false"}

@@ -62,6 +62,17 @@ class WandbServer:
         self.artifacts.append(given["input"])
         return {"createArtifact": {"artifact": {"id": "A", "state": "PENDING", "artifactSequence": {}}}}
 
+    def artifact_by_i_d(self, _):
+        made = self.artifacts[-1]
+        project = {"id": "P", "internalId": "P", "name": "dgn", "entity": MODEL["entity"]}
+        nothing = dict.fromkeys(["description", "historyStep", "updatedAt", "commitHash"])
+        return {"artifact": nothing | {
+            "id": "A", "state": "COMMITTED", "digest": made["digest"], "versionIndex": 0, "metadata": "{}", "size": 1,
+            "fileCount": 1, "tags": [], "aliases": [], "ttlDurationSeconds": -1, "ttlIsInherited": True,
+            "createdAt": "2026-01-01T00:00:00Z", "artifactType": {"name": made["artifactTypeName"]},
+            "artifactSequence": {"id": "S", "__typename": "ArtifactSequence", "name": "small", "project": project},
+        }}  # fmt: skip
+
     def create_artifact_manifest(self, given):
         file = {"id": "F", "uploadUrl": f"{self.url}/artifact/{given['name']}", "uploadHeaders": []}
         return {"createArtifactManifest": {"artifactManifest": {"id": "M", "file": file}}}
