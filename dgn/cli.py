@@ -39,8 +39,14 @@ def main(command: str) -> None:
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
     def job(config: DictConfig) -> None:
+        if submitted := sweep.submitted():
+            signal.signal(signal.SIGTERM, _stop)  # submitit only notes it
         try:
             run(command, config)
+        except Stopped as stopped:
+            if not submitted:
+                raise
+            print(f"stopped: {stopped.what}; the same line goes on", file=sys.stderr)  # the launcher waits for a result
         except Exception as error:
             if sweep.running():
                 fail(error, command)  # the other points go on
@@ -83,7 +89,7 @@ def run(command: str, config: DictConfig) -> None:
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, config.resume) if ranks.first() else nullcontext():
         import_module(TASKS[command]).run(config, output)
-        if sweep.running():
+        if sweep.running() and ranks.first():
             points.finish(output)
 
 

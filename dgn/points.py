@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from dgn import config as settings
+from dgn import ranks
 from dgn.errors import UserError
 from dgn.files import held, sha256, write_text
 
@@ -93,15 +94,17 @@ def combinations(typed: Sequence[str]) -> list[tuple[str, ...]]:
 def begin(folder: Path, words: Sequence[str]) -> bool:
     """Note that a point starts; False where it is finished and nothing is left to do.
 
-    UserError where it is finished with weights that have changed since.
+    Of several processes the first one notes it, and the others only read. UserError where it is finished with weights
+    that have changed since.
     """
     path = folder / RECORD
     record: dict[str, Any] = {"typed": [], "finished": False}
     if path.exists():
         record = json.loads(path.read_text(encoding="utf-8"))
-    record["typed"] = [typed for typed in record["typed"] if typed != list(words)] + [list(words)]
-    write_text(path, json.dumps(record))
-    (folder / FAILED).unlink(missing_ok=True)
+    if ranks.first():
+        record["typed"] = [typed for typed in record["typed"] if typed != list(words)] + [list(words)]
+        write_text(path, json.dumps(record))
+        (folder / FAILED).unlink(missing_ok=True)
     if record["finished"]:
         _same_weights(folder)
     return not record["finished"]
@@ -115,8 +118,12 @@ def finish(folder: Path) -> None:
 
 
 def fail(folder: Path, reason: str) -> None:
-    """Note why a point is not finished: one sentence, and below it what else is known."""
-    write_text(folder / FAILED, reason + "\n")
+    """Note why a point is not finished: one sentence, and below it what else is known.
+
+    Any of its processes may; the first reason stands, because those that wait for the others fail by that.
+    """
+    if not (folder / FAILED).exists():
+        write_text(folder / FAILED, reason + "\n")
 
 
 def _same_weights(folder: Path) -> None:

@@ -33,6 +33,11 @@ def folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
+def submitted() -> bool:
+    """Whether this is a point's own job, started by one of the submitit launchers."""
+    return "SUBMITIT_EXECUTOR" in os.environ
+
+
 def begin(config: DictConfig) -> bool:
     """Take up the point that runs now; False where it is finished already. What an interrupted one left is used."""
     if not points.begin(folder(), HydraConfig.get().overrides.task):
@@ -40,6 +45,8 @@ def begin(config: DictConfig) -> bool:
         return False
     print(name())
     refuse_ranks(config)
+    if os.environ.get("SUBMITIT_EXECUTOR") == "slurm":
+        refuse_tasks(config)
     config.resume = (folder() / "config.yaml").exists()
     return True
 
@@ -54,6 +61,17 @@ def refuse_ranks(config: DictConfig) -> None:
     if (several or config.trainer.get("num_nodes", 1) > 1) and starts and not STARTED_OUTSIDE & os.environ.keys():
         raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: type "
                         "trainer.devices=1, or run the points one by one without -m")  # fmt: skip
+
+
+def refuse_tasks(config: DictConfig) -> None:
+    """UserError where Slurm has started more or fewer processes for a point than the point shares its work among."""
+    tasks, devices = os.environ.get("SLURM_NTASKS_PER_NODE", "1"), str(config.trainer.devices)
+    if tasks != "1" and config.get("task") not in {"generator", "classifier"}:
+        raise UserError(f"each of {tasks} processes would do all of this point: type hydra.launcher.tasks_per_node=1, "
+                        "and sweep over shard=0/2,1/2 to share out pictures")  # fmt: skip
+    if devices.isdigit() and int(devices) != int(tasks):
+        raise UserError(f"trainer.devices={devices} is not one device a process: "
+                        f"type hydra.launcher.tasks_per_node={devices}")  # fmt: skip
 
 
 class SweepEnd(Callback):

@@ -52,6 +52,18 @@ def test_a_finished_point_is_not_begun_again_and_a_failed_one_is(sweep):
     assert [point.state for point in points.read(sweep)].count("finished") == 1
 
 
+def test_of_several_processes_the_first_notes_what_begins_and_the_first_reason_stands(sweep, monkeypatch):
+    folder, _ = begin(sweep, "seeds=3")
+    before = (folder / "point.json").read_text()
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    points.fail(folder, "mine")
+    assert points.begin(folder, ["seeds=3", "resume=true"])
+    assert (folder / "point.json").read_text() == before and (folder / "failed.txt").exists()
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    points.fail(folder, "the other is gone")
+    assert (folder / "failed.txt").read_text() == "mine\n"
+
+
 def test_weights_that_have_changed_since_are_told(sweep):
     folder, _ = begin(sweep, "units=[a]", "prior.k=1", "seeds=3")
     files.write_text(sweep / "w", "old")

@@ -1,9 +1,11 @@
 """What must not be swept: processes that would each run the sweep again."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from dgn.errors import UserError
-from dgn.sweep import refuse_ranks
+from dgn.sweep import refuse_ranks, refuse_tasks
 
 REFUSED = [
     ["trainer=ddp"], ["trainer=ddp", "trainer.devices=2"], ["trainer=gpu", "trainer.devices=4"],
@@ -34,3 +36,24 @@ def test_processes_that_lightning_starts_are_refused(config, words, monkeypatch)
 @pytest.mark.parametrize("words", FINE, ids=lambda words: " ".join(words) or "defaults")
 def test_one_process_is_fine(config, words):
     refuse_ranks(config("train", *words))
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "tasks", "said"),
+    [
+        ("train", ["trainer=ddp", "trainer.devices=2"], "2", None),
+        ("train", ["task=classifier", "trainer=ddp", "trainer.devices=auto"], "4", None),
+        ("train", [], "1", None),
+        ("synthesize", [], "1", None),
+        ("train", ["trainer=ddp", "trainer.devices=2"], "4", "tasks_per_node=2$"),
+        ("train", ["trainer=ddp", "trainer.devices=2"], "1", "tasks_per_node=2$"),
+        ("train", ["task=inversion"], "2", "tasks_per_node=1, and sweep over shard"),
+        ("synthesize", ["trainer=ddp", "trainer.devices=2"], "2", "tasks_per_node=1, and sweep over shard"),
+    ],
+)
+def test_slurm_starts_a_process_a_device_and_one_for_what_is_not_shared(
+    config, monkeypatch, command, words, tasks, said
+):
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", tasks)
+    with pytest.raises(UserError, match=said) if said else nullcontext():
+        refuse_tasks(config(command, *words))

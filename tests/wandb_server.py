@@ -12,6 +12,7 @@ ALWAYS = {
     "Viewer": {"viewer": {"id": "V", "entity": "me", "username": "me", "flags": "{}", "teams": {"edges": []}}},
     "ServerFeaturesQuery": {"serverInfo": {"features": []}},
     "ArtifactType": {"project": None},
+    "UpsertView2": {"upsertView": {"view": {"id": "W", "name": "nw-abcdefghijk-v"}, "inserted": True}},
     "CommitArtifact": {"commitArtifact": {"artifact": {"id": "A", "digest": ""}}},
 }
 
@@ -21,15 +22,18 @@ class WandbServer:
 
     `runs`: by id, what was upserted, `lines` of its files by name (history, summary) and its `exit` code.
     `files`: what was uploaded, by path. `artifacts`: as created. `operations`: the names of the queries, in order.
+    `given`: the variables of the last query of a name.
     """
 
     def __init__(self, url):
         self.url, self.runs, self.files, self.operations, self.artifacts = url, {}, {}, [], []
+        self.given = {}
 
     def graphql(self, query, given):
         """The data of an answer: from `ALWAYS` or the method of the query's name; of any other query nothing."""
         name = re.search(r"(?:query|mutation)\s+(\w+)", query)[1]
         self.operations.append(name)
+        self.given[name] = given
         method = getattr(self, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), None)
         return method(given) if method else ALWAYS.get(name, {})
 
