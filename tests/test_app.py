@@ -107,6 +107,7 @@ def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
         ("lemmon", [], "did you mean 'lemon'"),
         ("0-3", [], "these are 4 units"),
         ("${oc.env:HOME}", [], "cannot hold"),
+        (" ", [], "no unit is named"),
         ("0", ["target.layer=fc9"], "fc9"),
         ("conv5:3@9x9", [], "9x9"),
     ],

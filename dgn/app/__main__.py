@@ -16,16 +16,7 @@ OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 def main(typed: list[str] | None = None) -> None:
     """Serve the page; a mistake is one sentence and exit code 1. `typed` is the command line's by default."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dgn.app",
-        description="A page on which a unit is chosen and its picture is watched while it climbs.",
-    )
-    parser.add_argument("words", nargs="*", help="as for synthesize.py, under all that is chosen on the page: "
-                        "bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
-    parser.add_argument("--host", default="127.0.0.1", help="who may connect: by default this machine alone")
-    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where Keep writes; default: %(default)s")
-    asked = parser.parse_intermixed_args(typed)
+    asked = parser().parse_intermixed_args(typed)
     if find_spec("gradio") is None:
         sys.exit("error: the explorer needs gradio: pip install 'dgn[app]'")
     os.environ |= OFFLINE
@@ -33,6 +24,20 @@ def main(typed: list[str] | None = None) -> None:
         serve(asked.words, asked.host, asked.port, asked.runs)
     except UserError as error:
         sys.exit(f"error: {error}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    found = argparse.ArgumentParser(
+        prog="python -m dgn.app",
+        description="A page on which a unit is chosen and its picture is watched while it climbs.",
+    )
+    found.add_argument("words", nargs="*", help="as for synthesize.py, under all that is chosen on the page: "
+                        "bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
+    found.add_argument("--host", default="127.0.0.1", help="who may connect: by default this machine alone")
+    found.add_argument("--port", type=int, default=7860, help="default: %(default)s")
+    found.add_argument("--runs", type=Path, default=Path("runs"), help="where Keep writes; default: %(default)s")
+    return found
 
 
 def serve(words: list[str], host: str, port: int, runs: Path) -> None:

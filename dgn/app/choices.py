@@ -118,6 +118,8 @@ def trained() -> list[str]:
 
 def listed(unit: str) -> str:
     """A unit as the one element of a list on the command line, quoted where Hydra would read it otherwise."""
+    if not unit.strip():
+        raise UserError("no unit is named: type a name, a number or a sum like 0.5*a+0.5*b")
     if "${" in unit:
         raise UserError("a unit cannot hold '${': type a name, a number or a sum like 0.5*a+0.5*b")
     quoted = '"' + unit.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -2,12 +2,14 @@
 
 import secrets
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from dgn import mistakes
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.errors import UserError
@@ -42,7 +44,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
             with gr.Column(scale=5, min_width=320):
                 view = gr.HTML(stage.EMPTY, elem_id="stage")
                 told = gr.HTML("", elem_id="told")
-                line = gr.Textbox(label="The same on the command line", interactive=False, lines=1, max_lines=4,
+                line = gr.Textbox(label="The same on the command line", interactive=False, lines=2, max_lines=4,
                                   elem_id="line", buttons=["copy"])  # fmt: skip
         chosen = [network, layer, unit, *values.values()]
 
@@ -65,8 +67,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
                 for shot in run.shots():
                     at = run.config["ascent"]["steps"] if shot.row else steps
                     yield run, stage.stage(shot, at), "", gr.skip(), *buttons(False, True, False)
-            except UserError as error:
-                yield None, gr.skip(), stage.said(str(error), mistake=True), gr.skip(), *buttons(True, False, False)
+            except Exception as error:
+                yield None, stage.EMPTY, stage.said(sentence(error), True), gr.skip(), *buttons(True, False, False)
                 return
             again = command(replaced(typed, run.changed))
             yield run, gr.skip(), "", again, *buttons(True, False, True)
@@ -76,8 +78,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
                 if run is None:
                     raise UserError("there is no picture yet: start a climb")
                 kept = run.keep(runs / f"explorer-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
-            except UserError as error:
-                return stage.said(str(error), mistake=True), gr.skip()
+            except Exception as error:
+                return stage.said(sentence(error), True), gr.skip()
             return stage.said(f"kept: {kept.resolve()}"), buttons(True, False, False)[2]
 
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -91,6 +93,14 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         gr.on([component.change for component in chosen], show_line, chosen, line, **own)
         page.load(show_line, chosen, line, **own)
     return page
+
+
+def sentence(error: Exception) -> str:
+    """An error as the page says it; a bug keeps its traceback, in the terminal."""
+    if mistakes.meant_for_the_user(error):
+        return mistakes.sentence(error, "synthesize", [])
+    traceback.print_exception(error)
+    return f"this went wrong and should not have ({type(error).__name__}): the terminal has the details"
 
 
 def subject(choices: Choices) -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown]:

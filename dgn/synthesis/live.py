@@ -86,6 +86,7 @@ class Live:
         if climbed is None or steps == ascent["steps"]:
             return
         end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / ascent["steps"]
+        end = float(f"{end:.12g}")  # to be read; the step itself is a float32
         self.changed = {"ascent.steps": steps, "ascent.end": end}
         self.config["ascent"] = ascent | {"steps": steps, "end": end}
         climbed.curves = climbed.curves[:, :steps]
