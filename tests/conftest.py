@@ -1,5 +1,6 @@
 """Small stand-ins that every test can build on; nothing here needs a network or a data set."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from dgn.generators.deepsim import Deepsim
 from dgn.networks.features import Contract
 
 ROOT = Path(__file__).parent.parent
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+             "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -136,3 +140,14 @@ def image_tree(tmp_path):
 def images_in():
     """`write_images`, for tests with layouts of their own."""
     return write_images
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, as the machine has it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser here: none of {', '.join(NAMES)} is on the path")
+    with playwright.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=path, args=ARGUMENTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import dgn.app.__main__
 import dgn.data.__main__
 import dgn.report.__main__
 from dgn import points
@@ -42,6 +43,9 @@ def test_a_command_line_of_the_documents_composes(line, config):
         return
     if typed[1:3] == ["-m", "dgn.report"]:
         dgn.report.__main__.parser().parse_args(typed[3:])
+        return
+    if typed[1:3] == ["-m", "dgn.app"]:
+        config("synthesize", *dgn.app.__main__.parser().parse_intermixed_args(typed[3:]).words)
         return
     if typed[1] == "-m":
         assert find_spec(typed[2])

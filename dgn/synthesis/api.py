@@ -70,7 +70,7 @@ def synthesize(
     Raises UserError, one sentence, for a mistake in what is asked for.
     """
     live = target if isinstance(target, nn.Module) else None
-    config = _config(target, units if isinstance(units, str | int) else list(units), words, keys)
+    config, _ = configure(target, units if isinstance(units, str | int) else list(units), words, keys)
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}
@@ -90,27 +90,33 @@ def _pictures(folder: Path, page: Path | None) -> Pictures:
     return Pictures(from_uint8(shown), rows, kept["codes"], kept["curves"], page)
 
 
-def _config(target: nn.Module | str, units: Any, words: Sequence[str], keys: dict[str, Any]) -> DictConfig:
-    """The command's config, checked as the command checks it."""
+def configure(
+    target: nn.Module | str | None, units: Any, words: Sequence[str], keys: dict[str, Any]
+) -> tuple[DictConfig, dict[str, Any]]:
+    """The command's config, checked as the command checks it, and the member chosen of every group.
+
+    `target` and `units` are left to `words` where they are None.
+    """
     settings.register_resolvers()
-    name = _path(target) if isinstance(target, nn.Module) else target
-    chosen = f"target._target_={name}" if "." in name else f"network@target={name}"
+    name = _path(target) if isinstance(target, nn.Module) else target or ""
+    chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
     held = Singleton.get_state()  # the caller may run in an application of Hydra's
     GlobalHydra.instance().clear()
-    typed = settings.words("synthesize", [chosen, *words])
+    typed = settings.words("synthesize", [*chosen, *words])
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
             composed = compose("synthesize", overrides=typed, return_hydra_config=True)
             choices = dict(composed.hydra.runtime.choices)
             OmegaConf.set_struct(composed, False)
             composed.pop("hydra")
-            composed.units = units
+            if units is not None:
+                composed.units = units
             if isinstance(target, nn.Module):
                 composed.target.name = f"{type(target).__name__} (live)"
             _set(composed.target, keys)
             mistakes.check(composed, choices, "synthesize")
             settings.plain(composed)
-            return composed
+            return composed, choices
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(mistakes.sentence(error, "synthesize", typed)) from None
     finally:

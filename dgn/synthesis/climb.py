@@ -1,8 +1,9 @@
 """The climb of a batch of rows, and what is known of them afterwards."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import pytorch_lightning as pl
@@ -41,8 +42,8 @@ class Climbed:
     seconds: float
 
 
-def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, bar: "Bar") -> Climbed:
-    """Run the ascent of the config on some rows.
+def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *callbacks: pl.Callback) -> Climbed:
+    """Run the ascent of the config on some rows; `callbacks` see it happen, as `Bar` and `Watch` do.
 
     In bf16 a row's last bits depend on how many rows are computed at once, and 200 steps make percents of them. There a
     batch that is not full is filled up with its first row: every row is one of `batch_size`, whatever its neighbours.
@@ -65,7 +66,7 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, b
         steps=ascent["steps"],
         render=ascent["render"],
     )
-    trainer = loop.trainer(config["trainer"], [bar], [], max_epochs=1)
+    trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
     trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
@@ -105,3 +106,27 @@ class Bar(pl.Callback):
         self.progress.update(self.task, advance=len(module.code))
         if batch_idx % 20 == 0:  # reading the score waits for the device
             self.progress.update(self.task, score=f"{float(module.curve[batch_idx].nanmean()):.2f}")
+
+
+class Watch(pl.Callback):
+    """Shows the rows while they climb, and ends the climb once `stopped` is set; the climb itself is as without it.
+
+    Args:
+        show: called with the pictures (N, C, H, W) and the scores so far (steps, N), both on the CPU.
+        every: seconds between two calls, at least.
+        stopped: set by whoever has seen enough.
+
+    Attributes:
+        steps: iterations so far.
+    """
+
+    def __init__(self, show: Callable[[Tensor, Tensor], None], every: float, stopped: Event) -> None:
+        self.show, self.every, self.stopped = show, every, stopped
+        self.steps, self.due = 0, 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.steps = batch_idx + 1
+        trainer.should_stop = self.stopped.is_set()
+        if time.monotonic() >= self.due:
+            self.show(module.images().clamp(0, 1).cpu(), module.curve[: self.steps].cpu())
+            self.due = time.monotonic() + self.every

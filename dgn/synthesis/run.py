@@ -57,11 +57,7 @@ def synthesize(
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = loop.decided(plain["trainer"])
-    found = given or prior.load_prior(plain)
-    with torch.no_grad():
-        probe = found.generator(torch.zeros(1, *found.generator.code_shape))
-    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
-    subject = load_subject(plain, noise, network)
+    found, subject = load(plain, network, given)
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
@@ -78,6 +74,17 @@ def synthesize(
         about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
+
+
+def load(
+    config: Mapping[str, Any], network: nn.Module | None = None, given: bundle.Bundle | None = None
+) -> tuple[bundle.Bundle, Subject]:
+    """The prior and the subject of a config, or those given; the subject is checked on noise of the prior's shape."""
+    found = given or prior.load_prior(config)
+    with torch.no_grad():
+        probe = found.generator(torch.zeros(1, *found.generator.code_shape))
+    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    return found, load_subject(config, noise, network)
 
 
 def climb_all(
@@ -113,11 +120,17 @@ def finish(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit],
 
 def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subject) -> list[dict[str, Any]]:
     """Write a batch's pictures and give its rows as plain data."""
+    described = describe(climbed, rows, first, subject)
+    for row, image in zip(described, climbed.images, strict=True):
+        images.save(output / row.image, image)
+    return [asdict(row) for row in described]
+
+
+def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list[results.Row]:
+    """What is known of a batch's pictures."""
     scores = subject.score([unit for unit, _ in rows])(climbed.activation)
     found = []
     for i, (unit, seed) in enumerate(rows):
-        image = f"images/{first + i:05d}-{slug(unit.text)}-{seed}.png"
-        images.save(output / image, climbed.images[i])
         channel = unit.channel if subject.is_output else None
         row = results.Row(
             row=first + i,
@@ -132,9 +145,9 @@ def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subj
             state="done" if climbed.alive[i] else "dead",
             steps=int(climbed.taken[i]),
             seconds=climbed.seconds / len(rows),
-            image=image,
+            image=f"images/{first + i:05d}-{slug(unit.text)}-{seed}.png",
         )
-        found.append(asdict(row))
+        found.append(row)
     return found
 
 

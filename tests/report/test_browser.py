@@ -1,6 +1,5 @@
 """The pages in a real browser, opened from disk."""
 
-import shutil
 import time
 from urllib.parse import unquote
 
@@ -10,21 +9,7 @@ from PIL import Image
 
 from dgn import report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, as the machine has it."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser here: none of {', '.join(NAMES)} is on the path")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
 @pytest.fixture

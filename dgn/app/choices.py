@@ -1,0 +1,144 @@
+"""What can be chosen on the page, and as which words of synthesize.py: the page and the command line say the same."""
+
+import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from dgn import config as settings
+from dgn.errors import UserError
+from dgn.networks import zoo
+from dgn.networks.layers import Layer, layers
+from dgn.synthesis.api import configure
+from dgn.units.names import Names
+
+COMPOSING = Lock()  # Hydra composes one config at a time in a process
+MOST_UNITS = 1000  # in the list; every unit can be typed
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number's range on the page; a default outside widens it."""
+
+    label: str
+    key: str
+    least: float
+    most: float
+    by: float
+
+
+SLIDERS = (
+    Slider("step", "ascent.step", 0.05, 10, 0.05),
+    Slider("steps", "ascent.steps", 10, 400, 1),
+    Slider("k, the range of codes in std", "prior.k", 0.5, 10, 0.1),
+    Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
+)
+GROUPS = {"start": ("noise", "mean", "real"), "objective": ("logit", "log_probability", "margin")}
+
+
+class Choices:
+    """Networks, layers, units, numbers and groups, on the ground of some words that hold for all of them.
+
+    Attributes:
+        networks: names; the first is the default.
+        defaults: of every slider's key and every group; None for a key that the config does not have.
+        unit: the one to begin with.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        config, members = self._configured(words)
+        self.layers, self._network = cache(self._layers), cache(self._node)
+        self.defaults = {slider.key: OmegaConf.select(config, slider.key) for slider in SLIDERS}
+        self.defaults |= {group: members[group] for group in GROUPS} | {"seed": config.seed}
+        self.unit = str(config.units[0])
+        self._default = str(config.target.name)
+        own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
+        others = [] if own else [name for name in trained() if name != self._default]
+        self.networks = [self._default, *others]
+
+    def typed(self, network: str, layer: str, unit: str, values: Mapping[str, Any]) -> list[str]:
+        """What is chosen as words of synthesize.py; what is by default so is left out, but for the unit."""
+        words = [] if network == self._default else [f"network@target={network}"]
+        if layer != self._network(network)["layer"]:
+            words.append(f"target.layer={layer}")
+        words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
+        changed = {k: v for k, v in values.items() if v is not None and v != self.defaults.get(k)}
+        return replaced(self.words, dict(word.split("=", 1) for word in words) | changed)
+
+    def units(self, network: str, layer: str) -> list[str]:
+        """The units of a layer as they are typed: names where its elements have them, otherwise numbers."""
+        node = self._network(network)
+        (shape,) = [found.shape for found in self.layers(network) if found.name == layer] or [()]
+        classes = zoo.classes(node) if len(shape) == 1 else None
+        if not classes or shape != (len(classes),):
+            width = shape[-1] if len(shape) == 2 else (shape or (0,))[0]
+            return [str(i) for i in range(min(width, MOST_UNITS))]
+        names = Names(classes)
+        labels = [names.label(i) for i in range(len(classes))]
+        return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
+
+    def _node(self, network: str) -> dict[str, Any]:
+        words = [] if network == self._default else [f"network@target={network}"]
+        return settings.plain(self._configured([*self.words, *words])[0].target)
+
+    def _layers(self, network: str) -> list[Layer]:
+        node = self._network(network)
+        return layers(zoo.module(node), zoo.contract(node))
+
+    def layer(self, network: str) -> str:
+        """The layer that is read by default."""
+        return str(self._network(network)["layer"])
+
+    def compose(self, typed: list[str]) -> DictConfig:
+        """The config of `typed`; UserError, one sentence, for what cannot be."""
+        return self._configured(typed)[0]
+
+    def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
+        with COMPOSING:
+            return configure(None, None, words, {})
+
+
+def trained() -> list[str]:
+    """The members of conf/network that name weights which are here."""
+    found = []
+    for path in sorted((settings.CONF / "network").glob("*.yaml")):
+        weights = OmegaConf.select(OmegaConf.load(path), "weights")
+        with suppress(UserError):
+            if weights and zoo.find(weights):
+                found.append(path.stem)
+    return found
+
+
+def listed(unit: str) -> str:
+    """A unit as the one element of a list on the command line, quoted where Hydra would read it otherwise."""
+    if not unit.strip():
+        raise UserError("no unit is named: type a name, a number or a sum like 0.5*a+0.5*b")
+    if "${" in unit:
+        raise UserError("a unit cannot hold '${': type a name, a number or a sum like 0.5*a+0.5*b")
+    quoted = '"' + unit.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    for text in (unit, quoted):
+        try:
+            value = settings.overrides([f"units=[{text}]"])[0].value()
+        except HydraException:
+            continue
+        if isinstance(value, list) and [str(item) for item in value] == [unit]:
+            return f"[{text}]"
+    raise UserError(f"{unit!r} is not a unit: type a name, a number or a sum like 0.5*a+0.5*b")
+
+
+def replaced(words: list[str], values: Mapping[str, Any]) -> list[str]:
+    """Words with the keys of `values` set, each once."""
+    kept = [word for word in words if word.partition("=")[0] not in values]
+    return [*kept, *(f"{key}={value}" for key, value in values.items())]
+
+
+def command(words: list[str]) -> str:
+    """The line to type in a shell."""
+    return f"python synthesize.py {shlex.join(words)}"

@@ -1,0 +1,244 @@
+"""The explorer: its climb is the command's, what it shows can be typed, and in a browser it does what it says."""
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dgn import config as settings
+from dgn import results
+from dgn.app import choices, stage
+from dgn.errors import UserError
+from dgn.synthesis import live
+from dgn.synthesis.api import configure, synthesize
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def watch(small_bundle, monkeypatch):
+    """A climb of eight steps that shows every one of them."""
+    monkeypatch.setattr(live, "EVERY", 0)
+
+    def start(unit="lemon", *words):
+        typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "ascent.steps=8", *words]
+        return live.Live(configure(None, None, typed, {})[0])
+
+    return start
+
+
+def picture(folder):
+    (path,) = (folder / "images").glob("*.png")
+    return path.read_bytes()
+
+
+def test_every_step_is_shown_and_the_result_is_that_of_the_command(watch, small_bundle, tmp_path):
+    run = watch()
+    *shots, last = run.shots()
+    assert [len(shot.scores) for shot in shots] == list(range(1, 9))
+    assert all(shot.row is None for shot in shots) and last.row.state == "done"
+    assert (last.scores[:7] == shots[6].scores).all()
+    assert len({shot.image.numpy().tobytes() for shot in shots}) == 8
+    page = run.keep(tmp_path / "kept")
+    words = [f"bundle={small_bundle}", "seeds=1", "ascent.steps=8"]
+    synthesize("caffenet64", "lemon", *words, output=tmp_path / "typed")
+    assert page == tmp_path / "kept" / "index.html" and page.exists()
+    assert {p.name for p in (tmp_path / "kept").iterdir()} == {p.name for p in (tmp_path / "typed").iterdir()}
+    assert picture(tmp_path / "kept") == picture(tmp_path / "typed")
+    kept, typed = (settings.counted(settings.read(tmp_path / name)) for name in ("kept", "typed"))
+    assert kept == typed | {"units": ["lemon"]}
+
+
+def test_what_was_stopped_can_be_repeated(watch, tmp_path):
+    run = watch()
+    shots = run.shots()
+    for _ in range(3):
+        next(shots)
+    run.stop()
+    *_, last = shots
+    taken = last.row.steps
+    assert 3 <= taken < 8 and run.changed == {"ascent.steps": taken, "ascent.end": pytest.approx(2 - 2 * taken / 8)}
+    again = watch("lemon", *(f"{key}={value}" for key, value in run.changed.items()))
+    *_, repeated = again.shots()
+    assert repeated.row.score == last.row.score and (repeated.image == last.image).all()
+    run.keep(tmp_path / "kept")
+    (row,) = results.read(tmp_path / "kept" / "results.csv")
+    assert row.steps == taken and row.score == pytest.approx(last.row.score, rel=1e-5)
+
+
+def test_a_closed_page_ends_its_climb(watch):
+    run = watch("lemon", "ascent.steps=5000")
+    shots = run.shots()
+    next(shots)
+    started = time.monotonic()
+    shots.close()
+    assert time.monotonic() - started < 2
+
+
+def test_two_climbs_at_once_are_what_each_is_alone(watch):
+    many = "ascent.steps=60"
+    alone = {unit: list(watch(unit, many).shots())[-1] for unit in ("lemon", "goldfish")}
+    runs = {unit: watch(unit, many) for unit in alone}
+    ends = {unit: run.shots() for unit, run in runs.items()}
+    first = next(ends["lemon"])
+    together = {unit: list(ends[unit])[-1] for unit in ("goldfish", "lemon")}
+    assert first.row is None
+    for unit, last in alone.items():
+        assert together[unit].row.score == last.row.score and (together[unit].image == last.image).all()
+
+
+def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
+    with pytest.raises(UserError, match="no picture yet"):
+        watch().keep(tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("unit", "words", "sentence"),
+    [
+        ("lemmon", [], "did you mean 'lemon'"),
+        ("0-3", [], "these are 4 units"),
+        ("${oc.env:HOME}", [], "cannot hold"),
+        (" ", [], "no unit is named"),
+        ("0", ["target.layer=fc9"], "fc9"),
+        ("conv5:3@9x9", [], "9x9"),
+    ],
+)
+def test_a_mistake_is_one_sentence(watch, unit, words, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)) as error:
+        watch(unit, *words)
+    assert "\n" not in str(error.value)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12))
+def test_a_unit_on_the_command_line_is_the_unit(unit):
+    try:
+        line = choices.command([f"units={choices.listed(unit)}"])
+    except UserError:
+        return
+    *_, word = shlex.split(line)
+    (value,) = settings.overrides([word])[0].value()
+    assert str(value) == unit
+
+
+@pytest.fixture(scope="module")
+def offered():
+    return choices.Choices(["prior.k=2"])
+
+
+def test_what_is_by_default_so_is_not_typed(offered):
+    assert offered.networks[0] == "caffenet64" and "caffenet" not in offered.networks  # it has no weights here
+    values = {"prior.k": 2.0, "ascent.step": 1.5, "start": "mean", "seed": None}
+    assert offered.typed("caffenet64", "fc8", "school bus", values) == [
+        "prior.k=2", "units=[school bus]", "seeds=1", "ascent.step=1.5", "start=mean"
+    ]  # fmt: skip
+    assert offered.typed("caffenet64", "conv5", "3", {"prior.k": 1}) == [
+        "target.layer=conv5", "units=[3]", "seeds=1", "prior.k=1"
+    ]  # fmt: skip
+
+
+def test_units_have_names_where_the_layer_has_classes(offered):
+    assert "lemon" in offered.units("caffenet64", "fc8") and len(offered.units("caffenet64", "fc8")) == 200
+    assert offered.units("caffenet64", "conv5") == [str(i) for i in range(128)]
+
+
+def test_the_curve_and_the_sentences_are_drawn_and_escaped(watch):
+    *_, last = watch().shots()
+    drawn = stage.stage(last, 8)
+    assert 'data-steps="8" data-done="true"' in drawn and drawn.count("<polyline") == 1
+    assert len(re.search(r'points="([^"]*)"', drawn)[1].split()) == 8
+    assert stage.ticks(-0.6, 17.02) == [0, 5, 10, 15] and stage.ticks(3, 3) == [3]
+    assert "<b>" not in stage.said("<b>", mistake=True)
+
+
+def test_help_answers_without_torch_and_gradio_and_a_missing_gradio_is_a_sentence(monkeypatch):
+    code = "import sys; from dgn.app.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "sys.exit(bool({'torch', 'gradio'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "--host" in done.stdout
+    from dgn.app import __main__ as command
+
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=re.escape("pip install 'dgn[app]'")):
+        command.main([])
+
+
+@pytest.fixture
+def explorer(tmp_path):
+    """The address of `python -m dgn.app`, as it is typed."""
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install -e .[app]")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    call = [sys.executable, "-m", "dgn.app", "--port", str(port), "--runs", str(tmp_path / "runs")]
+    with subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def visit(browser, address, unit, asked):
+    """A visitor's own page with a unit chosen; every request and every error in it goes to `asked`."""
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(str(error)))
+    page.goto(address)
+    choose(page, unit)
+    return page
+
+
+def choose(page, unit):
+    page.locator("#unit input").fill(unit)
+    page.locator("#unit input").press("Enter")
+    page.wait_for_function("unit => document.querySelector('#line textarea').value.includes(unit)", arg=unit)
+
+
+def state(page):
+    """Steps, score and picture that the page shows."""
+    shown = page.locator("#stage .stage")
+    score = shown.locator(".score b").inner_text()
+    return int(shown.get_attribute("data-steps")), float(score), shown.locator("img").get_attribute("src")
+
+
+@pytest.mark.slow
+def test_in_a_browser_two_visitors_watch_stop_and_keep(browser, explorer, tmp_path):
+    asked = []
+    page, other = (visit(browser, explorer, unit, asked) for unit in ("lemon", "goldfish"))
+    page.click("#go")
+    page.wait_for_selector("#stage [data-done=false]", timeout=30_000)
+    early = state(page)
+    other.click("#go")
+    page.wait_for_function("+document.querySelector('#stage .stage').dataset.steps > 130", timeout=60_000)
+    page.click("#stop")
+    page.wait_for_selector("#stage [data-done=true]")
+    late = state(page)
+    assert 130 < late[0] < 200 and late[1] > early[1] + 3 and late[2] != early[2]
+    page.wait_for_selector("#keep:enabled")
+    line = page.locator("#line textarea").input_value()
+    page.click("#keep")
+    page.wait_for_selector("#told .said")
+    (kept,) = (tmp_path / "runs").iterdir()
+    assert page.locator("#told").inner_text() == f"kept: {kept / 'index.html'}" and (kept / "index.html").exists()
+
+    other.wait_for_selector("#stage [data-done=true]", timeout=60_000)
+    assert "goldfish" in other.locator("#stage .known").inner_text() and state(other)[0] == 200
+    choose(other, "lemmon")
+    other.click("#go")
+    other.wait_for_selector("#told .mistake")
+    assert "did you mean 'lemon'" in other.locator("#told").inner_text()
+
+    words = shlex.split(line.removeprefix("python"))
+    subprocess.run([sys.executable, *words, f"output={tmp_path / 'typed'}"], cwd=ROOT, check=True, timeout=120)
+    assert picture(kept) == picture(tmp_path / "typed")
+    assert Image.open(next((kept / "images").glob("*.png"))).size == (64, 64)
+    assert [url for url in asked if not url.startswith((explorer, "data:", "blob:"))] == []
