@@ -138,10 +138,10 @@ def test_what_is_by_default_so_is_not_typed(offered):
     assert offered.networks[0] == "caffenet64" and "caffenet" not in offered.networks  # it has no weights here
     values = {"prior.k": 2.0, "ascent.step": 1.5, "start": "mean", "seed": None}
     assert offered.typed("caffenet64", "fc8", "school bus", values) == [
-        "prior.k=2", "units=[school bus]", "seeds=1", "ascent.step=1.5", "start=mean"
+        "prior.k=2", "units=[school bus]", "seeds=1", "batch_size=1", "ascent.step=1.5", "start=mean"
     ]  # fmt: skip
     assert offered.typed("caffenet64", "conv5", "3", {"prior.k": 1}) == [
-        "target.layer=conv5", "units=[3]", "seeds=1", "prior.k=1"
+        "target.layer=conv5", "units=[3]", "seeds=1", "batch_size=1", "prior.k=1"
     ]  # fmt: skip
 
 
