@@ -35,7 +35,7 @@ def visit(browser):
 
 
 def names(page):
-    return page.locator("article:visible h3 > :first-child").all_inner_texts()
+    return page.locator("article:visible h3 > :first-child").all_text_contents()
 
 
 def active(page):
