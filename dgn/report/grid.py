@@ -23,7 +23,8 @@ def write_grid(run: Path) -> Path:
         groups.setdefault(row.unit, []).append(row)
     seeds = max(len(rows) for rows in groups.values())
     side = min(LARGEST, max(SMALLEST, math.isqrt(PIXELS // sum(len(rows) for rows in groups.values()))))
-    columns = max(1, min(len(groups), round(math.sqrt(len(groups) * 1.25 / seeds))))
+    square = max(1, min(len(groups), round(math.sqrt(len(groups) * 1.25 / seeds))))
+    columns = min((square, square + 1, max(1, square - 1)), key=lambda n: -len(groups) % n)  # the fullest last line
     width, height = seeds * (side + GAP) + 3 * GAP, side + LINE + 2 * GAP
     sheet = Image.new("RGB", (columns * width + GAP, math.ceil(len(groups) / columns) * height + GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14 if side > 60 else 10)
