@@ -255,3 +255,11 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, tmp_path):
     words.append("encoder.layer=fc7")
     _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)
     assert "this bundle inverts fc6 of caffenet64: type network@encoder=caffenet64 encoder.layer=fc6" in error
+
+
+@pytest.mark.slow
+def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(small_bundle, tmp_path):
+    words = [f"bundle={small_bundle}", "units=[1]", "data.root=/none", f"output={tmp_path}/out"]
+    _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
+    assert "there is no /none" in error
+    assert not (tmp_path / "out/config.yaml").exists()

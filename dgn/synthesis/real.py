@@ -15,15 +15,21 @@ from dgn.synthesis.subject import Subject
 from dgn.units import Unit
 
 
+def held_out(config: Mapping[str, Any]) -> data.DataModule | None:
+    """All held-out images of `data`, or None where it names no folder; UserError where that holds none."""
+    if not config["data"]["root"]:
+        return None
+    return data.build(config["data"] | {"val_images": None}, {"pad": 0, "flip": False, "brightness": 0}, config["seed"])
+
+
 @torch.no_grad()
-def write_real_images(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
-    """Score the held-out images of `data` and write each unit's best ones: `real/*.png` and `real.csv`.
+def write_real_images(
+    module: data.DataModule, most: int, subject: Subject, chosen: Mapping[int, Unit], output: Path
+) -> None:
+    """Score held-out images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
 
     `chosen` has the units by their place among all of the run.
     """
-    module = data.build(
-        config["data"] | {"val_images": None}, {"pad": 0, "flip": False, "brightness": 0}, config["seed"]
-    )
     found, kept = [], []
     for x, _, index in track(module.val_dataloader(), "scoring real images", transient=True):
         activation = subject.target(x)
@@ -34,7 +40,7 @@ def write_real_images(config: dict[str, Any], subject: Subject, chosen: Mapping[
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["unit", "place", "score", "name", "image"])
     for column, (u, unit) in enumerate(chosen.items()):
-        best = scores[:, column].topk(min(config["real_images"], len(scores)))
+        best = scores[:, column].topk(min(most, len(scores)))
         for place, (score, i) in enumerate(zip(best.values.tolist(), index[best.indices].tolist(), strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, module.val.image(i))

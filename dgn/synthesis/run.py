@@ -18,9 +18,8 @@ from dgn.files import write_text
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.manifest import manifest
-from dgn.synthesis.real import write_real_images
+from dgn.synthesis.real import held_out, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
-from dgn.units import Unit
 
 TITLE = "What these units want to see"
 
@@ -58,6 +57,7 @@ def synthesize(
     plain = settings.plain(config)
     plain["trainer"] = loop.decided(plain["trainer"])
     found, subject = load(plain, network, given)
+    real = held_out(plain)  # before the climb: a folder that is not there is said at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
@@ -69,7 +69,12 @@ def synthesize(
         with loggers.observe(plain, output) as logs:
             climb_all(plain, found, subject, batches, output)
             shown = {unit for batch in batches.values() for unit, _ in batch}
-            finish(plain, subject, {u: unit for u, unit in enumerate(subject.units) if unit in shown}, output)
+            chosen = {u: unit for u, unit in enumerate(subject.units) if unit in shown}
+            joined = parts.join(output)
+            if real is not None:
+                write_real_images(real, plain["real_images"], subject, chosen, output)
+            report.write_grid(output)
+            print(results.summary(joined))
             tell(logs, plain, output)
         about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
@@ -107,15 +112,6 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
             log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
-
-
-def finish(config: dict[str, Any], subject: Subject, chosen: Mapping[int, Unit], output: Path) -> None:
-    """Join the parts into the tables, and draw; `chosen` are the units by their place among all of the run."""
-    rows = parts.join(output)
-    if config["data"]["root"]:
-        write_real_images(config, subject, chosen, output)
-    report.write_grid(output)
-    print(results.summary(rows))
 
 
 def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subject) -> list[dict[str, Any]]:
