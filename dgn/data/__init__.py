@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dgn.data.module import BATCH as BATCH
     from dgn.data.module import DataModule as DataModule
 
 KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
@@ -27,9 +28,9 @@ def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "
 
 
 def __getattr__(name: str) -> Any:
-    """`DataModule`, imported when it is asked for: `python -m dgn.data --help` does without torch."""
-    if name == "DataModule":
-        from dgn.data.module import DataModule
+    """`DataModule` and `BATCH`, imported when asked for: `python -m dgn.data --help` does without torch."""
+    if name in {"DataModule", "BATCH"}:
+        from dgn.data import module
 
-        return DataModule
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

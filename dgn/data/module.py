@@ -19,6 +19,7 @@ from dgn.data.sources import Source
 from dgn.data.workers import count, readers
 from dgn.errors import UserError
 
+BATCH = 128  # images at a time where nothing is trained on them
 Batch = tuple[Tensor, Tensor, Tensor]  # images (N, 3, crop, crop) in [0, 1], labels, indices
 
 
@@ -101,11 +102,14 @@ class DataModule(pl.LightningDataModule):
 
     def plain(self, most: int) -> Iterator[Batch]:
         """At most `most` training images as they are (centre crops), spread evenly, in batches."""
+        return self.in_order(np.linspace(0, len(self.train) - 1, min(most, len(self.train))).astype(int))
+
+    def in_order(self, indices: np.ndarray) -> Iterator[Batch]:
+        """These training images as they are (centre crops), in batches of at most `BATCH`."""
         self.train.hold()
         view = copy(self.train)
         view.train = False
-        every = np.linspace(0, len(view) - 1, min(most, len(view))).astype(int)
-        return iter(self._loader(view, np.array_split(every, -(-len(every) // 128))))
+        return iter(self._loader(view, np.array_split(indices, max(1, -(-len(indices) // BATCH)))))
 
     def val_dataloader(self) -> Loader:
         """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes."""

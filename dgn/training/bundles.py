@@ -30,26 +30,39 @@ def same_encoder(held: bundle.Bundle, node: Mapping[str, Any]) -> None:
 def warm_start(generator: Generator, name: str) -> dict[str, Any]:
     """Give `generator` the weights of a bundle's G, and say how many images that one has seen.
 
-    Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D start afresh.
+    For codes of another shape, those of another encoder, the layers that read them begin afresh. Not an exact
+    continuation: a bundle holds weights alone, as fp16; the optimisers and D start afresh.
     """
     path = bundle.find(name)
     held = bundle.load(path)
-    differ = [key for key in generator.args if key != "code_scale" and generator.args[key] != held.generator.args[key]]
+    own = generator.args.keys() - {"code_scale", "code_shape"}
+    differ = sorted(key for key in own if generator.args[key] != held.generator.args[key])
     if differ:
         raise UserError(
             f"init={name} holds another G ({', '.join(differ)} differ): train with the settings it was made with"
         )
-    generator.load_state_dict(held.generator.state_dict())
-    generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
+    state, given = generator.state_dict(), held.generator.state_dict()
+    fresh = [key for key, value in state.items() if value.shape != given[key].shape]
+    generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
+    if not fresh:
+        generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
     seen = held.record.get("images_seen", 0)
-    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh")
+    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
+          + f", so do {', '.join(fresh)}" * bool(fresh))  # fmt: skip
     return {"init": sha256(path), "images_seen": seen}
 
 
 def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:
-    """The moments of the codes of real training images; several processes measure a share each, exactly merged."""
+    """The moments of the codes of real training images, of all where they are kept.
+
+    Several processes measure a share each, exactly merged.
+    """
     rank, world = module.trainer.global_rank, module.trainer.world_size
     moments = Moments(config["per_element"])
+    if module.kept is not None:
+        for codes in module.kept.batches():
+            moments.update(codes)
+        return moments
     batches = datamodule.plain(config["images"])
     for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
         if i % world == rank:

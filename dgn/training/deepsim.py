@@ -12,6 +12,7 @@ from dgn.errors import UserError
 from dgn.generators import Generator
 from dgn.networks.features import Features
 from dgn.training import inversion, losses
+from dgn.training.kept import Kept
 
 Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them
 
@@ -30,6 +31,7 @@ class DeepsimTraining(pl.LightningModule):
     Args:
         encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the layers it is measured on.
         comparator: C, read at the layers of the feature loss; the same object as `encoder` shares one forward pass.
+        kept: the codes of training images by their index, computed before, or None: then E runs in every iteration.
         generator, discriminator: G and D; D is given the real image's code for real and generated images.
         pixel, feature, adversarial, code: each {weight, ...}, see conf/loss.
         balance: when D and G train.
@@ -50,6 +52,7 @@ class DeepsimTraining(pl.LightningModule):
         *,
         encoder: Features,
         comparator: Comparator,
+        kept: Kept | None,
         generator: Generator,
         discriminator: nn.Module,
         pixel: Mapping[str, Any],
@@ -72,7 +75,7 @@ class DeepsimTraining(pl.LightningModule):
         super().__init__()
         if holds not in {"raw", "ema"} or (holds == "ema" and not ema):
             raise UserError(f"a bundle cannot hold {holds!r}: type module.holds=raw, or module.ema=0.999 as well")
-        self.encoder, self.comparator = encoder, comparator
+        self.encoder, self.comparator, self.kept = encoder, comparator, kept
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
         self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
@@ -95,9 +98,11 @@ class DeepsimTraining(pl.LightningModule):
         self.rates = [optimiser.defaults["lr"] for optimiser in optimisers]
         return optimisers
 
-    def real(self, x: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def real(self, x: Tensor, index: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The code of real images and what the comparator sees in them, from one pass where both are one network."""
         with torch.no_grad():
+            if self.kept is not None:
+                return self.kept(index), self.comparator.all(x)
             seen = self.encoder.all(x)
             compared = seen if self.comparator is self.encoder else self.comparator.all(x)
         return seen[self.code_layer], compared
@@ -128,7 +133,8 @@ class DeepsimTraining(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
         optimiser_g, optimiser_d = self._at_rate()
-        reals = [(x, *self.real(x)) for x in batch[0].chunk(self.accumulate)]
+        parts = zip(batch[0].chunk(self.accumulate), batch[2].chunk(self.accumulate), strict=True)
+        reals = [(x, *self.real(x, index)) for x, index in parts]
         fakes = [self.generator(code) for _, code, _ in reals]
         log = {"code/rms": torch.stack([code.square().mean() for _, code, _ in reals]).mean().sqrt()}
         log |= self._step_d(reals, fakes, optimiser_d)

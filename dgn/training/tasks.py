@@ -21,6 +21,7 @@ from dgn.ranks import first
 from dgn.training import bundles, inversion
 from dgn.training.deepsim import Comparator
 from dgn.training.discriminator import Discriminator
+from dgn.training.kept import keep
 from dgn.training.run import CHECKPOINT, Keeper
 
 
@@ -57,6 +58,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     encoder, comparator = encoder_and_comparator(config)
     code = encoder(next(datamodule.plain(128))[0])
+    kept = keep(encoder, datamodule, config) if config["keep_codes"] else None
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
     begun = bundles.warm_start(generator, config["init"]) if config["init"] else {}
@@ -67,7 +69,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     print(f"code {tuple(code.shape[1:])} of {config['encoder']['name']} {encoder.layers[0]}; image {size} px; "
           f"G {count(generator):.1f} M, D {count(discriminator):.1f} M parameters")  # fmt: skip
     module = instantiate(config["module"], _partial_=True)(
-        encoder=encoder, comparator=comparator, generator=generator, discriminator=discriminator,
+        encoder=encoder, comparator=comparator, kept=kept, generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
     fit(module, datamodule, config, output, logs)

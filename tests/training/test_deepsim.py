@@ -29,7 +29,7 @@ def training(tiny, contract, generator):
             head=[], dropout=0, slope=0.2, spectral=False, caffe=False,
         )  # fmt: skip
         return DeepsimTraining(
-            encoder=read, comparator=read, generator=generator(), discriminator=discriminator,
+            encoder=read, comparator=read, kept=None, generator=generator(), discriminator=discriminator,
             pixel={"weight": 2.0, "distance": partial(losses.mean_square, variance=0.1)},
             feature={"weight": 0.6, "distance": losses.relative, "layers": {"conv": 1.0}},
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
@@ -51,7 +51,7 @@ def run(module, steps=1):
             logs.append({name: float(value) for name, value in outputs.items()})
 
     trainer = loop.trainer(CPU, [Keep()], [], max_epochs=1)
-    batches = torch.utils.data.DataLoader([(x, 0, 0) for x in images], batch_size=None)
+    batches = torch.utils.data.DataLoader([(x, 0, torch.arange(len(x))) for x in images], batch_size=None)
     trainer.fit(module, batches)
     return logs, images, trainer
 
