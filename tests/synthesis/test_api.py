@@ -14,6 +14,7 @@ from torch import nn
 
 import dgn
 from dgn import UserError, bundle, decoder, synthesize
+from dgn.synthesis.api import configure
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("seeds=1", "ascent.steps=8", "batch_size=8")
@@ -68,6 +69,16 @@ def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
     assert {"results.csv", "grid.png", "config.yaml", "codes.safetensors"} <= {path.name for path in out.iterdir()}
     with pytest.raises(UserError, match="holds a run already"):
         synthesize(network(), "cat", prior=prior, output=out, input={"size": 16})
+
+
+def test_the_prior_is_the_one_that_suits_the_network(small_bundle, tmp_path, capsys):
+    suited = {"suits": small_bundle, "input": {"size": 16}}
+    found = synthesize(network(), 1, *QUICK, output=tmp_path / "suited", **suited)
+    assert found.images.shape == (1, 3, 16, 16) and "prior: small\n" in capsys.readouterr().out
+    assert f"\nbundle: {small_bundle}\n" in (tmp_path / "suited/config.yaml").read_text()
+    synthesize(network(), 1, *QUICK, "bundle=caffenet64-fc6", output=tmp_path / "other", **suited)
+    assert "prior: caffenet64-fc6\n" in capsys.readouterr().out
+    assert configure(network(), 1, (), {})[0].bundle == "caffenet64-fc6"
 
 
 def test_an_application_of_hydras_around_stays(prior, tmp_path):
