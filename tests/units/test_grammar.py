@@ -49,6 +49,8 @@ def test_ranges_and_all():
         ("volcano-goldfsh", "no unit 'goldfsh': did you mean 'goldfish'"),
         ("0.5*volcano+1000", "from 0 to 999"),
         ("volcano-", "no unit '-'"),
+        ("", "no unit is named"),
+        (" ", "no unit is named"),
         ("1e999*volcano", "too large"),
         ("none.safetensors", "no file none.safetensors"),
     ],
