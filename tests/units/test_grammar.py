@@ -26,6 +26,8 @@ def test_the_table_has_the_thousand_classes():
         ("-1", 1, -1),
         ("jack-o-lantern", 607, 1),
         ("jack-o'-lantern", 607, 1),
+        ("Cardigan", 264, 1),
+        ("cardigan", 474, 1),
     ],
 )
 def test_a_unit_is_a_name_or_an_index(item, channel, sign):
