@@ -66,6 +66,7 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
     `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
     them fits anything.
     """
+    name = str(name)  # a null or a number, where a config has one
     shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
     if name in shipped:
         return shipped[name]

@@ -5,11 +5,12 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 
 import math
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +30,7 @@ class Unreadable(Exception):
 
 
 def load(path: Path | str, least: int) -> Image.Image:
-    """Read a file as 8-bit RGB: the first frame, alpha laid on white, 16 bits brought to 8.
+    """Read a file as 8-bit RGB: the first frame, upright by its EXIF tag, alpha laid on white, 16 bits brought to 8.
 
     JPEGs are decoded at the smallest eighth of their scale that leaves both sides `least` pixels (PIL's draft mode),
     which saves most of the time. Raises Unreadable; of more than MOST_PIXELS no pixel is decoded.
@@ -39,6 +40,10 @@ def load(path: Path | str, least: int) -> Image.Image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             image.draft("RGB", (least, least))
+            image.load()
+            if "exif" in image.info:  # to ask in vain costs 7 % of reading 64 px
+                with suppress(Exception):  # what cannot be read says nothing of how the picture was held
+                    ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except Image.DecompressionBombError:
         raise Unreadable(f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels") from None
@@ -56,10 +61,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:  # drawings are made for a page: black lines on black would be nothing
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    if image.mode != "RGB":
-        return image.convert("RGB")
-    image.load()  # convert would copy it
-    return image
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def load_square(path: Path | str, size: int) -> np.ndarray:

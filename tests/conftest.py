@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from dgn import bundle
@@ -140,6 +141,53 @@ def image_tree(tmp_path):
 def images_in():
     """`write_images`, for tests with layouts of their own."""
     return write_images
+
+
+MODULE = """
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.conv(x) + x)
+
+
+class MyNet(nn.Module):
+    def __init__(self, classes=20):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.layer4 = nn.Conv2d(3, 8, 3, 4), nn.Sequential(Block(), Block())
+        self.fc = nn.Linear(8, classes)
+
+    def forward(self, x):
+        return self.fc(self.layer4(self.stem(x)).mean((2, 3)))
+
+
+class G(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 3 * 64), nn.Unflatten(1, (3, 8, 8)), nn.Upsample(scale_factor=width))
+
+    def forward(self, code):
+        return torch.sigmoid(self.layers(code))
+"""
+
+
+@pytest.fixture
+def users_folder(tmp_path):
+    """A user's folder: a module with a network and a decoder, weights of both, real codes."""
+    (tmp_path / "my_pkg.py").write_text(MODULE)
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    save_file(namespace["MyNet"]().state_dict(), tmp_path / "net.safetensors")
+    save_file({f"module.{k}": v for k, v in namespace["G"]().state_dict().items()}, tmp_path / "g.safetensors")
+    save_file({"codes": torch.randn(50, 6)}, tmp_path / "codes.safetensors")
+    return tmp_path
 
 
 @pytest.fixture(scope="module")

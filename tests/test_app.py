@@ -225,8 +225,9 @@ def test_in_a_browser_two_visitors_watch_stop_and_keep(browser, explorer, tmp_pa
     assert 130 < late[0] < 200 and late[1] > early[1] + 3 and late[2] != early[2]
     page.wait_for_selector("#keep:enabled")
     line = page.locator("#line textarea").input_value()
+    assert page.locator("#told").inner_text() == "prior: caffenet64-fc6"
     page.click("#keep")
-    page.wait_for_selector("#told .said")
+    page.wait_for_selector("#told .said:has-text('kept')")
     (kept,) = (tmp_path / "runs").iterdir()
     assert page.locator("#told").inner_text() == f"kept: {kept / 'index.html'}" and (kept / "index.html").exists()
 

@@ -31,6 +31,8 @@ def test_round_trip(tmp_path, generator, moments):
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(UserError, match=r"there is no bundle 'cafenet64-fc6'.*did you mean 'caffenet64-fc6'"):
         bundle.find("cafenet64-fc6")
+    with pytest.raises(UserError, match="there is no bundle 'None'"):
+        bundle.find(None)
 
 
 @pytest.fixture

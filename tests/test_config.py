@@ -5,6 +5,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from dgn import bundle
 from dgn import config as settings
 from dgn.errors import UserError
 
@@ -35,7 +36,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     )
     assert own == {
         "name": NET, "_target_": NET, "args": {"depth": 3}, "weights": None, "strict": True, "by_order": False,
-        "layer": "output", "classes": None, "measure": [],
+        "layer": "output", "classes": None, "measure": [], "suits": "caffenet64-fc6",
         "input": {"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1, "channels": 3,
                   "order": "rgb", "interpolation": "bilinear", "fit": "resize"},
     }  # fmt: skip
@@ -43,6 +44,13 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     assert encoder.encoder.weights is None
     assert list(encoder.measure) == []
     assert config("train").measure == ["conv5", "pool5"]
+
+
+@pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
+def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
+    found = config("synthesize", f"network@target={network}")
+    assert bundle.find(found.bundle).parent == bundle.ASSETS and found.bundle == found.target.suits
+    assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 
 @pytest.fixture
@@ -65,6 +73,8 @@ def test_a_point_is_named_by_what_is_swept_and_all_that_counts(point, tmp_path):
     assert point("seeds=3", "prior.k=2") == first
     for other in (["prior.k=2"], ["prior.k=3", "seeds=3"], ["prior.k=2", "seeds=3", "trainer.precision=32-true"]):
         assert point(*other)[-10:] != digest
+    suited = point("prior.k=2", "seeds=3", "target.suits=another")[-10:]
+    assert suited not in {digest, point("prior.k=2", "seeds=3", "bundle=another")[-10:]}
     (tmp_path / first).mkdir()
     assert point("prior.k=2", "seeds=3", swept=("seeds",)) == first  # a point keeps the folder that it has
 

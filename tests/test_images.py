@@ -159,6 +159,33 @@ def test_sixteen_bits_are_rounded_to_eight(tmp_path):
     np.testing.assert_array_equal(images.load_square(tmp_path / "x.png", 256)[..., 0], np.round(values / 257))
 
 
+def held(image, orientation):
+    """EXIF that says how the camera was held, and the image as it is stored then."""
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    turns = {1: None, 3: "ROTATE_180", 5: "TRANSPOSE", 6: "ROTATE_90", 8: "ROTATE_270"}  # what undoes it
+    turn = turns[orientation]
+    return {"exif": exif}, image.transpose(Image.Transpose[turn]) if turn else image
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+def test_an_image_held_sideways_is_upright(kind, orientation, tmp_path):
+    upright = plain("blue", size=(48, 32))
+    upright.paste(RED, (0, 0, 24, 16))
+    more, stored = held(upright, orientation)
+    stored.save(tmp_path / "x", kind, quality=95, **more)
+    found = images.load(tmp_path / "x", 16)
+    assert found.size in {(48, 32), (24, 16)}  # a JPEG at half its scale
+    corners = [found.getpixel((x, y)) for x in (4, found.width - 5) for y in (4, found.height - 5)]
+    np.testing.assert_allclose(corners, [RED, (0, 0, 255), (0, 0, 255), (0, 0, 255)], atol=12)
+
+
+def test_exif_that_cannot_be_read_is_passed_over(tmp_path):
+    plain().save(tmp_path / "x.jpg", exif=b"Exif\0\0neither end first")
+    assert images.load(tmp_path / "x.jpg", 8).size == (20, 12)
+
+
 SOUND = [encoded(plain(size=(30, 20)), kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")]
 
 

@@ -8,35 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 ROOT = Path(__file__).parent.parent
 PART = (ROOT / "README.md").read_text().partition("## Your own network")[2].partition("\n## ")[0]
-
-MODULE = """
-import torch
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv, self.relu = nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(inplace=True)
-
-    def forward(self, x):
-        return self.relu(self.conv(x) + x)
-
-
-class MyNet(nn.Module):
-    def __init__(self, classes=20):
-        super().__init__()
-        torch.manual_seed(0)
-        self.stem, self.layer4 = nn.Conv2d(3, 8, 3, 4), nn.Sequential(Block(), Block())
-        self.fc = nn.Linear(8, classes)
-
-    def forward(self, x):
-        return self.fc(self.layer4(self.stem(x)).mean((2, 3)))
-"""
 
 
 def blocks(language):
@@ -51,15 +25,11 @@ def line(start):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A user's folder."""
-    (tmp_path / "my_pkg.py").write_text(MODULE)
-    (tmp_path / "network").mkdir()
-    (tmp_path / "network/mynet.yaml").write_text(blocks("yaml")[0])
-    namespace: dict = {}
-    exec(MODULE, namespace)
-    save_file(namespace["MyNet"]().state_dict(), tmp_path / "net.safetensors")
-    return tmp_path
+def folder(users_folder):
+    """A user's folder with a YAML."""
+    (users_folder / "network").mkdir()
+    (users_folder / "network/mynet.yaml").write_text(blocks("yaml")[0])
+    return users_folder
 
 
 def run(folder, *call):

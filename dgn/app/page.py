@@ -13,6 +13,7 @@ from dgn import mistakes
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.errors import UserError
+from dgn.synthesis import prior
 from dgn.synthesis.live import Live
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
@@ -64,14 +65,15 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
                 typed = words(*chosen)
                 run = Live(choices.compose(typed))
                 steps = run.config["ascent"]["steps"]
+                used = stage.said(f"prior: {prior.name(run.config)}")
                 for shot in run.shots():
                     at = run.config["ascent"]["steps"] if shot.row else steps
-                    yield run, stage.stage(shot, at), "", gr.skip(), *buttons(False, True, False)
+                    yield run, stage.stage(shot, at), used, gr.skip(), *buttons(False, True, False)
             except Exception as error:
                 yield None, stage.EMPTY, stage.said(sentence(error), True), gr.skip(), *buttons(True, False, False)
                 return
             again = command(replaced(typed, run.changed))
-            yield run, gr.skip(), "", again, *buttons(True, False, True)
+            yield run, gr.skip(), used, again, *buttons(True, False, True)
 
         def write(run: Live | None) -> tuple:
             try:

@@ -24,6 +24,7 @@ LAYER = re.compile(rf"([+-]?\s*(?:{NUMBER}\s*\*\s*)?)([^\s:]+):(.+)", re.DOTALL)
 TERM = re.compile(rf"([+-]?)\s*((?:({NUMBER})\s*\*)?\s*(.*?)\s*)", re.DOTALL)
 RANGE = re.compile(r"(?:(\d{1,9})\s*-\s*(\d{1,9})|all)(?:@(\w+))?")
 FILES = (".safetensors", ".pt", ".pth", ".npy")
+NOTHING = "no unit is named: type 'units=[volcano,12]'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def split_layer(items: Any) -> tuple[str | None, list[str]]:
     """Items without their 'layer:' prefixes, and the layer that they name, or None; a bare item is a list of one."""
     items = [str(item).strip() for item in (items if isinstance(items, list | tuple) else [items])]
     if not items:
-        raise UserError("no unit is named: type 'units=[volcano,12]'")
+        raise UserError(NOTHING)
     layers: set[str | None] = set()
     rest = []
     for item in items:
@@ -113,6 +114,8 @@ class _Layer:
 
     def units(self, item: str) -> list[Unit]:
         """The units of one item: a range gives several. A name wins over a range, and a range over a difference."""
+        if not item:
+            raise UserError(NOTHING)
         match = RANGE.fullmatch(item)
         if match and self.names.find(item) is None:
             first, last = (int(match[1]), int(match[2])) if match[1] else (0, self.count - 1)

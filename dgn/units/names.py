@@ -7,7 +7,10 @@ SIGNS = {"-", "+"}
 
 
 class Names:
-    """Class names, found whatever their case, apostrophes, commas, hyphens and underscores; any synonym will do."""
+    """Class names, found whatever their case, apostrophes, commas, hyphens and underscores; any synonym will do.
+
+    Where that leaves several, the one that is spelt just so wins: ImageNet has a Cardigan, a dog, and a cardigan.
+    """
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = classes
@@ -16,7 +19,8 @@ class Names:
             for i, name in reversed(list(enumerate(classes))):
                 for form in [name] if whole else name.split(","):
                     self.index[self.plain(form)] = i
-        self.exact = {name.lower(): i for i, name in reversed(list(enumerate(classes)))}
+        backwards = list(reversed(list(enumerate(classes))))  # the first of several wins
+        self.exact = {name.lower(): i for i, name in backwards} | {name: i for i, name in backwards}
         self.index.pop("", None)
 
     @staticmethod
@@ -27,7 +31,7 @@ class Names:
     def find(self, name: str) -> int | None:
         """The index of a name, or None; a sign at an end belongs to a name only where the class is called just so."""
         loose = None if name[:1] in SIGNS or name[-1:] in SIGNS else self.index.get(self.plain(name))
-        return self.exact.get(name.lower(), loose)
+        return self.exact.get(name, self.exact.get(name.lower(), loose))
 
     def label(self, channel: int) -> str:
         """The name of an element, or its number."""

@@ -56,6 +56,19 @@ def test_a_small_jpeg_is_copied_and_nothing_is_enlarged(tmp_path):
             assert (image.mode, image.size) == ("RGB", size)
 
 
+@pytest.mark.parametrize("size", [16, 64])
+def test_an_image_held_sideways_stays_upright(tmp_path, size):
+    exif = Image.Exif()
+    exif[0x112] = 6  # a quarter turn to the right makes it upright
+    stored = Image.new("RGB", (40, 30), "red")
+    stored.paste("blue", (0, 0, 20, 30))
+    (tmp_path / "in").mkdir()
+    stored.save(tmp_path / "in/x.jpg", exif=exif)
+    run(tmp_path / "in", tmp_path / "out", size=size)  # shrunk, and copied
+    found = images.load_square(tmp_path / "out/x.jpg", 8)
+    np.testing.assert_allclose(found[[0, -1], 4], [(0, 0, 255), (255, 0, 0)], atol=20)
+
+
 def test_imagenet_with_kaggles_solution(tmp_path, images_in):
     base = tmp_path / "in/ILSVRC/Data/CLS-LOC"
     images_in(base / "train/n01440764", 2, suffix=".JPEG")

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from safetensors.torch import save_file
 from torch import nn
 
 import dgn
 from dgn import UserError, bundle, decoder, synthesize
+from dgn.synthesis.api import configure
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("seeds=1", "ascent.steps=8", "batch_size=8")
@@ -68,6 +68,16 @@ def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
     assert {"results.csv", "grid.png", "config.yaml", "codes.safetensors"} <= {path.name for path in out.iterdir()}
     with pytest.raises(UserError, match="holds a run already"):
         synthesize(network(), "cat", prior=prior, output=out, input={"size": 16})
+
+
+def test_the_prior_is_the_one_that_suits_the_network(small_bundle, tmp_path, capsys):
+    suited = {"suits": small_bundle, "input": {"size": 16}}
+    found = synthesize(network(), 1, *QUICK, output=tmp_path / "suited", **suited)
+    assert found.images.shape == (1, 3, 16, 16) and "prior: small\n" in capsys.readouterr().out
+    assert f"\nbundle: {small_bundle}\n" in (tmp_path / "suited/config.yaml").read_text()
+    synthesize(network(), 1, *QUICK, "bundle=caffenet64-fc6", output=tmp_path / "other", **suited)
+    assert "prior: caffenet64-fc6\n" in capsys.readouterr().out
+    assert configure(network(), 1, (), {})[0].bundle == "caffenet64-fc6"
 
 
 def test_an_application_of_hydras_around_stays(prior, tmp_path):
@@ -164,55 +174,6 @@ def test_other_channel_counts_from_g_to_page(tmp_path, prior, channels):
     assert bare.codes.shape == (1, channels, 16, 16)
 
 
-MODULE = '''
-import torch
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv, self.relu = nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(inplace=True)
-
-    def forward(self, x):
-        return self.relu(self.conv(x) + x)
-
-
-class MyNet(nn.Module):
-    """Like a small ResNet."""
-
-    def __init__(self, classes=20):
-        super().__init__()
-        self.stem, self.layer4 = nn.Conv2d(3, 8, 3, 4), nn.Sequential(Block(), Block())
-        self.fc = nn.Linear(8, classes)
-
-    def forward(self, x):
-        return self.fc(self.layer4(self.stem(x)).mean((2, 3)))
-
-
-class G(nn.Module):
-    def __init__(self, width=8):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(6, 3 * 64), nn.Unflatten(1, (3, 8, 8)), nn.Upsample(scale_factor=width))
-
-    def forward(self, code):
-        return torch.sigmoid(self.layers(code))
-'''
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A user's folder: a module, weights, real codes."""
-    (tmp_path / "my_pkg.py").write_text(MODULE)
-    namespace: dict = {}
-    exec(MODULE, namespace)
-    torch.manual_seed(0)
-    save_file(namespace["MyNet"]().state_dict(), tmp_path / "net.safetensors")
-    save_file({f"module.{k}": v for k, v in namespace["G"]().state_dict().items()}, tmp_path / "g.safetensors")
-    save_file({"codes": torch.randn(50, 6)}, tmp_path / "codes.safetensors")
-    return tmp_path
-
-
 def command(folder, *words, code=0):
     call = [sys.executable, str(ROOT / "synthesize.py"), *words, "seeds=1", "ascent.steps=2"]
     done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=300)
@@ -221,19 +182,19 @@ def command(folder, *words, code=0):
 
 
 @pytest.mark.slow
-def test_ones_own_decoder_in_one_line(folder):
+def test_ones_own_decoder_in_one_line(users_folder):
     words = ["generator._target_=my_pkg.G", "generator.weights=g.safetensors", "generator.codes=codes.safetensors",
              "generator.args.width=4", "units=[1]", "output=out"]  # fmt: skip
-    shown = command(folder, *words)
+    shown = command(users_folder, *words)
     assert "prior: g" in shown
     assert "prefix 'module.' is taken off" in shown
-    about = json.loads((folder / "out/manifest.json").read_text())
+    about = json.loads((users_folder / "out/manifest.json").read_text())
     assert len(about["weights"]["generator"]) == 64
-    assert (folder / "out/index.html").exists()
+    assert (users_folder / "out/index.html").exists()
 
 
 @pytest.mark.slow
-def test_a_mistake_with_ones_own_network_is_one_sentence(folder):
-    shown = command(folder, "target._target_=my_pkg.MyNet", "target.weights=g.safetensors", "units=1", code=1)
+def test_a_mistake_with_ones_own_network_is_one_sentence(users_folder):
+    shown = command(users_folder, "target._target_=my_pkg.MyNet", "target.weights=g.safetensors", "units=1", code=1)
     assert "missing (fc.bias, fc.weight, layer4.0.conv.bias, …)" in shown
     assert "Traceback" not in shown

@@ -26,6 +26,8 @@ def test_the_table_has_the_thousand_classes():
         ("-1", 1, -1),
         ("jack-o-lantern", 607, 1),
         ("jack-o'-lantern", 607, 1),
+        ("Cardigan", 264, 1),
+        ("cardigan", 474, 1),
     ],
 )
 def test_a_unit_is_a_name_or_an_index(item, channel, sign):
@@ -49,6 +51,8 @@ def test_ranges_and_all():
         ("volcano-goldfsh", "no unit 'goldfsh': did you mean 'goldfish'"),
         ("0.5*volcano+1000", "from 0 to 999"),
         ("volcano-", "no unit '-'"),
+        ("", "no unit is named"),
+        (" ", "no unit is named"),
         ("1e999*volcano", "too large"),
         ("none.safetensors", "no file none.safetensors"),
     ],

@@ -1,6 +1,5 @@
-"""What a run tells its logs, read back from what they wrote or sent."""
+"""What a run tells W&B, read back from what it wrote or sent."""
 
-import csv
 import json
 import os
 import re
@@ -11,57 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from hydra.utils import instantiate
 from PIL import Image
-from pytorch_lightning.utilities import rank_zero_only
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dgn import config as settings
 from dgn.errors import UserError
 from dgn.files import sha256
-from dgn.loggers import CsvLog, TensorBoardLog, WandbLog, observe
+from dgn.loggers import WandbLog
+from tests.loggers.job import LABELS, PICTURE, job
 from tests.wandb_server import KEY, serve
 
-ROOT = Path(__file__).parent.parent
-PICTURE = torch.linspace(0, 1, 3 * 4 * 6).view(3, 4, 6)
-LABELS = {"project": "dgn", "entity": None, "group": "a sweep", "job_type": "generator", "tags": ["one", "two"]}
-
-
-def job(folder, *steps, logger="wandb", fails=False, **more):
-    """A small run in `folder`: two curves, a picture and a bundle."""
-    kinds = {"csv": CsvLog, "tensorboard": TensorBoardLog, "wandb": WandbLog}
-    node = {"_target_": f"dgn.loggers.{kinds[logger].__name__}"}
-    node |= {"mode": "offline", **LABELS, **more} if logger == "wandb" else more
-    with observe({"logger": node, "loss": {"weight": 0.15}, "sizes": {0.5: 64}}, folder) as logs:
-        path = folder / "small.bundle.safetensors"
-        for log in logs:
-            for step in steps:
-                log.log_metrics({"loss/pixel": 1 / step, "images": 32 * step}, step=step)
-                log.log_metrics({"val/top1": step / 100, "images": 32 * step}, step=step)
-                log.picture("reconstructions", PICTURE, step, 32 * step)
-            log.finalize("success")  # as Lightning does after a fit
-        if fails:
-            raise KeyError
-        path.write_bytes(b"a bundle")
-        for log in logs:
-            log.artifact(path, "bundle")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def away(tmp_path_factory):
-    """An empty home and current folder, which stay so; of the user's settings of W&B one, which comes back."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("WANDB_")]:
-            patch.delenv(name)
-        patch.setenv("WANDB_CACHE_DIR", str(home / "cache"))
-        patch.setenv("HOME", str(home))
-        patch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
-        patch.chdir(home)
-        yield
-        assert [name for name in os.environ if name.startswith("WANDB_")] == ["WANDB_CACHE_DIR"]
-    assert list(home.iterdir()) == []
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -90,41 +47,6 @@ def offline(folder):
 
 def of(records, kind):
     return [record[kind] for record in records if record["type"] == kind]
-
-
-def test_an_interrupted_csv_equals_an_uninterrupted_one(tmp_path):
-    whole, resumed = CsvLog(tmp_path / "a"), CsvLog(tmp_path / "b")
-    for log, steps in ((whole, [1, 2, 3]), (resumed, [1, 2])):
-        log.folder.mkdir()
-        for step in steps:
-            log.log_metrics({"loss/pixel": 1 / step, "images": 32 * step}, step=step)
-    with resumed.path.open("a") as file:
-        file.write("1")  # of 10,320,…: killed while writing
-    resumed.rewind(1)
-    for step in (2, 3):
-        resumed.log_metrics({"loss/pixel": 1 / step, "images": 32 * step}, step=step)
-    assert resumed.path.read_bytes() == whole.path.read_bytes()
-    rows = list(csv.DictReader(whole.path.open()))
-    assert rows[1] == {"iteration": "2", "images": "64", "metric": "loss/pixel", "value": "0.5"}
-    CsvLog(tmp_path).rewind(1)  # nothing was logged yet
-
-
-def test_csv_is_written_beside_every_other_logger(tmp_path):
-    for name in ("csv", "tensorboard"):
-        (tmp_path / name).mkdir()
-        job(tmp_path / name, 1, 2, logger=name)
-    assert (tmp_path / "csv/metrics.csv").read_bytes() == (tmp_path / "tensorboard/metrics.csv").read_bytes()
-    assert {path.name for path in (tmp_path / "csv").iterdir()} == {"metrics.csv", "small.bundle.safetensors"}
-
-
-def test_tensorboard_events_over_images(tmp_path):
-    job(tmp_path, 1, 2, logger="tensorboard")
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [(e.step, e.value) for e in events.Scalars("loss/pixel")] == [(32, 1.0), (64, 0.5)]
-    assert {e.value for e in events.Scalars("iteration")} == {1.0, 2.0}
-    shown = events.Images("reconstructions")[-1]
-    assert (shown.step, shown.width, shown.height) == (64, 6, 4)
-    assert b"0.15" in events.Tensors("config/text_summary")[0].tensor_proto.string_val[0]
 
 
 def test_an_offline_run_reads_back(runs):
@@ -235,32 +157,6 @@ def test_online_without_a_key_or_a_server_gets_one_sentence(tmp_path, monkeypatc
     with pytest.raises(UserError, match=r"^W&B takes no run \(.*\): type wandb login, or logger.mode=offline$"):
         job(tmp_path / "run", 1, mode="online")
     assert capfd.readouterr() == ("", "")
-
-
-def test_only_the_first_process_is_heard(tmp_path, monkeypatch):
-    monkeypatch.setattr(rank_zero_only, "rank", 1)
-    for logger in ("csv", "tensorboard", "wandb"):
-        job(tmp_path, 1, logger=logger)
-    assert [path.name for path in tmp_path.iterdir()] == ["small.bundle.safetensors"]
-
-
-def test_a_missing_package_or_an_unknown_mode_is_an_error(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"there is no logger\.mode=onlin: did you mean 'online'"):
-        WandbLog(tmp_path, mode="onlin", **LABELS)
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UserError, match="pip install wandb"):
-        WandbLog(tmp_path, mode="offline", **LABELS)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UserError, match="pip install tensorboard"):
-        job(tmp_path, 1, logger="tensorboard")
-
-
-def test_the_configs_build(config, tmp_path):
-    built = {name: instantiate(settings.plain(config("train", "data=photos", f"logger={name}").logger), folder=tmp_path)
-             for name in ("csv", "tensorboard", "wandb")}  # fmt: skip
-    assert [type(log) for log in built.values()] == [CsvLog, TensorBoardLog, WandbLog]
-    assert built["wandb"].labels["job_type"] == "generator"
-    assert built["wandb"].labels["group"] is None
 
 
 WATCHED = {

@@ -1,139 +1,19 @@
-"""What observes a run: `metrics.csv` always, and beside it what `logger` chooses."""
+"""Everything there is, as a W&B run, offline or online."""
 
-import csv
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from dgn import images
 from dgn.errors import UserError, nearest
-from dgn.files import sha256, whole, write_text
-from dgn.ranks import first
-
-
-class Log(Logger):
-    """A Lightning logger that is also shown pictures and finished files; only the first process of a run is heard.
-
-    Among the values of `log_metrics` is `images`, how many images the run has seen: the x-axis of its curves. What a
-    kind of log has no use for it ignores, as here.
-    """
-
-    version = ""
-
-    def __init__(self, folder: Path | str) -> None:
-        super().__init__()
-        self.folder = Path(folder)
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The run's config as plain data."""
-
-    def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
-        """An image (C, H, W) in [0, 1], drawn after `step` iterations and `seen` images."""
-
-    def artifact(self, path: Path, kind: str) -> None:
-        """A finished file and what it is, such as "bundle"."""
-
-    def uses(self, path: Path, kind: str) -> None:
-        """A file that the job works with, such as the "bundle" of a synthesis."""
-
-    def table(self, name: str, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows of plain values; what stands under `image` is the path of a picture in `folder`."""
-
-    def measures(self, values: Mapping[str, float]) -> None:
-        """The figures by which jobs are compared."""
-
-    def rewind(self, iteration: int) -> None:
-        """Forget what came after `iteration`: the run goes on from there."""
-
-    def finalize(self, status: str) -> None:
-        """End the log; a second time does nothing.
-
-        Lightning says "success" after every fit, when the bundle is still to come: that alone ends nothing.
-        `observe` says "finished" when the job is done; any other word is a failure.
-        """
-
-
-class CsvLog(Log):
-    """Appends `iteration, images, metric, value` to `metrics.csv`: one row a value, so any set of curves fits.
-
-    Lightning's CSVLogger deletes what a resumed run finds.
-    """
-
-    name = "csv"
-
-    def __init__(self, folder: Path | str) -> None:
-        super().__init__(folder)
-        self.path = self.folder / "metrics.csv"
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        seen = metrics["images"]
-        with self.path.open("a", newline="") as file:
-            rows = csv.writer(file)
-            if file.tell() == 0:
-                rows.writerow(["iteration", "images", "metric", "value"])
-            rows.writerows([step, seen, name, repr(float(v))] for name, v in metrics.items() if name != "images")
-
-    @rank_zero_only
-    def rewind(self, iteration: int) -> None:
-        """Drop later rows, and a last one that a stop cut short; the file is rewritten whole or not at all."""
-        if not self.path.exists():
-            return
-        with self.path.open(newline="") as file:
-            lines = [line for line in file if line.endswith("\n")]
-        with whole(self.path) as part, part.open("w", newline="") as file:
-            file.writelines(lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= iteration])
-
-
-class TensorBoardLog(Log):
-    """Event files in `tensorboard/`. TensorBoard has one axis, and here it is images seen, as everywhere else.
-
-    After a resumption the curves between the checkpoint and the interruption are drawn twice.
-    """
-
-    name = "tensorboard"
-    writer: Any = None
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Any:
-        """The SummaryWriter, opened when it is first asked for; UserError where the package is missing."""
-        if self.writer is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise UserError("logger=tensorboard needs a package: type pip install tensorboard") from None
-            self.writer = SummaryWriter(str(self.folder / "tensorboard"))
-        return self.writer
-
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        self.experiment.add_text("config", f"```\n{json.dumps(params, indent=2)}\n```")
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        for name, value in {**metrics, "iteration": step}.items():
-            if name != "images":
-                self.experiment.add_scalar(name, value, int(metrics["images"]))
-
-    @rank_zero_only
-    def picture(self, name: str, image: Tensor, step: int, seen: int) -> None:
-        self.experiment.add_image(name, images.shown(image), seen, dataformats="HWC")
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        if self.writer is not None and status != "success":
-            self.writer.close()
-            self.writer = None
+from dgn.files import sha256, write_text
+from dgn.loggers.log import Log
 
 
 class WandbLog(Log):
@@ -279,22 +159,3 @@ class WandbLog(Log):
             print(f"W&B: the server does not answer; wandb sync --include-online {Path(run.dir).parent} sends the run")
         finally:
             self._leave()
-
-
-@contextmanager
-def observe(config: Mapping[str, Any], folder: Path) -> Iterator[list[Log]]:
-    """The logs of one job, told its config; ended whatever happens. Only the first process has any."""
-    if not first():
-        yield []
-        return
-    always, chosen = CsvLog(folder), instantiate(config["logger"], folder=folder)
-    logs = [always] if isinstance(chosen, CsvLog) else [always, chosen]
-    status = "failed"
-    try:
-        for log in logs:
-            log.log_hyperparams(dict(config))
-        yield logs
-        status = "finished"
-    finally:
-        for log in logs:
-            log.finalize(status)

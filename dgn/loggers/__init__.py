@@ -1,0 +1,35 @@
+"""What observes a run: `metrics.csv` always, and beside it what `logger` chooses."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from dgn.loggers.csv import CsvLog
+from dgn.loggers.log import Log
+from dgn.loggers.tensorboard import TensorBoardLog
+from dgn.loggers.wandb import WandbLog
+from dgn.ranks import first
+
+__all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "observe"]
+
+
+@contextmanager
+def observe(config: Mapping[str, Any], folder: Path) -> Iterator[list[Log]]:
+    """The logs of one job, told its config; ended whatever happens. Only the first process has any."""
+    if not first():
+        yield []
+        return
+    always, chosen = CsvLog(folder), instantiate(config["logger"], folder=folder)
+    logs = [always] if isinstance(chosen, CsvLog) else [always, chosen]
+    status = "failed"
+    try:
+        for log in logs:
+            log.log_hyperparams(dict(config))
+        yield logs
+        status = "finished"
+    finally:
+        for log in logs:
+            log.finalize(status)
