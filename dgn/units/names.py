@@ -17,6 +17,7 @@ class Names:
                 for form in [name] if whole else name.split(","):
                     self.index[self.plain(form)] = i
         self.exact = {name.lower(): i for i, name in reversed(list(enumerate(classes)))}
+        self.exact |= {name: i for i, name in reversed(list(enumerate(classes)))}  # Cardigan is a dog, cardigan is none
         self.index.pop("", None)
 
     @staticmethod
@@ -27,7 +28,7 @@ class Names:
     def find(self, name: str) -> int | None:
         """The index of a name, or None; a sign at an end belongs to a name only where the class is called just so."""
         loose = None if name[:1] in SIGNS or name[-1:] in SIGNS else self.index.get(self.plain(name))
-        return self.exact.get(name.lower(), loose)
+        return self.exact.get(name, self.exact.get(name.lower(), loose))
 
     def label(self, channel: int) -> str:
         """The name of an element, or its number."""
