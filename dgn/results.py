@@ -97,7 +97,7 @@ def summary(rows: Sequence[Row]) -> str:
     if "score" in found:
         words.append(f"mean score {found['score']:.2f}")
     if "relative" in found:
-        words.append(f"{found['relative']:.2f} of the best real image's")
+        words.append(f"{found['relative']:.2f} × the best real image's")
     if found["dead"]:
         words.append(f"{found['dead']:.0f} rows dead")
     return ", ".join(words)

@@ -33,7 +33,7 @@ def test_the_judge_and_the_real_images_have_their_figures():
     found = results.measures([*rows, replace(ROW, unit="-1")])
     assert (found["judge_top1"], found["judge_top5"]) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
     assert found["relative"] == 1.75
-    expected = "judge top-1 33.3 %, top-5 66.7 % of 3, mean score 1.50, 1.75 of the best real image's"
+    expected = "judge top-1 33.3 %, top-5 66.7 % of 3, mean score 1.50, 1.75 × the best real image's"
     assert results.summary(rows).endswith(expected)
 
 

@@ -50,7 +50,7 @@ def test_what_the_judge_said_and_the_real_images_are_beside_each_picture(tmp_pat
     ]
     results.write(run / "results.csv", rows)
     page = report.write_page([run], tmp_path, "T").read_text()
-    assert "judge #3" in page and "judge #6" in page and "1.25 of the best real" in page
+    assert "judge #3" in page and "judge #6" in page and "1.25 × the best real" in page
     assert "the judge&#39;s first answer in 0 of 2, among its first five in 1" in page
 
 
