@@ -23,7 +23,7 @@ from dgn.errors import UserError
 from dgn.files import write_text
 
 CONF = Path(__file__).parent / "conf"
-ROLES = ("target", "encoder", "comparator", "classifier", "start.encoder")  # of networks
+ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks
 STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 FREE = (  # what may differ between two runs that are the same run: these do not decide what comes out
     *("output", "resume", "title"),  # where it goes, whether it goes on, what the page is called

@@ -1,4 +1,6 @@
-"""How far a reconstruction is from its original."""
+"""How far a reconstruction is from its original, and how well a network names what it sees."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,3 +19,13 @@ def unexplained(targets: Tensor, reconstructions: Tensor) -> float:
     """Share of the targets' variance that the reconstructions miss, Σ‖x − y‖² / Σ‖x − mean‖²: 1 for the mean itself."""
     x, y = targets.flatten(1), reconstructions.flatten(1)
     return float((x - y).square().sum() / (x - x.mean(0)).square().sum())
+
+
+def ranks(scores: Tensor, labels: Tensor) -> Tensor:
+    """The place of each row's label (N,) among its scores (N, D), from 1; equal scores count against it."""
+    return (scores >= scores.gather(1, labels[:, None])).sum(1)
+
+
+def top(ranks: Sequence[int], k: int) -> float:
+    """Top-k accuracy in %: how many of the ranks, at least one, are k or better."""
+    return 100 * sum(rank <= k for rank in ranks) / len(ranks)

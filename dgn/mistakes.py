@@ -58,10 +58,10 @@ def _check_numbers(config: Any, defaults: Any, path: str) -> None:
 
 
 def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
-    for group, member in choices.items():
+    for group in choices:
         name, _, role = group.partition("@")
         role = role or name
-        if member is None or role.startswith("hydra/") or "/" in role or role == "_global_" or role not in config:
+        if role.startswith("hydra/") or "/" in role or role == "_global_" or role not in config:
             continue
         value = OmegaConf.to_container(config, resolve=False).get(role)  # type: ignore[union-attr, call-arg]
         if not isinstance(value, Mapping) and value is not None and group not in {"task", "debug"}:
@@ -125,6 +125,8 @@ def _unknown(key: str, command: str) -> str:
         if part not in node:
             return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
         node, walked = node[part], [*walked, part]
+        if node is None and f"network@{part}" in _groups(command):
+            return f"there is no {part} yet: type network@{part}=NAME as well"
         if not isinstance(node, Mapping):
             return f"there is no key {key!r}: {'.'.join(walked)} is a value, {node!r}"
     known = [*node, *([] if parent else _groups(command))]

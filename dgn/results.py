@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class Row:
         state: "done", or "dead" where the gradient was zero or not finite and the climb ended.
         seconds: of its batch, divided by the batch's rows.
         image: path of the picture in the run's folder.
+        judge_rank: of a maximised class among the judge's outputs, from 1; None where nobody judged, or could.
+        relative: score over the best real image's; None where no real images were scored, or too few.
     """
 
     row: int
@@ -43,13 +45,16 @@ class Row:
     steps: int
     seconds: float
     image: str
+    judge_rank: int | None = None
+    relative: float | None = None
 
 
 def measures(rows: Sequence[Row]) -> dict[str, float]:
-    """The figures by which runs are compared: pictures, dead ones, mean score, share at a bound, target's top-1 in %.
+    """The figures by which runs are compared.
 
-    The means are over rows that are not dead; the last counts what is to be maximised at the target's output. Each is
-    left out where there is nothing to count.
+    Pictures, dead ones, mean score, share at a bound and relative activation; in % the target's top-1 and the judge's
+    top-1 and top-5. The means are over rows that are not dead; the percentages count what is to be maximised at the
+    target's output. Each is left out where there is nothing to count.
     """
     alive, wanted = [row for row in rows if row.state == "done"], _wanted(rows)
     found = {
@@ -60,8 +65,13 @@ def measures(rows: Sequence[Row]) -> dict[str, float]:
     if alive:
         found["score"] = sum(row.score for row in alive) / len(alive)
         found["share_at_bound"] = sum(row.share_at_bound for row in alive) / len(alive)
+    if relative := [row.relative for row in alive if row.relative is not None]:
+        found["relative"] = sum(relative) / len(relative)
     if wanted:
         found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
+    if judged := _judged(rows):
+        for k in (1, 5):
+            found[f"judge_top{k}"] = 100 * sum(rank <= k for rank in judged) / len(judged)
     return found
 
 
@@ -70,14 +80,24 @@ def _wanted(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
 
 
+def _judged(rows: Sequence[Row]) -> list[int]:
+    return [row.judge_rank for row in rows if row.judge_rank is not None]
+
+
 def summary(rows: Sequence[Row]) -> str:
-    """One line: how many pictures the target names as wanted, the mean score, dead rows."""
+    """One line: how many pictures the target names as wanted, and the judge, the mean score, dead rows."""
     found = measures(rows)
     words = []
     if "target_top1" in found:
         words.append(f"target top-1 {found['target_top1']:.1f} % of {len(_wanted(rows))} pictures")
+    if "judge_top1" in found:
+        words.append(
+            f"judge top-1 {found['judge_top1']:.1f} %, top-5 {found['judge_top5']:.1f} % of {len(_judged(rows))}"
+        )
     if "score" in found:
         words.append(f"mean score {found['score']:.2f}")
+    if "relative" in found:
+        words.append(f"{found['relative']:.2f} × the best real image's")
     if found["dead"]:
         words.append(f"{found['dead']:.0f} rows dead")
     return ", ".join(words)
@@ -94,7 +114,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read(path: Path) -> list[Row]:
-    """Read `results.csv`; UserError if it is not one."""
+    """Read `results.csv`, an older one too, which has fewer columns; UserError if it is not one."""
     try:
         with path.open(newline="") as file:
             return [_row(record) for record in csv.DictReader(file)]
@@ -104,10 +124,12 @@ def read(path: Path) -> list[Row]:
 
 def _row(record: dict[str, str]) -> Row:
     kinds = {"row": int, "seed": int, "rank": int, "steps": int, "score": float, "probability": float,
-             "code_norm": float, "share_at_bound": float, "seconds": float}  # fmt: skip
-    values: dict[str, Any] = {field.name: record[field.name] for field in fields(Row)}
-    for name, kind in kinds.items():
-        values[name] = kind(values[name]) if values[name] else None
+             "code_norm": float, "share_at_bound": float, "seconds": float, "judge_rank": int,
+             "relative": float}  # fmt: skip
+    needed = [field.name for field in fields(Row) if field.name in record or field.default is MISSING]
+    values: dict[str, Any] = {name: record[name] for name in needed}
+    for name in kinds.keys() & values.keys():
+        values[name] = kinds[name](values[name]) if values[name] else None
     return Row(**values)
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from dgn.bundle import load
 
@@ -33,6 +35,9 @@ def command(*words, cwd=ROOT, code=0):
         (["units=[a"], "quote what holds brackets"),
         (["volcano"], "is not a setting: type KEY=VALUE"),
         (["start=image"], "start.path has no value"),
+        (["judge=x"], "type network@judge=x"),
+        (["judge.weights=x"], "there is no judge yet: type network@judge=NAME as well"),
+        (["network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["seeds=many"], "seeds=many is not a number: type seeds=2"),
         (["activated=maybe"], "is not true or false"),
         (["ascent.steps=0"], "ascent.steps=0 is less than one"),
@@ -78,22 +83,40 @@ def test_help_names_the_parts_without_loading_torch():
     assert "caffenet64" in shown
 
 
+@pytest.fixture
+def judge_words(tmp_path):
+    """A small network of the user's that knows a class of the target and two of the images'."""
+    (tmp_path / "my_judge.py").write_text(
+        "from torch import nn\n"
+        "def net():\n  return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 5))\n"
+    )
+    torch.manual_seed(0)
+    save_file({"2.weight": torch.randn(5, 12), "2.bias": torch.zeros(5)}, tmp_path / "judge.safetensors")
+    (tmp_path / "judge.txt").write_text("tench\ngoldfish\nbread\ncup\nvolcano\n")
+    return ["judge._target_=my_judge.net", f"judge.weights={tmp_path}/judge.safetensors",
+            f"judge.classes={tmp_path}/judge.txt", "judge.input.size=8"]  # fmt: skip
+
+
 @pytest.mark.slow
-def test_synthesis_from_words_to_page(small_bundle, image_tree, tmp_path):
+def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp_path):
     out = tmp_path / "out"
     words = [str(ROOT / "synthesize.py"), f"bundle={small_bundle}", "units=[goldfish,-3,10-11]", "seeds=2",
-             "batch_size=3", "ascent.steps=5", f"data.root={image_tree}", "real_images=2", f"output={out}"]  # fmt: skip
+             "batch_size=3", "ascent.steps=5", f"data.root={image_tree}", "real_images=2", f"output={out}",
+             *judge_words]  # fmt: skip
     shown, _ = command(*words, cwd=tmp_path)
+    assert "% of 2, mean score" in shown
     assert f"page: {out}/index.html" in shown
     rows = list(csv.DictReader((out / "results.csv").open()))
     assert [(r["unit"], r["seed"]) for r in rows] == [(u, s) for u in ("goldfish", "-3", "10", "11") for s in "01"]
     assert all((out / r["image"]).exists() and r["state"] == "done" and r["steps"] == "5" for r in rows)
+    assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
+    assert not any(r["judge_rank"] for r in rows[2:])  # what is minimised, and classes that the judge does not know
     expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
                 "config.yaml", "manifest.json"}  # fmt: skip
     assert {path.name for path in out.iterdir()} == expected
     assert len(list((out / "real").iterdir())) == 8
     about = json.loads((out / "manifest.json").read_text())
-    assert about["weights"]["bundle"]
+    assert about["weights"]["bundle"] and about["weights"]["judge"]
     assert about["versions"]["torch"]
     # the resolved config makes the same pictures again
     again = tmp_path / "again"
@@ -240,17 +263,19 @@ def test_a_classifier_with_snapshots_that_a_target_takes(image_tree, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_bundle_is_measured_on_images(small_bundle, image_tree, tmp_path):
+def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, tmp_path):
     out = tmp_path / "errors"
     words = ["task=inversion", f"bundle={small_bundle}", f"data.root={image_tree}", "data.batch_size=3"]
     _, error = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path, code=1)
     assert "type data.resize=16 data.crop=16" in error
-    words += ["data.resize=16", "data.crop=16"]
+    words += ["data.resize=16", "data.crop=16", *judge_words]
     shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
     errors = {row["error"]: float(row["value"]) for row in csv.DictReader((out / "errors.csv").open())}
     assert {"inversion/fc6", "unexplained/pixels"} <= set(errors)
     assert errors["inversion/pixels"] > 0
-    assert "inversion/fc6" in shown
+    assert {"judge_top1/real", "judge_top5/reconstructions"} <= set(errors)
+    assert not any(name.startswith("encoder_") for name in errors)  # it knows none of these classes
+    assert "inversion/fc6" in shown and "which knows 2 of the 3 classes" in shown
     assert (out / "reconstructions.png").exists()
     words.append("encoder.layer=fc7")
     _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)

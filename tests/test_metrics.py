@@ -14,6 +14,13 @@ def test_the_normalised_inversion_error():
     assert metrics.inversion_error(x, x) == 0
 
 
+def test_ranks_count_equal_scores_against_the_label():
+    scores = torch.tensor([[0.1, 0.9, 0.5], [0.5, 0.5, 0.2], [3.0, 2.0, 1.0]])
+    found = metrics.ranks(scores, torch.tensor([1, 0, 2])).tolist()
+    assert found == [1, 2, 3]
+    assert (metrics.top(found, 1), metrics.top(found, 2)) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
+
+
 def test_unexplained_is_one_for_the_mean():
     x = torch.randn(6, 3, 2, 2)
     assert metrics.unexplained(x, x.mean(0).expand_as(x)) == pytest.approx(1, rel=1e-5)

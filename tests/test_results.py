@@ -13,8 +13,9 @@ ROW = results.Row(0, "1", "goldfish, fish", 3, 1.5, None, None, 2.0, 0.25, "done
 
 
 def test_write_and_read(tmp_path):
-    results.write(tmp_path / "results.csv", [ROW])
-    assert results.read(tmp_path / "results.csv") == [ROW]
+    rows = [ROW, replace(ROW, judge_rank=3, relative=0.5)]
+    results.write(tmp_path / "results.csv", rows)
+    assert results.read(tmp_path / "results.csv") == rows
 
 
 def test_the_summary_counts_what_the_target_names():
@@ -23,6 +24,24 @@ def test_the_summary_counts_what_the_target_names():
     found = results.summary([named, other, minimised])
     assert found == "target top-1 50.0 % of 2 pictures, mean score 2.00, 1 rows dead"
     assert results.summary([ROW]) == "mean score 1.50"
+
+
+def test_the_judge_and_the_real_images_have_their_figures():
+    rows = [
+        replace(ROW, rank=1, judge_rank=rank, relative=relative) for rank, relative in ((1, 1.5), (5, 2.0), (6, None))
+    ]
+    found = results.measures([*rows, replace(ROW, unit="-1")])
+    assert (found["judge_top1"], found["judge_top5"]) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
+    assert found["relative"] == 1.75
+    expected = "judge top-1 33.3 %, top-5 66.7 % of 3, mean score 1.50, 1.75 × the best real image's"
+    assert results.summary(rows).endswith(expected)
+
+
+def test_an_older_table_is_read(tmp_path):
+    results.write(tmp_path / "results.csv", [replace(ROW, judge_rank=3, relative=0.5)])
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    (tmp_path / "results.csv").write_text("\n".join(line.rsplit(",", 2)[0] for line in lines))
+    assert results.read(tmp_path / "results.csv") == [ROW]
 
 
 def test_dead_rows_have_no_part_in_the_means():

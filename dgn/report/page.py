@@ -106,8 +106,10 @@ def write_page(folders: Sequence[Path], output: Path, title: str) -> Path:
         _add(section, run, name, whole, output)
     settings = [(run.folder.name, _text(run.folder / "config.yaml"), json.dumps(run.about, indent=1)) for run in runs]
     page = template("page.html.j2").render(
-        title=title, sections=list(sections.values()), settings=settings, summary=_summary(sections), whole=whole
-    )
+        title=title, sections=list(sections.values()), settings=settings, summary=_summary(sections), whole=whole,
+        judged=any(row.judge_rank is not None for run in runs for row in run.rows),
+        related=any(row.relative is not None for run in runs for row in run.rows),
+    )  # fmt: skip
     write_text(output / "index.html", page)
     return output / "index.html"
 
@@ -169,7 +171,7 @@ def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: in
 
 
 def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
-    """One sentence a target and run: how often the unit itself is the target's first answer."""
+    """One sentence a target and run: how often the unit itself is the target's first answer, and the judge's."""
     lines = []
     for section in sections.values():
         by_name: dict[str, list[results.Row]] = {}
@@ -180,5 +182,13 @@ def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
             ranked = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
             first = sum(row.rank == 1 for row in ranked)
             success = f", the target's first answer in {first} of {len(ranked)}" if ranked else ""
-            lines.append(f"{section.target} {section.layer}, {name}: {len(rows)} pictures{success}")
+            lines.append(f"{section.target} {section.layer}, {name}: {len(rows)} pictures{success}{_judged(rows)}")
     return lines
+
+
+def _judged(rows: Sequence[results.Row]) -> str:
+    ranks = [row.judge_rank for row in rows if row.judge_rank is not None]
+    if not ranks:
+        return ""
+    first, five = (sum(rank <= k for rank in ranks) for k in (1, 5))
+    return f"; the judge's first answer in {first} of {len(ranks)}, among its first five in {five}"

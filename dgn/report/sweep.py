@@ -13,7 +13,8 @@ from dgn.report.pictures import WHOLE, inline
 
 WITHIN = ("units", "units_file", "seed", "seeds", "shard")  # settings that say which rows there are, not how they look
 SHOWN = {  # a run's numbers that come first in the table, under which name and times what
-    "target_top1": ("target top-1, %", 1), "score": ("mean score", 1), "share_at_bound": ("at bound, %", 100),
+    "target_top1": ("target top-1, %", 1), "judge_top1": ("judge top-1, %", 1), "judge_top5": ("judge top-5, %", 1),
+    "score": ("mean score", 1), "relative": ("× the best real", 1), "share_at_bound": ("at bound, %", 100),
 }  # fmt: skip
 
 

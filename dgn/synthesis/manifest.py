@@ -17,7 +17,7 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "
 def manifest(config: dict[str, Any], layer: str, prior: str, rows: int, seconds: float) -> str:
     """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
     weights, files = {}, {}
-    for role in ("target", "generator"):
+    for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
         if identity := zoo.identity(config[role]):
             weights[role] = identity
         if config[role].get("weights"):

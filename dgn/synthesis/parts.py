@@ -63,7 +63,7 @@ def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence
 
 
 def join(output: Path) -> list[results.Row]:
-    """Write `results.csv` and `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
+    """Write `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
     paths = sorted((output / "parts").glob("*.safetensors"))
     rows: list[results.Row] = []
     shapes: dict[str, list[int]] = {}
@@ -78,7 +78,6 @@ def join(output: Path) -> list[results.Row]:
                 yield file.get_tensor(name)
 
     results.write_tensors(output / "codes.safetensors", shapes, pieces)
-    results.write(output / "results.csv", rows)
     return rows
 
 

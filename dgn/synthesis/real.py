@@ -1,40 +1,62 @@
-"""The real images that fire a unit most, beside the synthesized ones."""
+"""The real images that fire a unit most, beside the synthesized ones, and how much more those fire it."""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import track
+from rich.progress import Progress
 
-from dgn import data, images
+from dgn import data, images, results
+from dgn.data.dataset import Images
+from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.networks import names
 from dgn.synthesis.subject import Subject
 from dgn.units import Unit
+from dgn.units.names import Names
+
+ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
 
 
-def held_out(config: Mapping[str, Any]) -> data.DataModule | None:
-    """All held-out images of `data`, or None where it names no folder; UserError where that holds none."""
+def real_images(config: Mapping[str, Any]) -> tuple[data.DataModule, str] | None:
+    """The images of `data` and which of them are scored, "val" or "train"; None where it names no folder.
+
+    UserError where that holds none.
+    """
+    which = config["real_from"]
+    if which not in {"val", "train"}:
+        raise UserError(f"real_from={which} is neither: type real_from=val or real_from=train")
     if not config["data"]["root"]:
         return None
-    return data.build(config["data"] | {"val_images": None}, {"pad": 0, "flip": False, "brightness": 0}, config["seed"])
+    plain = {"pad": 0, "flip": False, "brightness": 0}
+    return data.build(config["data"] | {"val_images": None}, plain, config["seed"]), which
 
 
 @torch.no_grad()
 def write_real_images(
-    module: data.DataModule, most: int, subject: Subject, chosen: Mapping[int, Unit], output: Path
-) -> None:
-    """Score held-out images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
+    module: data.DataModule, which: str, most: int, subject: Subject, chosen: Mapping[int, Unit], output: Path
+) -> dict[str, float]:
+    """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
 
-    `chosen` has the units by their place among all of the run.
+    `chosen` has the units by their place among all of the run. Gives the best score of every unit, by its text, for
+    which enough images count.
     """
-    found, kept = [], []
-    for x, _, index in track(module.val_dataloader(), "scoring real images", transient=True):
-        activation = subject.target(x)
-        found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
-        kept.append(index)
+    source: Images = getattr(module, which)
+    batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
+    found, kept, labels = [], [], Counter[int]()
+    with Progress(transient=True) as bar:
+        task = bar.add_task("scoring real images", total=len(source))
+        for x, label, index in batches:
+            activation = subject.target(x)
+            found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
+            kept.append(index)
+            labels.update(label.tolist())
+            bar.update(task, advance=len(x))
     scores, index = torch.cat(found), torch.cat(kept)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -43,6 +65,26 @@ def write_real_images(
         best = scores[:, column].topk(min(most, len(scores)))
         for place, (score, i) in enumerate(zip(best.values.tolist(), index[best.indices].tolist(), strict=True)):
             image = f"real/{u:05d}-{place}.png"
-            images.save(output / image, module.val.image(i))
-            table.writerow([unit.text, place + 1, f"{score:.6g}", module.val.source.name(i), image])
+            images.save(output / image, source.image(i))
+            table.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
+    of_class = {name: labels[i] for i, name in enumerate(names.readable(module.classes))}
+    return {unit.text: float(scores[:, column].max()) for column, unit in enumerate(chosen.values())
+            if scored(subject, unit, of_class) >= ENOUGH}  # fmt: skip
+
+
+def scored(subject: Subject, unit: Unit, of_class: Mapping[str, int]) -> int:
+    """How many of the real images can be a unit's best: those of its class, or all where the layer is not the output.
+
+    `of_class` counts them by class name. A sum of classes and a class that is minimised have none.
+    """
+    if not subject.is_output:
+        return sum(of_class.values())
+    name, found = subject.wanted(unit), Names(list(of_class))
+    i = None if name is None else found.find(name)
+    return 0 if i is None else of_class[found.classes[i]]
+
+
+def relate(rows: Sequence[results.Row], best: Mapping[str, float]) -> list[results.Row]:
+    """The rows with their relative activation: score over the best real image's, where that one is above zero."""
+    return [replace(row, relative=row.score / best[row.unit]) if best.get(row.unit, 0) > 0 else row for row in rows]

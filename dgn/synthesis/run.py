@@ -12,13 +12,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from dgn import bundle, images, loggers, loop, report, results
+from dgn import bundle, images, judge, loggers, loop, report, results
 from dgn import config as settings
+from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.networks import zoo
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.manifest import manifest
-from dgn.synthesis.real import held_out, write_real_images
+from dgn.synthesis.real import real_images, relate, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
 
 TITLE = "What these units want to see"
@@ -57,7 +59,7 @@ def synthesize(
     plain = settings.plain(config)
     plain["trainer"] = loop.decided(plain["trainer"])
     found, subject = load(plain, network, given)
-    real = held_out(plain)  # before the climb: a folder that is not there is said at once
+    real = real_images(plain)  # before the climb: a folder that is not there is said at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
@@ -72,7 +74,9 @@ def synthesize(
             chosen = {u: unit for u, unit in enumerate(subject.units) if unit in shown}
             joined = parts.join(output)
             if real is not None:
-                write_real_images(real, plain["real_images"], subject, chosen, output)
+                best = write_real_images(*real, plain["real_images"], subject, chosen, output)
+                joined = relate(joined, best)
+            results.write(output / "results.csv", joined)
             report.write_grid(output)
             print(results.summary(joined))
             tell(logs, plain, output)
@@ -89,7 +93,26 @@ def load(
     with torch.no_grad():
         probe = found.generator(torch.zeros(1, *found.generator.code_shape))
     noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
-    return found, load_subject(config, noise, network)
+    subject = load_subject(config, noise, network)
+    if config["judge"]:
+        subject.judge = load_judge(config, found, subject)
+    return found, subject
+
+
+def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject) -> judge.Judge:
+    """The judge of a config; UserError where it made the pictures itself, or knows no class of the target."""
+    node, target = config["judge"], config["target"]
+    took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
+                 given.record.get("encoder_sha256")}  # fmt: skip
+    found = judge.load(node, took_part)
+    classes = zoo.classes(target)
+    if not classes:
+        raise UserError(f"the target {target['name']} has no class names that a judge could know: type "
+                        "target.classes=imagenet or target.classes=FILE")  # fmt: skip
+    if not any(map(found.knows, classes)):
+        raise UserError(f"the judge {found.name} knows no class of the target {target['name']}: "
+                        "type network@judge=ANOTHER")  # fmt: skip
+    return found
 
 
 def climb_all(
@@ -125,6 +148,9 @@ def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subj
 def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list[results.Row]:
     """What is known of a batch's pictures."""
     scores = subject.score([unit for unit, _ in rows])(climbed.activation)
+    judged: Sequence[int | None] = [None] * len(rows)
+    if subject.judge:
+        judged = subject.judge.ranks(climbed.images, [subject.wanted(unit) for unit, _ in rows])
     found = []
     for i, (unit, seed) in enumerate(rows):
         channel = unit.channel if subject.is_output else None
@@ -142,6 +168,7 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
             steps=int(climbed.taken[i]),
             seconds=climbed.seconds / len(rows),
             image=f"images/{first + i:05d}-{slug(unit.text)}-{seed}.png",
+            judge_rank=judged[i],
         )
         found.append(row)
     return found

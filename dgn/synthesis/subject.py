@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from torch import nn
 
 from dgn import units
+from dgn.judge import Judge
 from dgn.networks import zoo
 from dgn.networks.check import check
 from dgn.networks.features import Features
@@ -24,12 +25,23 @@ class Subject:
         units: in order.
         score: units of the rows of a batch to their scorer.
         is_output: whether the layer is the vector that the target puts out: then its softmax means something.
+        classes: the names of the layer's elements, where they have any.
+        judge: another network that is asked about the finished pictures, or None.
     """
 
     target: Features
     units: list[Unit]
     score: Callable[[Sequence[Unit]], Scorer]
     is_output: bool
+    classes: list[str] | None = None
+    judge: Judge | None = None
+
+    def wanted(self, unit: Unit) -> str | None:
+        """The name of the one class that a unit maximises at the target's output; None of any other unit."""
+        (first, *others), named = unit.terms, self.classes if self.is_output else None
+        if not named or others or first.channel is None or first.weight < 0:
+            return None
+        return named[first.channel]
 
 
 def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
@@ -48,4 +60,4 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     chosen = units.parse(items, activation.shape[1:], named)
     objective = instantiate(config["objective"])
     Scorer(chosen, objective)  # refuses what does not go together before anything runs
-    return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation))
+    return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)

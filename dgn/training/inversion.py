@@ -1,11 +1,12 @@
 """How well a generator inverts its layer, on images it has not seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from dgn import images, metrics
+from dgn.judge import Judge
 from dgn.networks.features import Features
 
 
@@ -41,6 +42,32 @@ def errors(
 def _keep(store: dict[str, list[Tensor]], found: Mapping[str, Tensor]) -> None:
     for name, value in found.items():
         store.setdefault(name, []).append(value.flatten(1).cpu())
+
+
+def named(
+    judges: Mapping[str, Judge],
+    encoder: Features,
+    generator: nn.Module,
+    batches: Iterable[tuple[Tensor, ...]],
+    classes: Sequence[str],
+) -> dict[str, float]:
+    """How often networks name the class of real images, and of their reconstructions, in %.
+
+    Args:
+        judges: by what they are called, "judge" or "encoder".
+        batches: of images (N, 3, H, W) in [0, 1] and their labels, into `classes`.
+
+    Gives `judge_top1/real`, `judge_top1/reconstructions`, the same of top5, and the like; images of classes that a
+    network does not know are not counted.
+    """
+    ranks: dict[tuple[str, str], list[int]] = {}
+    for x, labels, *_ in batches:
+        wanted = [classes[label] for label in labels.tolist()]
+        for what, shown in (("real", x), ("reconstructions", generator(encoder(x)))):
+            for name, judge in judges.items():
+                found = judge.ranks(shown, wanted)
+                ranks.setdefault((name, what), []).extend(rank for rank in found if rank is not None)
+    return {f"{name}_top{k}/{what}": metrics.top(found, k) for (name, what), found in ranks.items() for k in (1, 5)}
 
 
 def picture(encoder: Features, generator: nn.Module, x: Tensor) -> Tensor:

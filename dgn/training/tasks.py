@@ -9,13 +9,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from dgn import bundle, data, images, loggers, loop
+from dgn import bundle, data, images, judge, loggers, loop
 from dgn import config as settings
 from dgn.errors import Stopped, UserError
 from dgn.files import write_text
 from dgn.generators import Generator
 from dgn.generators.deepsim import pattern
-from dgn.networks import zoo
+from dgn.networks import names, zoo
 from dgn.networks.features import Features
 from dgn.ranks import first
 from dgn.training import bundles, inversion
@@ -86,15 +86,36 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
     encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
+    judges = load_judges(config, node, names.readable(datamodule.classes))
     settings.write(config, output, "train")
     with torch.no_grad():
         errors = inversion.errors(encoder, {"": held.generator}, datamodule.val_dataloader())
+        if judges:
+            held_out, classes = datamodule.val_dataloader(), names.readable(datamodule.classes)
+            errors |= inversion.named(judges, encoder, held.generator, held_out, classes)
         picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
     images.save(output / "reconstructions.png", picture)
     write_text(output / "errors.csv", "error,value\n" + "".join(f"{k},{v:.6g}\n" for k, v in errors.items()))
     for name, value in errors.items():
-        print(f"{name:<24}{value:.4g}")
+        print(f"{name:<32}{value:.4g}")
     print(f"pictures: {output / 'reconstructions.png'}")
+
+
+def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[str]) -> dict[str, judge.Judge]:
+    """The judge, where the config names one, and beside it the encoder, where its outputs have names.
+
+    UserError where the judge knows no class of the data.
+    """
+    if not config.get("judge"):
+        return {}
+    found = judge.load(config["judge"], {"the encoder": zoo.identity(encoder)})
+    known = sum(map(found.knows, classes))
+    if not known:
+        raise UserError(f"the judge {found.name} knows no class of the data ({', '.join(classes[:3])}, …): "
+                        "type network@judge=ANOTHER")  # fmt: skip
+    print(f"judge: {found.name}, which knows {known} of the {len(classes)} classes")
+    own = judge.named(encoder)
+    return {"judge": found} | ({"encoder": own} if own and any(map(own.knows, classes)) else {})
 
 
 def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Comparator]:

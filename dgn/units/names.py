@@ -19,7 +19,7 @@ class Names:
             for i, name in reversed(list(enumerate(classes))):
                 for form in [name] if whole else name.split(","):
                     self.index[self.plain(form)] = i
-        backwards = list(reversed(list(enumerate(classes))))  # the first of several wins
+        backwards = list(reversed(list(enumerate(classes))))  # the first wins; Cardigan is a dog, cardigan is none
         self.exact = {name.lower(): i for i, name in backwards} | {name: i for i, name in backwards}
         self.index.pop("", None)
 

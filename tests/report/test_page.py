@@ -1,6 +1,7 @@
 """The page and the grid, from files alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,19 @@ def test_everything_is_inside_the_page(tmp_path):
     assert "polyline" in page
     for outside in ("http://", "https://", 'src="images', "@import", "url("):
         assert outside not in page
+
+
+def test_what_the_judge_said_and_the_real_images_are_beside_each_picture(tmp_path):
+    run = write_run(tmp_path / "a")
+    page = report.write_page([run], tmp_path, "T").read_text()
+    assert "judge" not in page
+    rows = [
+        replace(row, judge_rank=3 + 3 * i, relative=1.25) for i, row in enumerate(results.read(run / "results.csv"))
+    ]
+    results.write(run / "results.csv", rows)
+    page = report.write_page([run], tmp_path, "T").read_text()
+    assert "judge #3" in page and "judge #6" in page and "1.25 × the best real" in page
+    assert "the judge&#39;s first answer in 0 of 2, among its first five in 1" in page
 
 
 def test_what_is_shown_is_escaped(tmp_path):

@@ -87,6 +87,11 @@ def test_sums_and_differences(item, expected):
     assert terms(item) == [(weight, channel, 0) for weight, channel in expected]
 
 
+def test_two_classes_that_differ_in_case_alone():
+    cardigans = [units.parse([name], (1000,), names.imagenet())[0].channel for name in ("Cardigan", "cardigan")]
+    assert cardigans == [264, 474]  # a dog, a garment
+
+
 def test_a_name_wins_over_arithmetic():
     classes = ["7", "7-up", "2*3", "a+b", "a", "b", "3-5", "all", "a-", "-x"]
     for i, name in enumerate(classes):
