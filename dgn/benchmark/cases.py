@@ -1,0 +1,95 @@
+"""What is climbed in the measurements, from the config as the commands compose it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from torch import Tensor, nn
+
+from dgn import config as settings
+from dgn import images, loop
+from dgn.bundle import Bundle
+from dgn.generators import Generator
+from dgn.generators.decoder import given
+from dgn.networks import zoo
+from dgn.synthesis.api import configure
+from dgn.synthesis.run import load
+from dgn.synthesis.subject import Subject
+from dgn.training.tasks import build_generator
+
+ROWS = 64
+UNITS = f"units=[0-{ROWS - 1}]"
+LITE0 = ("network@target=efficientnet_lite0", UNITS)
+SMALL = (UNITS,)
+
+
+@dataclass
+class Case:
+    """Networks and settings of a climb of `ROWS` units.
+
+    Attributes:
+        config: plain, of synthesize.py.
+        prior, subject: G and the target as synthesis has them.
+        network: the target as it is built, nothing folded.
+        see: G and a code (1, ...) to what the target takes, as the released code has it.
+    """
+
+    config: dict[str, Any]
+    prior: Bundle
+    subject: Subject
+    network: nn.Module
+    see: Callable[[Any, Tensor], Tensor]
+
+
+def build(name: str) -> Case:
+    """The case of that name: a function here."""
+    torch.manual_seed(0)
+    torch.set_float32_matmul_precision("high")  # as the commands
+    return {"paper": paper, "lite0": lambda: shipped(*LITE0), "small": lambda: shipped(*SMALL)}[name]()
+
+
+def composed(command: str, *words: str) -> dict[str, Any]:
+    """The plain config of a command, without what belongs to a run's folder."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
+        found = compose(command, overrides=settings.words(command, list(words)))
+    return settings.plain(found) | {"logger": None}
+
+
+def decided(*words: str) -> dict[str, Any]:
+    """The plain config of synthesize.py with these words."""
+    config = settings.plain(configure(None, None, words, {})[0])
+    return config | {"trainer": loop.decided(config["trainer"])}
+
+
+def paper() -> Case:
+    """The paper's shapes: the released G for fc6 and CaffeNet at 227 px, both with random weights."""
+    config = decided("experiment=nguyen2016", "target.classes=null", UNITS)
+    layers = composed("train", "experiment=deepsim_fc6", "data=photos", "data.crop=227")["generator"]
+    generator = build_generator(layers, torch.zeros(1, 4096)).eval().requires_grad_(False)
+    moments = given([4096], mean=1.1, std=3.7, signed=False)  # what CaffeNet's fc6 has
+    network = zoo.module(config["target"])
+    for module in network.modules():  # PyTorch's own start lets activations die away
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    prior, subject = load(config, network, Bundle(generator, moments, torch.empty(0, 4096), {}))
+
+    def see(generator: Any, code: Tensor) -> Tensor:
+        return images.crop_centre(generator.layers(code), 227)  # both sides are BGR minus the mean
+
+    return Case(config, prior, subject, network, see)
+
+
+def shipped(*words: str) -> Case:
+    """The default bundle and a target."""
+    config = decided(*words)
+    prior, subject = load(config)
+    contract = zoo.contract(config["target"])
+
+    def see(generator: Generator, code: Tensor) -> Tensor:
+        return contract.normalise(contract.fitted(generator(code)))
+
+    return Case(config, prior, subject, zoo.module(config["target"]).eval(), see)

