@@ -1,9 +1,14 @@
 """Which arithmetic pays here: decided by the processor, not by a stopwatch, so that a run can be repeated."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import nn
 
+CAST = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d}
 BF16_LIMITS = {"AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16"}
 
 
@@ -24,3 +29,38 @@ def best(device: str = "cpu") -> str:
 def full(x: torch.Tensor) -> torch.Tensor:
     """Half precision to fp32; fp32 and float64 as they are."""
     return x.float() if x.dtype in {torch.bfloat16, torch.float16} else x
+
+
+@contextmanager
+def cast_once(*modules: nn.Module) -> Iterator[None]:
+    """Under autocast, frozen weights are cast in the first pass and not in every one: to the same values.
+
+    The layers are left as they were found; those of other classes than `CAST` have what they had.
+    """
+    layers = {layer for module in modules for layer in module.modules() if type(layer) in CAST}
+    handles = [handle for layer in layers for handle in _swapping(layer)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _swapping(layer: nn.Module) -> list[Any]:
+    full = {name: p for name, p in layer._parameters.items()
+            if p is not None and p.dtype is torch.float32 and not p.requires_grad}  # fmt: skip
+    half: dict[str, nn.Parameter] = {}
+
+    def into(*_: Any) -> None:
+        device = next(layer.parameters()).device.type
+        if not torch.is_autocast_enabled(device):
+            return
+        if not half:
+            dtype = torch.get_autocast_dtype(device)
+            half.update({name: nn.Parameter(p.to(dtype), requires_grad=False) for name, p in full.items()})
+        layer._parameters.update(half)
+
+    def back(*_: Any) -> None:
+        layer._parameters.update(full)
+
+    return [layer.register_forward_pre_hook(into), layer.register_forward_hook(back, always_call=True)]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from dgn import precision
 
@@ -28,3 +29,38 @@ def test_bf16_only_where_the_processor_has_it(monkeypatch, flags, limit, expecte
 def test_full():
     assert precision.full(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert precision.full(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_weights_cast_once_are_what_autocast_casts():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ConvTranspose2d(4, 4, 2), nn.Flatten(),
+                            nn.Linear(64, 2))  # fmt: skip
+    network.eval().requires_grad_(False)
+    found = [(parameter, parameter.clone()) for parameter in network.parameters()]
+    x = torch.rand(2, 3, 5, 5)
+    full = network(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = network(x)
+    with precision.cast_once(network):
+        with torch.autocast("cpu", torch.bfloat16):
+            first, second = network(x), network(x)
+        assert torch.equal(network(x), full)  # without autocast they are in full
+    assert torch.equal(first, expected) and torch.equal(second, expected) and first.dtype == torch.bfloat16
+    for parameter, (same, value) in zip(network.parameters(), found, strict=True):
+        assert parameter is same and torch.equal(parameter, value)
+    assert not network[0]._forward_hooks and not network[0]._forward_pre_hooks
+
+
+def test_frozen_weights_are_cast_in_the_first_pass_only():
+    layer = nn.Linear(4, 4).requires_grad_(False)
+    with precision.cast_once(layer), torch.autocast("cpu", torch.bfloat16):
+        before = layer(torch.ones(1, 4))
+        with torch.no_grad():
+            layer.weight.zero_()  # a second cast would see it
+        assert torch.equal(layer(torch.ones(1, 4)), before)
+
+
+def test_trained_weights_are_left_to_autocast():
+    layer = nn.Linear(4, 4)
+    with precision.cast_once(layer), torch.autocast("cpu", torch.bfloat16):
+        layer(torch.ones(1, 4)).sum().backward()
+    assert layer.weight.grad is not None and layer.weight.grad.dtype == torch.float32

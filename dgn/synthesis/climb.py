@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from dgn import loop, units
+from dgn import loop, precision, units
 from dgn.bundle import Bundle
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.subject import Subject
@@ -68,7 +68,8 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
     )
     trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
-    trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
+    with precision.cast_once(prior.generator, subject.target):
+        trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = subject.target(images)
