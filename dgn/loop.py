@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from dgn import precision
+from dgn import heap, precision
 
 KNOWN = (  # what Lightning says of every run here, and what is meant so
     "You passed in a `val_dataloader` but have no `validation_step`",
@@ -25,6 +25,7 @@ def trainer(
     settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
 ) -> pl.Trainer:
     """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own."""
+    heap.keep()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     for text in KNOWN:
         warnings.filterwarnings("ignore", text)
