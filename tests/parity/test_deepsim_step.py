@@ -40,7 +40,8 @@ def build(config, layer):
     loss = instantiate(node["loss"])
     discriminator = Discriminator(code_shape=code.shape[1:], outputs=2, **node["discriminator"])
     module = instantiate(node["module"], _partial_=True)(
-        encoder=read, comparator=read, generator=build_generator(node["generator"], code), discriminator=discriminator,
+        encoder=read, comparator=read, kept=None, generator=build_generator(node["generator"], code),
+        discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
     return module.double()
@@ -187,7 +188,7 @@ def test_one_iteration_is_the_released_one(config, layer):
             logs.update({name: float(value) for name, value in outputs.items()})
 
     trainer = loop.trainer(CPU, [Keep()], [], max_epochs=1)
-    trainer.fit(module, torch.utils.data.DataLoader([(image, 0, 0)], batch_size=None))
+    trainer.fit(module, torch.utils.data.DataLoader([(image, 0, torch.arange(len(image)))], batch_size=None))
     losses, (train_d, train_g), after = literally(weights, image, layer, seed=7)
     for name, value in losses.items():
         assert logs[f"loss/{name}"] == pytest.approx(value, rel=1e-8), name
