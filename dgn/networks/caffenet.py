@@ -6,7 +6,11 @@ after the ReLU; as a target it is scored before the ReLU (see `Features`), as in
 
 from collections import OrderedDict
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dgn.precision import full
 
 
 def block(main: nn.Module, norm: nn.Module | None = None) -> nn.Sequential:
@@ -18,6 +22,27 @@ def block(main: nn.Module, norm: nn.Module | None = None) -> nn.Sequential:
     return nn.Sequential(parts)
 
 
+class LocalResponseNorm(nn.Module):
+    """x / (1 + alpha / size · Σ x²)^beta, the sum over the `size` nearest channels: `nn.LocalResponseNorm`.
+
+    The sum as a 1 × 1 convolution with ones around the diagonal, which with its gradient takes a quarter of the time.
+    """
+
+    near: Tensor
+
+    def __init__(self, channels: int, size: int, alpha: float, beta: float) -> None:
+        super().__init__()
+        self.scale, self.beta = alpha / size, beta
+        number = torch.arange(channels)
+        near = (number[:, None] - number).abs() <= size // 2
+        self.register_buffer("near", near.float()[..., None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to the same, at least fp32."""
+        squares = full(F.conv2d(x * x, self.near))
+        return full(x) * (1 + self.scale * squares).pow(-self.beta)
+
+
 class CaffeNet(nn.Sequential):
     """BVLC CaffeNet: (N, 3, 227, 227) BGR, 0-255, minus (104, 117, 123), to (N, classes). Released caffenet.prototxt.
 
@@ -25,17 +50,17 @@ class CaffeNet(nn.Sequential):
     """
 
     def __init__(self, classes: int = 1000) -> None:
-        def lrn() -> nn.Module:
-            return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+        def lrn(channels: int) -> nn.Module:
+            return LocalResponseNorm(channels, 5, alpha=1e-4, beta=0.75)
 
         super().__init__(
             OrderedDict(
                 conv1=block(nn.Conv2d(3, 96, 11, 4)),
                 pool1=nn.MaxPool2d(3, 2, ceil_mode=True),
-                norm1=lrn(),
+                norm1=lrn(96),
                 conv2=block(nn.Conv2d(96, 256, 5, padding=2, groups=2)),
                 pool2=nn.MaxPool2d(3, 2, ceil_mode=True),
-                norm2=lrn(),
+                norm2=lrn(256),
                 conv3=block(nn.Conv2d(256, 384, 3, padding=1)),
                 conv4=block(nn.Conv2d(384, 384, 3, padding=1, groups=2)),
                 conv5=block(nn.Conv2d(384, 256, 3, padding=1, groups=2)),

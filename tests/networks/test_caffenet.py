@@ -21,7 +21,18 @@ def test_caffenet_is_the_released_network():
     assert [network.get_submodule(f"conv{i}").main.groups for i in range(1, 6)] == [1, 2, 1, 2, 2]
     order = list(dict(network.named_children()))
     assert order.index("pool1") < order.index("norm1")  # pool before normalisation, unlike AlexNet
-    assert (network.norm1.size, network.norm1.alpha, network.norm1.beta) == (5, 1e-4, 0.75)
+
+
+def test_the_norms_are_torchs_with_the_released_numbers():
+    for name, channels in (("norm1", 96), ("norm2", 256)):
+        own, torchs = CaffeNet(2).get_submodule(name).double(), torch.nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+        x = 300 * torch.rand(2, channels, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        found = []
+        for norm in (own, torchs):
+            given = x.clone().requires_grad_()
+            norm(given).square().sum().backward()
+            found.append((norm(x), given.grad))
+        torch.testing.assert_close(found[0], found[1], rtol=1e-10, atol=1e-10)
 
 
 def test_caffenet64_is_small_and_takes_smaller_images():
