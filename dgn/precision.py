@@ -32,13 +32,18 @@ def full(x: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def cast_once(*modules: nn.Module) -> Iterator[None]:
-    """Under autocast, frozen weights are cast in the first pass and not in every one: to the same values.
+def prepared(*modules: nn.Module) -> Iterator[None]:
+    """Frozen networks as many passes under autocast want them; afterwards they are as they were found.
 
-    The layers are left as they were found; those of other classes than `CAST` have what they had.
+    Weights are cast in the first pass and not in every one, to the same values (of layers of the classes `CAST`).
+    Strided depthwise convolutions stay in fp32 on a CPU: in bf16 oneDNN has no kernel of its own for their gradient,
+    which takes ten times as long.
     """
-    layers = {layer for module in modules for layer in module.modules() if type(layer) in CAST}
-    handles = [handle for layer in layers for handle in _swapping(layer)]
+    layers = {layer for module in modules for layer in module.modules()}
+    slow = {layer for layer in layers if _strided_depthwise(layer)}
+    cast = {layer for layer in layers - slow if type(layer) in CAST}
+    handles = [handle for layer in cast for handle in _swapping(layer)]
+    handles += [handle for layer in slow for handle in _in_full(layer)]
     try:
         yield
     finally:
@@ -46,9 +51,32 @@ def cast_once(*modules: nn.Module) -> Iterator[None]:
             handle.remove()
 
 
+def _strided_depthwise(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1 and max(layer.stride) > 1
+
+
+def _in_full(layer: nn.Module) -> list[Any]:
+    off: list[Any] = []
+
+    def into(_: nn.Module, args: tuple) -> tuple | None:
+        if args[0].device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return None
+        off.append(torch.autocast("cpu", enabled=False))
+        off[-1].__enter__()
+        return (full(args[0]), *args[1:])
+
+    def back(_: nn.Module, __: tuple, out: Any) -> Any:
+        if not off:
+            return None
+        off.pop().__exit__(None, None, None)
+        return None if out is None else out.to(torch.get_autocast_dtype("cpu"))
+
+    return [layer.register_forward_pre_hook(into), layer.register_forward_hook(back, always_call=True)]
+
+
 def _swapping(layer: nn.Module) -> list[Any]:
-    full = {name: p for name, p in layer._parameters.items()
-            if p is not None and p.dtype is torch.float32 and not p.requires_grad}  # fmt: skip
+    found = {name: p for name, p in layer._parameters.items()
+             if p is not None and p.dtype is torch.float32 and not p.requires_grad}  # fmt: skip
     half: dict[str, nn.Parameter] = {}
 
     def into(*_: Any) -> None:
@@ -57,10 +85,10 @@ def _swapping(layer: nn.Module) -> list[Any]:
             return
         if not half:
             dtype = torch.get_autocast_dtype(device)
-            half.update({name: nn.Parameter(p.to(dtype), requires_grad=False) for name, p in full.items()})
+            half.update({name: nn.Parameter(p.to(dtype), requires_grad=False) for name, p in found.items()})
         layer._parameters.update(half)
 
     def back(*_: Any) -> None:
-        layer._parameters.update(full)
+        layer._parameters.update(found)
 
     return [layer.register_forward_pre_hook(into), layer.register_forward_hook(back, always_call=True)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import dgn.app.__main__
+import dgn.benchmark.__main__
 import dgn.data.__main__
 import dgn.report.__main__
 from dgn import points
@@ -46,6 +47,10 @@ def test_a_command_line_of_the_documents_composes(line, config):
         return
     if typed[1:3] == ["-m", "dgn.app"]:
         config("synthesize", *dgn.app.__main__.parser().parse_intermixed_args(typed[3:]).words)
+        return
+    if typed[1:3] == ["-m", "dgn.benchmark"]:
+        asked = dgn.benchmark.__main__.parser().parse_args(typed[3:])
+        assert dgn.benchmark.__main__.chosen(asked.sections, asked.quick)
         return
     if typed[1] == "-m":
         assert find_spec(typed[2])

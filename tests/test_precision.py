@@ -40,7 +40,7 @@ def test_weights_cast_once_are_what_autocast_casts():
     full = network(x)
     with torch.autocast("cpu", torch.bfloat16):
         expected = network(x)
-    with precision.cast_once(network):
+    with precision.prepared(network):
         with torch.autocast("cpu", torch.bfloat16):
             first, second = network(x), network(x)
         assert torch.equal(network(x), full)  # without autocast they are in full
@@ -52,7 +52,7 @@ def test_weights_cast_once_are_what_autocast_casts():
 
 def test_frozen_weights_are_cast_in_the_first_pass_only():
     layer = nn.Linear(4, 4).requires_grad_(False)
-    with precision.cast_once(layer), torch.autocast("cpu", torch.bfloat16):
+    with precision.prepared(layer), torch.autocast("cpu", torch.bfloat16):
         before = layer(torch.ones(1, 4))
         with torch.no_grad():
             layer.weight.zero_()  # a second cast would see it
@@ -61,6 +61,20 @@ def test_frozen_weights_are_cast_in_the_first_pass_only():
 
 def test_trained_weights_are_left_to_autocast():
     layer = nn.Linear(4, 4)
-    with precision.cast_once(layer), torch.autocast("cpu", torch.bfloat16):
+    with precision.prepared(layer), torch.autocast("cpu", torch.bfloat16):
         layer(torch.ones(1, 4)).sum().backward()
     assert layer.weight.grad is not None and layer.weight.grad.dtype == torch.float32
+
+
+def test_strided_depthwise_convolutions_stay_in_fp32_under_autocast():
+    layer = nn.Conv2d(4, 4, 3, stride=2, groups=4).requires_grad_(False)
+    x = torch.rand(2, 4, 9, 9).bfloat16().requires_grad_()
+    with precision.prepared(layer), torch.autocast("cpu", torch.bfloat16):
+        out = layer(x)
+        with pytest.raises(RuntimeError):
+            layer(x[:, :2])  # a pass that fails leaves autocast on
+        assert torch.is_autocast_enabled("cpu")
+    assert out.dtype == torch.bfloat16 and torch.equal(out, layer(x.float()).bfloat16())
+    out.float().sum().backward()
+    assert x.grad.dtype == torch.bfloat16 and x.grad.abs().sum() > 0
+    assert not layer._forward_hooks and not layer._forward_pre_hooks

@@ -68,7 +68,7 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
     )
     trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
-    with precision.cast_once(prior.generator, subject.target):
+    with precision.prepared(prior.generator, subject.target):
         trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
     images = module.images().clamp(0, 1)
     with torch.no_grad():

@@ -24,8 +24,9 @@ def mean_square(x: Tensor, y: Tensor, variance: float = 1.0) -> Tensor:
 
 def relative(x: Tensor, y: Tensor) -> Tensor:
     """‖x − y‖² / ‖x‖² per image, mean over the batch: 1 for a reconstruction without any of x's features."""
-    difference = (x - y).flatten(1).square().sum(1)
-    return (difference / x.flatten(1).square().sum(1).clamp_min(1e-12)).mean()
+    axes = tuple(range(1, x.ndim))  # not flatten, which would copy maps that are channels-last
+    difference = F.mse_loss(x, y, reduction="none").sum(axes)
+    return (difference / x.square().sum(axes).clamp_min(1e-12)).mean()
 
 
 def per_position(x: Tensor, y: Tensor) -> Tensor:

@@ -45,11 +45,12 @@ def test_flops_are_those_of_g_and_of_the_target_both_ways():
 
 def test_the_table_of_rates_is_arithmetic():
     section = sections.Synthesis(quick=True)
-    most = {"fp32": 100e9, "bf16": 400e9, "peak": 1.0}
+    most = {"fp32": {"product": 50e9, "convolution": 100e9}, "bf16": {"product": 400e9, "convolution": 300e9}}
     literal, weights = {"rate": 10.0, "flops": 2e9, "peak": 50.0}, {"rate": 5.0, "flops": 0, "peak": 60.0}
     ours = [{"rate": 40.0, "peak": 70.0}, {"rate": 120.0, "peak": 80.0}]
     lines = section.markdown([most, literal, weights, *ours]).splitlines()
-    assert lines[0] == "The processor's matrix products reach 100 GFLOP/s in fp32 and 400 GFLOP/s in bf16."
+    assert lines[0] == ("The processor reaches 50 GFLOP/s in fp32 with matrix products, 100 with convolutions; "
+                        "400 GFLOP/s in bf16 with matrix products, 300 with convolutions.")  # fmt: skip
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| dgn")]
     assert rows[0] == ["dgn", "2", "fp32", "40.0", "4.00", "8.00", "80", "80", "70"]
     assert rows[1] == ["dgn", "2", "bf16", "120.0", "12.00", "24.00", "240", "60", "80"]
