@@ -69,9 +69,9 @@ def measures(rows: Sequence[Row]) -> dict[str, float]:
         found["relative"] = sum(relative) / len(relative)
     if wanted:
         found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
-    if judged := _judged(rows):
+    if ranks := judged(rows):
         for k in (1, 5):
-            found[f"judge_top{k}"] = 100 * sum(rank <= k for rank in judged) / len(judged)
+            found[f"judge_top{k}"] = 100 * sum(rank <= k for rank in ranks) / len(ranks)
     return found
 
 
@@ -80,7 +80,8 @@ def _wanted(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
 
 
-def _judged(rows: Sequence[Row]) -> list[int]:
+def judged(rows: Sequence[Row]) -> list[int]:
+    """The judge's ranks, of the rows that have one."""
     return [row.judge_rank for row in rows if row.judge_rank is not None]
 
 
@@ -92,7 +93,7 @@ def summary(rows: Sequence[Row]) -> str:
         words.append(f"target top-1 {found['target_top1']:.1f} % of {len(_wanted(rows))} pictures")
     if "judge_top1" in found:
         words.append(
-            f"judge top-1 {found['judge_top1']:.1f} %, top-5 {found['judge_top5']:.1f} % of {len(_judged(rows))}"
+            f"judge top-1 {found['judge_top1']:.1f} %, top-5 {found['judge_top5']:.1f} % of {len(judged(rows))}"
         )
     if "score" in found:
         words.append(f"mean score {found['score']:.2f}")

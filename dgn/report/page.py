@@ -187,7 +187,7 @@ def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
 
 
 def _judged(rows: Sequence[results.Row]) -> str:
-    ranks = [row.judge_rank for row in rows if row.judge_rank is not None]
+    ranks = results.judged(rows)
     if not ranks:
         return ""
     first, five = (sum(rank <= k for rank in ranks) for k in (1, 5))

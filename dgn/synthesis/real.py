@@ -62,27 +62,28 @@ def write_real_images(
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["unit", "place", "score", "name", "image"])
     for column, (u, unit) in enumerate(chosen.items()):
-        best = scores[:, column].topk(min(most, len(scores)))
-        for place, (score, i) in enumerate(zip(best.values.tolist(), index[best.indices].tolist(), strict=True)):
+        top = scores[:, column].topk(min(most, len(scores)))
+        for place, (score, i) in enumerate(zip(top.values.tolist(), index[top.indices].tolist(), strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, source.image(i))
             table.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
     of_class = {name: labels[i] for i, name in enumerate(names.readable(module.classes))}
-    return {unit.text: float(scores[:, column].max()) for column, unit in enumerate(chosen.values())
-            if scored(subject, unit, of_class) >= ENOUGH}  # fmt: skip
+    counts = scored(subject, list(chosen.values()), of_class)
+    best = zip(chosen.values(), scores.amax(0).tolist(), counts, strict=True)
+    return {unit.text: score for unit, score, count in best if count >= ENOUGH}
 
 
-def scored(subject: Subject, unit: Unit, of_class: Mapping[str, int]) -> int:
-    """How many of the real images can be a unit's best: those of its class, or all where the layer is not the output.
+def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:
+    """How many real images can be each unit's best: those of its class, or all where the layer is not the output.
 
     `of_class` counts them by class name. A sum of classes and a class that is minimised have none.
     """
     if not subject.is_output:
-        return sum(of_class.values())
-    name, found = subject.wanted(unit), Names(list(of_class))
-    i = None if name is None else found.find(name)
-    return 0 if i is None else of_class[found.classes[i]]
+        return [sum(of_class.values())] * len(chosen)
+    found = Names(list(of_class))
+    places = [None if (name := subject.wanted(unit)) is None else found.find(name) for unit in chosen]
+    return [0 if i is None else of_class[found.classes[i]] for i in places]
 
 
 def relate(rows: Sequence[results.Row], best: Mapping[str, float]) -> list[results.Row]:

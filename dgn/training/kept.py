@@ -42,17 +42,17 @@ class Kept:
 
 
 def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> Kept:
-    """The codes of `encoder`'s first layer, from `config["keep_codes"]`, a folder, where they are computed if need be.
+    """The codes of `encoder`'s first layer, from `config["code_cache"]`, a folder, where they are computed if need be.
 
     Stopped on the way, it goes on where it was. UserError where the images are augmented: a code belongs to one image.
     """
     augment = datamodule.train.augment
     if augment.pad or augment.flip or augment.brightness or augment.crop != datamodule.train.source.size:
-        raise UserError("keep_codes needs the images as they are: type augment.flip=false augment.pad=0 "
+        raise UserError("code_cache needs the images as they are: type augment.flip=false augment.pad=0 "
                         "augment.brightness=0 and data.crop as data.resize")  # fmt: skip
-    path = Path(config["keep_codes"]).expanduser() / name(datamodule, config) / "codes.npy"
-    with claim(path.parent, resume=True):
-        if not path.exists():
+    path = Path(config["code_cache"]).expanduser() / name(datamodule, config) / "codes.npy"
+    if not path.exists():  # several processes read it at once, one computes
+        with claim(path.parent, resume=True):
             _fill(path, encoder, datamodule, config)
     print(f"codes of {len(datamodule.train):,} images: {path}")
     return Kept(path)
@@ -94,7 +94,7 @@ def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Ma
         with torch.autocast(device.type, torch.bfloat16, half):
             codes = encoder(images.to(device)).cpu().half().numpy()
         if not np.isfinite(codes).all():
-            raise UserError("a code is no finite number in fp16, as codes are kept: type keep_codes=null")
+            raise UserError("a code is no finite number in fp16, as codes are kept: type code_cache=null")
         table[index.numpy()] = codes
     table.flush()
     part.rename(path)

@@ -58,7 +58,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     encoder, comparator = encoder_and_comparator(config)
     code = encoder(next(datamodule.plain(128))[0])
-    kept = keep(encoder, datamodule, config) if config["keep_codes"] else None
+    kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
     begun = bundles.warm_start(generator, config["init"]) if config["init"] else {}

@@ -57,7 +57,7 @@ def test_the_best_of_the_images_that_are_asked_for(subject, data, tmp_path, monk
 
 def test_of_a_hidden_layer_every_image_counts(subject):
     hidden = subject(["3", "-4"], output=False)
-    assert [real.scored(hidden, unit, {"apple": 60, "bread": 41}) for unit in hidden.units] == [101, 101]
+    assert real.scored(hidden, hidden.units, {"apple": 60, "bread": 41}) == [101, 101]
 
 
 def test_which_images_is_val_or_train(data, config):

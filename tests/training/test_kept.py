@@ -26,7 +26,7 @@ def module(root, flip=False, size=16):
 
 def settings(folder):
     node = {"name": "tiny", "_target_": "Tiny", "args": {}, "layer": "fc", "input": {"size": 16}, "weights": None}
-    return {"keep_codes": str(folder), "encoder": node, "trainer": {"precision": "32-true", "accelerator": "cpu"}}
+    return {"code_cache": str(folder), "encoder": node, "trainer": {"precision": "32-true", "accelerator": "cpu"}}
 
 
 class Counting(Features):
@@ -109,7 +109,7 @@ def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, word
 def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tree, tmp_path):
     small = ["generator.hidden=16", "generator.widths=[8]"]
     for out, words in {"first": ["encoder.layer=fc6"], "second": [
-        "encoder.layer=fc8", "init={first}", f"keep_codes={tmp_path}/codes"
+        "encoder.layer=fc8", "init={first}", f"code_cache={tmp_path}/codes"
     ]}.items():  # fmt: skip
         (tmp_path / out).mkdir()
         found = [word.format(first=next((tmp_path / "first").glob("*.safetensors"), "")) for word in words]
