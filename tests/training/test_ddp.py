@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -117,12 +118,16 @@ DeepsimTraining._decide(run, log)
 alone = Released(low=0.1, high=0.5, top=10)
 alone.step(*own)
 print(json.dumps([run.balance.state(), alone.state()]))
+dist.barrier()
+dist.destroy_process_group()  # or gloo's threads may meet the interpreter's end, which aborts
 """
 
 
 @pytest.mark.slow
 def test_the_balance_is_decided_from_all_ranks_losses_even_where_their_own_disagree():
-    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29611", "WORLD_SIZE": "2"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     call = [sys.executable, "-c", DECIDE.format(root=str(ROOT))]
     ranks = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=env | {"RANK": str(r)}) for r in (0, 1)]
     (ours, alone), (theirs, alone_there) = (json.loads(finish(process).splitlines()[-1]) for process in ranks)
