@@ -1,4 +1,4 @@
-"""From a trained G to a bundle, and from a bundle to a G that trains on."""
+"""From a trained G to a bundle."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +10,6 @@ from rich.progress import track
 from dgn import bundle, data
 from dgn.codes import Moments
 from dgn.errors import UserError
-from dgn.files import sha256
-from dgn.generators import Generator
 from dgn.networks import zoo
 from dgn.training.deepsim import DeepsimTraining
 
@@ -25,31 +23,6 @@ def same_encoder(held: bundle.Bundle, node: Mapping[str, Any]) -> None:
             f"this bundle inverts {record['layer']} of {record['encoder']}: type network@encoder={record['encoder']} "
             f"encoder.layer={record['layer']}"
         )
-
-
-def warm_start(generator: Generator, name: str) -> dict[str, Any]:
-    """Give `generator` the weights of a bundle's G, and say how many images that one has seen.
-
-    For codes of another shape, those of another encoder, the layers that read them begin afresh. Not an exact
-    continuation: a bundle holds weights alone, as fp16; the optimisers and D start afresh.
-    """
-    path = bundle.find(name)
-    held = bundle.load(path)
-    own = generator.args.keys() - {"code_scale", "code_shape"}
-    differ = sorted(key for key in own if generator.args[key] != held.generator.args[key])
-    if differ:
-        raise UserError(
-            f"init={name} holds another G ({', '.join(differ)} differ): train with the settings it was made with"
-        )
-    state, given = generator.state_dict(), held.generator.state_dict()
-    fresh = [key for key, value in state.items() if value.shape != given[key].shape]
-    generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
-    if not fresh:
-        generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    seen = held.record.get("images_seen", 0)
-    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
-          + f", so do {', '.join(fresh)}" * bool(fresh))  # fmt: skip
-    return {"init": sha256(path), "images_seen": seen}
 
 
 def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:

@@ -19,6 +19,7 @@ from dgn.networks import names, zoo
 from dgn.networks.features import Features
 from dgn.ranks import first
 from dgn.training import bundles, inversion
+from dgn.training.begin import warm_start
 from dgn.training.deepsim import Comparator
 from dgn.training.discriminator import Discriminator
 from dgn.training.kept import keep
@@ -61,7 +62,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
-    begun = bundles.warm_start(generator, config["init"]) if config["init"] else {}
+    begun = warm_start(generator, config, datamodule, encoder, kept) if config["init"] else {}
     size = config["generator"]["size"]
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]

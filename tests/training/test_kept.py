@@ -106,7 +106,7 @@ def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, word
 
 
 @pytest.mark.slow
-def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tree, tmp_path):
+def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tree, tmp_path, capsys):
     small = ["generator.hidden=16", "generator.widths=[8]"]
     for out, words in {"first": ["encoder.layer=fc6"], "second": [
         "encoder.layer=fc8", "init={first}", f"code_cache={tmp_path}/codes"
@@ -116,3 +116,4 @@ def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tre
         tasks.run(config("train", f"data.root={image_tree}", *WORDS, *small, *found), tmp_path / out)
     held = bundle.load(next((tmp_path / "second").glob("*.safetensors")))
     assert held.record["images_seen"] > 0
+    assert "its first layer reads from the codes what can be told from them of fc6" in capsys.readouterr().out

@@ -1,0 +1,82 @@
+"""Where a G begins: with the weights of a bundle's G, also where that one read another encoder's codes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from dgn import bundle, data
+from dgn.errors import UserError
+from dgn.files import sha256
+from dgn.generators import Generator
+from dgn.networks import zoo
+from dgn.networks.features import Features
+from dgn.training.kept import Kept
+
+FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch norm behind it
+
+
+def warm_start(
+    generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
+) -> dict[str, Any]:
+    """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
+
+    For codes of another shape, those of another encoder, see `translated`; where that cannot be done the layer that
+    reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
+    start afresh.
+    """
+    path = bundle.find(config["init"])
+    held = bundle.load(path)
+    own = generator.args.keys() - {"code_scale", "code_shape"}
+    differ = sorted(key for key in own if generator.args[key] != held.generator.args[key])
+    if differ:
+        raise UserError(f"init={config['init']} holds another G ({', '.join(differ)} differ): "
+                        "train with the settings it was made with")  # fmt: skip
+    state, given = generator.state_dict(), held.generator.state_dict()
+    fresh = [key for key, value in state.items() if value.shape != given[key].shape]
+    generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
+    told = f"so do {', '.join(fresh)}" if fresh else ""
+    if not fresh:
+        generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
+    elif fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
+        read = zoo.features(config["comparator"], held.record["layer"], activated=True)
+        pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
+        weight = given[FIRST] @ translated(pairs) * (generator.code_scale / held.generator.code_scale)
+        generator.load_state_dict(generator.state_dict() | {FIRST: weight})
+        told = f"its first layer reads from the codes what can be told from them of {held.record['layer']}"
+    seen = held.record.get("images_seen", 0)
+    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
+          + f", {told}" * bool(told))  # fmt: skip
+    return {"init": sha256(path), "images_seen": seen}
+
+
+@torch.no_grad()
+def codes_of_both(
+    encoder: Features, read: Features, kept: Kept | None, datamodule: data.DataModule, most: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the codes, by E and by the encoder of `init`, of at most `most` training images."""
+    batches = datamodule.plain(most)
+    for x, _, index in track(
+        batches, "reading the codes of both encoders", total=-(-most // data.BATCH), transient=True
+    ):
+        yield encoder(x) if kept is None else kept(index), read(x)
+
+
+def translated(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """The linear map from codes (N, D) to those of another encoder, (N, K), with the least squared error: (K, D).
+
+    By ridge regression on both less their means, in float64; the batch norm that follows takes care of the means.
+    """
+    count: Any = 0
+    total: list[Any] = [0, 0]
+    square, product = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for codes, theirs in pairs:
+        codes, theirs = codes.double(), theirs.double()
+        count, total = count + len(codes), [total[0] + codes.sum(0), total[1] + theirs.sum(0)]
+        square, product = square + codes.T @ codes, product + codes.T @ theirs
+    square = square - total[0].outer(total[0]) / count
+    product = product - total[0].outer(total[1]) / count
+    ridge = 0.05 * square.diagonal().mean() * torch.eye(len(square), dtype=torch.float64)
+    return torch.linalg.solve(square + ridge, product).T.float()
