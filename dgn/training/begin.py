@@ -43,7 +43,7 @@ def warm_start(
     elif fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
         read = zoo.features(config["comparator"], held.record["layer"], activated=True)
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
-        weight = given[FIRST] @ translated(pairs) * (generator.code_scale / held.generator.code_scale)
+        weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})
         told = f"its first layer reads from the codes what can be told from them of {held.record['layer']}"
     seen = held.record.get("images_seen", 0)
