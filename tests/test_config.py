@@ -43,7 +43,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     encoder = config("train", f"network@encoder._target_={NET}")
     assert encoder.encoder.weights is None
     assert list(encoder.measure) == []
-    assert config("train").measure == ["conv5", "pool5"]
+    assert config("train").measure == ["conv2", "conv3", "conv5", "pool5"]
 
 
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
