@@ -19,13 +19,19 @@ FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch
 
 
 def warm_start(
-    generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
+    generator: Generator,
+    config: Mapping[str, Any],
+    datamodule: data.DataModule,
+    encoder: Features,
+    kept: Kept | None,
+    resumed: bool,
 ) -> dict[str, Any]:
     """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
 
     For codes of another shape, those of another encoder, see `translated`; where that cannot be done the layer that
     reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
-    start afresh.
+    start afresh. Where a run is `resumed`, whose checkpoint holds G, the codes of
+    both encoders are not read again.
     """
     path = bundle.find(config["init"])
     held = bundle.load(path)
@@ -40,7 +46,7 @@ def warm_start(
     told = f"so do {', '.join(fresh)}" if fresh else ""
     if not fresh:
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
+    elif fresh == [FIRST] and not resumed and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
         read = zoo.features(config["comparator"], held.record["layer"], activated=True)
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
@@ -69,14 +75,8 @@ def translated(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 
     By ridge regression on both less their means, in float64; the batch norm that follows takes care of the means.
     """
-    count: Any = 0
-    total: list[Any] = [0, 0]
-    square, product = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-    for codes, theirs in pairs:
-        codes, theirs = codes.double(), theirs.double()
-        count, total = count + len(codes), [total[0] + codes.sum(0), total[1] + theirs.sum(0)]
-        square, product = square + codes.T @ codes, product + codes.T @ theirs
-    square = square - total[0].outer(total[0]) / count
-    product = product - total[0].outer(total[1]) / count
-    ridge = 0.05 * square.diagonal().mean() * torch.eye(len(square), dtype=torch.float64)
-    return torch.linalg.solve(square + ridge, product).T.float()
+    ours, theirs = (torch.cat(codes).double() for codes in zip(*pairs, strict=True))
+    ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)
+    square = ours.T @ ours
+    ridge = 0.05 * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
+    return torch.linalg.solve(square + ridge, ours.T @ theirs).T.float()

@@ -62,7 +62,8 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
-    begun = warm_start(generator, config, datamodule, encoder, kept) if config["init"] else {}
+    resumed = config["resume"] and (output / CHECKPOINT).exists()
+    begun = warm_start(generator, config, datamodule, encoder, kept, resumed) if config["init"] else {}
     size = config["generator"]["size"]
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
