@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from dgn import bundle, data, images, judge, loggers, loop
+from dgn import bundle, data, images, judge, loggers, loop, precision
 from dgn import config as settings
 from dgn.errors import Stopped, UserError
 from dgn.files import write_text
@@ -74,7 +74,8 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
         encoder=encoder, comparator=comparator, kept=kept, generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
-    fit(module, datamodule, config, output, logs)
+    with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
+        fit(module, datamodule, config, output, logs)
     bundles.write(module, datamodule, config, output, begun)
 
 

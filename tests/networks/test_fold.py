@@ -1,5 +1,6 @@
 """Folding changes the work, not the function."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -27,3 +28,65 @@ def test_a_layer_that_is_read_keeps_its_own_output():
     network = fold(CaffeNet64(classes=5), read=["conv1.main"])
     assert isinstance(network.conv1.norm, nn.BatchNorm2d)
     assert isinstance(network.conv2.norm, nn.Identity)
+
+
+class Block(nn.Module):
+    """Norms inside a forward pass of one's own: one to fold, one that another reader shares, one run twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        self.seen, self.beside = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        self.again, self.twice = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = self.seen(self.norm(self.conv(x)).relu())
+        x = seen + self.beside(seen)
+        return self.twice(self.again(self.twice(self.again(x))))
+
+
+def lively(network: nn.Module) -> nn.Module:
+    """In float64, with statistics as a trained network has them."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return network.double().eval()
+
+
+def test_a_norm_is_folded_only_where_nothing_else_reads_its_layer():
+    torch.manual_seed(0)
+    network = lively(Block())
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    expected = network(x)
+    torch.testing.assert_close(fold(network)(x), expected)
+    assert isinstance(network.norm, nn.Identity)
+    assert isinstance(network.beside, nn.BatchNorm2d)
+    assert isinstance(network.twice, nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18"])
+def test_timms_networks_are_folded_and_keep_their_layers(name: str):
+    torch.manual_seed(0)
+    network = lively(pytest.importorskip("timm").create_model(name))
+    x = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    expected, names = network(x), list(dict(network.named_modules()))
+    torch.testing.assert_close(fold(network)(x), expected)
+    assert list(dict(network.named_modules())) == names
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+class Picky(nn.Module):
+    """Its way depends on its input's values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(x)) if x.sum() > 0 else self.conv(x)
+
+
+def test_a_network_that_cannot_be_traced_stays_as_it_is():
+    network = fold(Picky())
+    assert isinstance(network.norm, nn.BatchNorm2d)
