@@ -105,7 +105,8 @@ def build(config: dict[str, Any]) -> DeepsimTraining:
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
     )
     return instantiate(config["module"], _partial_=True)(
-        encoder=encoder, comparator=comparator, kept=None, generator=tasks.build_generator(config["generator"], code),
+        encoder=encoder, comparator=comparator, kept=None, begun={},
+        generator=tasks.build_generator(config["generator"], code),
         discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip

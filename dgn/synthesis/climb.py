@@ -64,6 +64,7 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
         step=ascent["step"] * unit,
         end=ascent["end"] * unit,
         steps=ascent["steps"],
+        moves=ascent["moves"],
         render=ascent["render"],
     )
     trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)

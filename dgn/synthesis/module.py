@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.networks.features import Features
+from dgn.views import moved
 
 
 class Synthesis(pl.LightningModule):
@@ -22,6 +23,7 @@ class Synthesis(pl.LightningModule):
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
         steps: iterations.
+        moves: how far the picture is moved before the target sees it, see `dgn.views`; 0 is not at all.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
 
     Attributes:
@@ -47,12 +49,14 @@ class Synthesis(pl.LightningModule):
         step: float,
         end: float,
         steps: int,
+        moves: float,
         render: str,
     ) -> None:
         super().__init__()
         self.code = nn.Parameter(codes)
         self.generator, self.target, self.score, self.prior = generator, target, score, prior
-        self.optimiser, self.step_size, self.end, self.steps, self.render = optimiser, step, end, steps, render
+        self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
+        self.moves, self.render = moves, render
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
         self.register_buffer("taken", torch.zeros(len(codes), dtype=torch.long))
@@ -66,7 +70,7 @@ class Synthesis(pl.LightningModule):
         optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
             group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
-        score = self.score(self.target(self.generator(self.code)))
+        score = self.score(self.target(moved(self.generator(self.code), self.moves, i)))
         (gradient,) = torch.autograd.grad(score.sum(), self.code)
         self._climb(optimiser, gradient, score.detach(), i)
         return score.detach()

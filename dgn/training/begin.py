@@ -24,14 +24,12 @@ def warm_start(
     datamodule: data.DataModule,
     encoder: Features,
     kept: Kept | None,
-    resumed: bool,
 ) -> dict[str, Any]:
     """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
 
     For codes of another shape, those of another encoder, see `translated`; where that cannot be done the layer that
     reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
-    start afresh. Where a run is `resumed`, whose checkpoint holds G, the codes of
-    both encoders are not read again.
+    start afresh.
     """
     path = bundle.find(config["init"])
     held = bundle.load(path)
@@ -46,7 +44,7 @@ def warm_start(
     told = f"so do {', '.join(fresh)}" if fresh else ""
     if not fresh:
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif fresh == [FIRST] and not resumed and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
+    elif fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
         read = zoo.features(config["comparator"], held.record["layer"], activated=True)
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])

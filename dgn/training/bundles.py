@@ -50,9 +50,7 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mappin
 
 
 @torch.no_grad()
-def write(
-    module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path, begun: Mapping[str, Any]
-) -> None:
+def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
     """Measure the codes of real training images and write everything that synthesis needs to one file."""
     module.eval().to(module.trainer.strategy.root_device)
     moments = measure(module, datamodule, config["moments"])
@@ -69,8 +67,8 @@ def write(
         "encoder_sha256": zoo.identity(node),
         "data": datamodule.name,
         "holds": module.holds,
-        **begun,
-        "images_seen": seen + begun.get("images_seen", 0),
+        **module.begun,
+        "images_seen": seen + module.begun.get("images_seen", 0),
         "errors": module.evaluate((x,) for x in held_out),
     }
     path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"

@@ -32,6 +32,7 @@ class DeepsimTraining(pl.LightningModule):
         encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the layers it is measured on.
         comparator: C, read at the layers of the feature loss; the same object as `encoder` shares one forward pass.
         kept: the codes of training images by their index, computed before, or None: then E runs in every iteration.
+        begun: where G began, for the bundle's record: what `warm_start` gives, or nothing.
         generator, discriminator: G and D; D is given the real image's code for real and generated images.
         pixel, feature, adversarial, code: each {weight, ...}, see conf/loss.
         balance: when D and G train.
@@ -53,6 +54,7 @@ class DeepsimTraining(pl.LightningModule):
         encoder: Features,
         comparator: Comparator,
         kept: Kept | None,
+        begun: Mapping[str, Any],
         generator: Generator,
         discriminator: nn.Module,
         pixel: Mapping[str, Any],
@@ -75,7 +77,7 @@ class DeepsimTraining(pl.LightningModule):
         super().__init__()
         if holds not in {"raw", "ema"} or (holds == "ema" and not ema):
             raise UserError(f"a bundle cannot hold {holds!r}: type module.holds=raw, or module.ema=0.999 as well")
-        self.encoder, self.comparator, self.kept = encoder, comparator, kept
+        self.encoder, self.comparator, self.kept, self.begun = encoder, comparator, kept, begun
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
         self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
@@ -236,12 +238,16 @@ class DeepsimTraining(pl.LightningModule):
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
         checkpoint |= {"iteration": self.iteration, "updates": dict(self.updates), "balance": self.balance.state(),
-                       "log_d": dict(self.log_d)}  # fmt: skip
+                       "log_d": dict(self.log_d), "begun": dict(self.begun),
+                       "code_scale": self.generator.args["code_scale"]}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.updates = checkpoint["iteration"], dict(checkpoint["updates"])
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
+        self.begun = checkpoint["begun"]
+        for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
+            g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]
         own = self.state_dict()
         frozen = {k: v for k, v in own.items() if k.startswith(("encoder.", "comparator."))}
         checkpoint["state_dict"] |= frozen

@@ -62,8 +62,8 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
-    resumed = config["resume"] and (output / CHECKPOINT).exists()
-    begun = warm_start(generator, config, datamodule, encoder, kept, resumed) if config["init"] else {}
+    begins = config["init"] and not checkpoint(config, output)
+    begun = warm_start(generator, config, datamodule, encoder, kept) if begins else {}
     size = config["generator"]["size"]
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
@@ -71,12 +71,13 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     print(f"code {tuple(code.shape[1:])} of {config['encoder']['name']} {encoder.layers[0]}; image {size} px; "
           f"G {count(generator):.1f} M, D {count(discriminator):.1f} M parameters")  # fmt: skip
     module = instantiate(config["module"], _partial_=True)(
-        encoder=encoder, comparator=comparator, kept=kept, generator=generator, discriminator=discriminator,
+        encoder=encoder, comparator=comparator, kept=kept, begun=begun,
+        generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         fit(module, datamodule, config, output, logs)
-    bundles.write(module, datamodule, config, output, begun)
+    bundles.write(module, datamodule, config, output)
 
 
 def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
@@ -152,6 +153,12 @@ def count(module: torch.nn.Module) -> float:
     return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
 
 
+def checkpoint(config: Mapping[str, Any], output: Path) -> Path | None:
+    """What the run in `output` goes on from, with `resume`."""
+    found = output / CHECKPOINT
+    return found if config["resume"] and found.exists() else None
+
+
 def fit(
     module: pl.LightningModule,
     datamodule: data.DataModule,
@@ -160,8 +167,7 @@ def fit(
     logs: list[loggers.Log],
 ) -> None:
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
-    checkpoint = output / CHECKPOINT
-    resume = checkpoint if config["resume"] and checkpoint.exists() else None
+    resume = checkpoint(config, output)
     if resume:
         datamodule.start = torch.load(resume, map_location="cpu", weights_only=True)["iteration"]
         print("\n".join(changes(settings.read(output) or config, config)))
@@ -180,7 +186,7 @@ def fit(
     print(f"precision: {trainer.precision}")
     trainer.fit(module, datamodule=datamodule, ckpt_path=resume)
     if keeper.stopped:
-        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {checkpoint}")
+        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}")
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:

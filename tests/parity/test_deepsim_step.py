@@ -40,7 +40,7 @@ def build(config, layer):
     loss = instantiate(node["loss"])
     discriminator = Discriminator(code_shape=code.shape[1:], outputs=2, **node["discriminator"])
     module = instantiate(node["module"], _partial_=True)(
-        encoder=read, comparator=read, kept=None, generator=build_generator(node["generator"], code),
+        encoder=read, comparator=read, kept=None, begun={}, generator=build_generator(node["generator"], code),
         discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip

@@ -17,11 +17,11 @@ CPU = {"accelerator": "cpu", "devices": 1}
 
 
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
-          lower="zero", render="before_last_step"):  # fmt: skip
+          lower="zero", render="before_last_step", moves=0.0):  # fmt: skip
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        step=step, end=end, steps=steps, render=render,
+        step=step, end=end, steps=steps, moves=moves, render=render,
     )  # fmt: skip
     if precision == "64-true":
         module.double()
@@ -78,17 +78,18 @@ def setting(tiny, contract, generator, moments):
     return generator(), Features(tiny, "out", replace(contract, size=16), False), moments
 
 
-def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting):
+@pytest.mark.parametrize("moves", [0.0, 1.0])
+def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves):
     g, target, moments = setting
     g, target = g.double(), target.double()
     chosen = units.parse([str(i % 7) for i in range(64)], (7,), None)
     codes = torch.randn(64, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    together = climb(g, target, moments, chosen, codes, steps=30, step=1.0)
+    together = climb(g, target, moments, chosen, codes, steps=30, step=1.0, moves=moves)
     order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
-    shuffled = climb(g, target, moments, [chosen[i] for i in order], codes[order], steps=30, step=1.0)
+    shuffled = climb(g, target, moments, [chosen[i] for i in order], codes[order], steps=30, step=1.0, moves=moves)
     torch.testing.assert_close(shuffled.images(), together.images()[order], rtol=1e-8, atol=1e-8)
     for row in (0, 17, 63):
-        alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0)
+        alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0, moves=moves)
         torch.testing.assert_close(alone.images(), together.images()[row : row + 1], rtol=1e-8, atol=1e-8)
 
 

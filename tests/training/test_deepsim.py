@@ -29,7 +29,7 @@ def training(tiny, contract, generator):
             head=[], dropout=0, slope=0.2, spectral=False, caffe=False,
         )  # fmt: skip
         return DeepsimTraining(
-            encoder=read, comparator=read, kept=None, generator=generator(), discriminator=discriminator,
+            encoder=read, comparator=read, kept=None, begun={}, generator=generator(), discriminator=discriminator,
             pixel={"weight": 2.0, "distance": partial(losses.mean_square, variance=0.1)},
             feature={"weight": 0.6, "distance": losses.relative, "layers": {"conv": 1.0}},
             adversarial={"weight": 0.15, "kind": losses.Hinge()},

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dgn.bundle import load
+
 ROOT = Path(__file__).parents[2]
 WORDS = ["data=photos", "debug=true", "iterations=40", "log_every=10", "eval_every=20",
          "data.batch_size=4", "data.sources.count=200", "save_minutes=0", "loss.warm_up=5",
@@ -123,3 +125,7 @@ def test_a_generator_begins_with_a_bundles_weights(tmp_path):
     assert "8 images seen" in shown
     words = ["iterations=2", f"init={bundle}", "generator.hidden=64"]
     assert "holds another G (layers differ)" in finish(start(tmp_path / "third", *words), 1)
+    bundle.unlink()  # what the second run begins with is in its checkpoint
+    shown = finish(start(tmp_path / "second", "iterations=3", f"init={bundle}", "resume=true"))
+    assert "G begins" not in shown
+    assert load(tmp_path / "second" / bundle.name).record["images_seen"] == 8 + 12

@@ -1,0 +1,53 @@
+"""What the target is shown in a step."""
+
+import math
+
+import pytest
+import torch
+
+from dgn.views import SHIFT, TURN, ZOOM, moved
+
+SIZE = 64
+
+
+def ramps() -> torch.Tensor:
+    """One picture whose channels are the place itself: right, down and 1, in units of the width from the middle."""
+    place = (torch.arange(SIZE, dtype=torch.float64) + 0.5) / SIZE - 0.5
+    return torch.stack([place.expand(SIZE, SIZE), place[:, None].expand(SIZE, SIZE), torch.ones(SIZE, SIZE)])[None]
+
+
+def looked_up(amount: float, step: int) -> torch.Tensor:
+    """The affine map (2, 3) from places in the moved picture to those in the picture, read off the middle of it."""
+    middle = (..., slice(24, 40), slice(24, 40))
+    seen = moved(ramps(), amount, step)[middle].flatten(2)[0, :2]
+    return torch.linalg.lstsq(ramps()[middle].flatten(2)[0].T, seen.T).solution.T
+
+
+def test_without_an_amount_the_pictures_are_as_they_are():
+    assert moved(x := ramps(), 0, 3) is x
+
+
+@pytest.mark.parametrize("amount", [0.5, 1])
+@pytest.mark.parametrize("step", range(12))
+def test_a_move_is_a_small_shift_zoom_turn_and_perhaps_a_mirror(amount: float, step: int):
+    found = looked_up(amount, step)
+    square, shift = found[:, :2], found[:, 2]
+    zoom = square.det().abs().sqrt()
+    rigid = square / zoom
+    torch.testing.assert_close(rigid @ rigid.T, torch.eye(2, dtype=torch.float64))
+    assert shift.abs().max() <= amount * SHIFT
+    assert zoom.log().abs() <= amount * ZOOM
+    assert math.degrees(rigid[0, 1].abs().asin()) <= amount * TURN
+    assert not torch.equal(found, looked_up(amount, step + 1))
+
+
+def test_about_half_are_mirrored():
+    assert 30 <= sum(bool(looked_up(1, step)[:, :2].det() < 0) for step in range(100)) <= 70
+
+
+def test_all_rows_are_moved_alike_and_values_stay_in_range():
+    x = torch.rand(1, 3, 16, 16)
+    seen = moved(torch.cat([x, x.flip(2), x]), 1, 5)
+    torch.testing.assert_close(seen[0], seen[2])
+    torch.testing.assert_close(seen[0], moved(x, 1, 5)[0])
+    assert seen.min() >= 0 and seen.max() <= 1
