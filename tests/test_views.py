@@ -29,20 +29,16 @@ def test_without_an_amount_the_pictures_are_as_they_are():
 
 @pytest.mark.parametrize("amount", [0.5, 1])
 @pytest.mark.parametrize("step", range(12))
-def test_a_move_is_a_small_shift_zoom_turn_and_perhaps_a_mirror(amount: float, step: int):
+def test_a_move_is_a_small_shift_zoom_and_turn_and_never_a_mirror(amount: float, step: int):
     found = looked_up(amount, step)
     square, shift = found[:, :2], found[:, 2]
-    zoom = square.det().abs().sqrt()
+    zoom = square.det().sqrt()
     rigid = square / zoom
     torch.testing.assert_close(rigid @ rigid.T, torch.eye(2, dtype=torch.float64))
     assert shift.abs().max() <= amount * SHIFT
     assert zoom.log().abs() <= amount * ZOOM
     assert math.degrees(rigid[0, 1].abs().asin()) <= amount * TURN
     assert not torch.equal(found, looked_up(amount, step + 1))
-
-
-def test_about_half_are_mirrored():
-    assert 30 <= sum(bool(looked_up(1, step)[:, :2].det() < 0) for step in range(100)) <= 70
 
 
 def test_all_rows_are_moved_alike_and_values_stay_in_range():
