@@ -40,7 +40,7 @@ def test_a_live_network_is_read_and_left_alone(prior):
     before = [(id(t), t.data_ptr(), t.stride(), t.requires_grad) for t in [*net.parameters(), *net.buffers()]]
     values = [t.clone() for t in [*net.parameters(), *net.buffers()]]
     modes = [module.training for module in net.modules()]
-    found = synthesize(net, [3, "1*0-4"], *QUICK, prior=prior, input={"size": 16})
+    found = synthesize(net, [3, "1*0-4"], *QUICK, "ascent.moves=0", prior=prior, input={"size": 16})
     assert (found.images.shape, found.codes.shape, found.curves.shape) == ((2, 3, 16, 16), (2, 1024), (2, 8))
     assert [row.unit for row in found.rows] == ["3", "1*0-4"]
     assert (found.rows[0].rank is None, found.rows[1].rank is None) == (False, True)
