@@ -90,3 +90,22 @@ class Picky(nn.Module):
 def test_a_network_that_cannot_be_traced_stays_as_it_is():
     network = fold(Picky())
     assert isinstance(network.norm, nn.BatchNorm2d)
+
+
+class Standardised(nn.Conv2d):
+    """Its weights are brought to the norm 1 on the way, so that a factor in them would be lost."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(x, self.weight / self.weight.norm(), self.bias)
+
+
+@pytest.mark.parametrize(
+    "layer", [Standardised(3, 4, 3), nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))], ids=["own", "hooked"]
+)
+def test_a_layer_that_changes_its_weights_keeps_its_norm(layer: nn.Module):
+    torch.manual_seed(0)
+    network = lively(nn.Sequential(layer, nn.BatchNorm2d(4)))
+    x = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    expected = network(x)
+    torch.testing.assert_close(fold(network)(x), expected)
+    assert isinstance(network[1], nn.BatchNorm2d)
