@@ -19,11 +19,7 @@ FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch
 
 
 def warm_start(
-    generator: Generator,
-    config: Mapping[str, Any],
-    datamodule: data.DataModule,
-    encoder: Features,
-    kept: Kept | None,
+    generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
 ) -> dict[str, Any]:
     """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
 
