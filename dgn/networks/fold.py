@@ -2,7 +2,8 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from threading import Lock, get_ident
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
@@ -11,10 +12,23 @@ from torch.nn.utils.parametrize import is_parametrized
 
 FUSE: dict[type, Callable] = {nn.Conv2d: fuse_conv_bn_eval, nn.Linear: fuse_linear_bn_eval}
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+ONE_AT_A_TIME = Lock()
 
 
 class _Calls(fx.Tracer):
-    """Sees a convolution, a linear layer and a batch norm as one call each, of whatever subclass they are."""
+    """Sees a convolution, a linear layer and a batch norm as one call each, of whatever subclass they are.
+
+    While it traces, fx catches the calls of every module of the process: those of other threads are let through, and
+    there must be one tracer at a time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = get_ident()
+
+    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """A call that is noted, or that of another thread as it is."""
+        return super().call_module(m, forward, args, kwargs) if get_ident() == self.thread else forward(*args, **kwargs)
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, (*FUSE, *NORMS)) or super().is_leaf_module(module, name)
@@ -28,7 +42,8 @@ def fold(network: nn.Module, read: Sequence[str] = ()) -> nn.Module:
     """
     network.eval()
     try:
-        graph = _Calls().trace(network)
+        with ONE_AT_A_TIME:
+            graph = _Calls().trace(network)
     except Exception:  # whatever a network does with an input that is no tensor: it only stays slower
         return network
     for layer, norm in _pairs(graph):

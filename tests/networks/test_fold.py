@@ -1,5 +1,8 @@
 """Folding changes the work, not the function."""
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from time import sleep
+
 import pytest
 import torch
 from torch import nn
@@ -109,3 +112,36 @@ def test_a_layer_that_changes_its_weights_keeps_its_norm(layer: nn.Module):
     expected = network(x)
     torch.testing.assert_close(fold(network)(x), expected)
     assert isinstance(network[1], nn.BatchNorm2d)
+
+
+class Slow(Block):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sleep(0.5)
+        return super().forward(x)
+
+
+class Meanwhile(nn.Module):
+    """While its forward pass runs, another thread uses a network, and a third begins to fold one."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        self.used = lambda: pool.submit(nn.Linear(2, 1), torch.zeros(1, 2)).result()
+        self.folded = lambda: pool.submit(fold, Slow())
+        self.others: list[Future] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.others.append(self.folded())
+        wait(self.others, timeout=0.2)
+        self.used()
+        return self.norm(self.conv(x))
+
+
+def test_other_threads_may_fold_and_use_networks_meanwhile():
+    call = nn.Module.__call__
+    with ThreadPoolExecutor(2) as pool:
+        network = fold(Meanwhile(pool))
+        (other,) = [future.result() for future in network.others]
+    assert nn.Module.__call__ is call
+    assert isinstance(network.norm, nn.Identity)
+    assert isinstance(other.norm, nn.Identity)
