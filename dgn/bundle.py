@@ -111,6 +111,8 @@ def load(path: Path) -> Bundle:
         expected = tuple(about["generator"]["args"]["code_shape"])
         if tuple(codes.shape[1:]) != expected or not torch.isfinite(codes).all():
             raise ValueError(f"its codes are not finite ones of shape {expected}")
+        if moments.axes is not None and moments.axes.shape[1:] != expected:
+            raise ValueError(f"its axes are not those of codes of shape {expected}")
         return Bundle(generator.eval().requires_grad_(False), moments, codes, about["record"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise UserError(f"{path} is not a sound bundle ({str(error).splitlines()[0]})") from None
@@ -130,6 +132,7 @@ def info(path: Path) -> str:
         f"code {tuple(generator.code_shape)} to {generator.size} px",
         "moments": f"of {moments.count} values an element: std {moments.scale:.4g}, "
         f"{100 * float(moments.negative.mean()):.1f} % negative",
+        "axes": f"{0 if moments.axes is None else len(moments.axes)} of the codes",
         "codes": f"{len(held.codes)} of real images",
     }
     errors = held.record.get("errors", {})

@@ -44,9 +44,34 @@ def test_a_map_can_be_measured_per_element():
     assert found.mean.shape == (2, 3, 3) and found.count == 6
 
 
+def test_the_axes_are_the_principal_components_of_the_whole():
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(300, 6, generator=generator) * torch.tensor([9, 3, 1, 0.3, 0.1, 0.1])
+    codes = codes @ torch.linalg.qr(torch.randn(6, 6, generator=generator))[0] + 5
+    one, two = Moments(), Moments()
+    for part, found in ((codes[:7], one), (codes[7:], two)):
+        for batch in part.split(50):
+            found.update(batch)
+    one.merge(two)
+    _, spread, directions = torch.linalg.svd((codes - codes.mean(0)).double() / 300**0.5, full_matrices=False)
+    share = spread.square().cumsum(0) / spread.square().sum()
+    assert share[0] < 0.9 < share[1] and one.axes.shape == (2, 6)
+    expected = (spread[:2, None] * directions[:2]).float()
+    torch.testing.assert_close(one.axes * (one.axes * expected).sum(1, keepdim=True).sign(), expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (20, 4, 2, 2)], ids=["few", "maps"])
+def test_maps_and_fewer_codes_than_elements_have_no_axes(shape):
+    found = Moments()
+    found.update(torch.randn(shape))
+    assert found.axes is None and "axes" not in found.tensors()
+    assert Moments.from_tensors(found.tensors()).axes is None
+
+
 def test_tensors_and_back():
     found = Moments()
     found.update(torch.randn(20, 4))
     again = Moments.from_tensors(found.tensors())
     torch.testing.assert_close(again.std, found.std)
+    torch.testing.assert_close(again.axes, found.axes, rtol=1e-3, atol=1e-3)  # fp16
     assert again.count == 20 and again.scale == pytest.approx(found.scale) and again.rms == pytest.approx(found.rms)

@@ -50,7 +50,7 @@ def measured(codes: Tensor) -> Moments:
         raise UserError(f"moments are measured on two finite codes or more, (M, ...), not on {tuple(codes.shape)}")
     found = Moments()
     found.update(codes)
-    return found
+    return Moments.from_tensors(found.tensors())  # with the axes computed, once
 
 
 def given(shape: Sequence[int], mean: float, std: float, signed: bool) -> Moments:

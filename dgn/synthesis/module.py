@@ -18,7 +18,7 @@ class Synthesis(pl.LightningModule):
         generator: G, frozen, in eval mode.
         target: the network under study, read at the units' layer.
         score: activation (N, ...) to scores (N,), row i by its own unit.
-        prior: pulls codes back, `apply_to`.
+        prior: pulls codes back, `apply_to`, and says which way is up, `uphill`.
         codes: the starts, (N, *code_shape).
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
@@ -72,7 +72,7 @@ class Synthesis(pl.LightningModule):
             group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
         score = self.score(self.target(moved(self.generator(self.code), self.moves, i)))
         (gradient,) = torch.autograd.grad(score.sum(), self.code)
-        self._climb(optimiser, gradient, score.detach(), i)
+        self._climb(optimiser, self.prior.uphill(gradient), score.detach(), i)
         return score.detach()
 
     @torch.no_grad()
