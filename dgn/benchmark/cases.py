@@ -22,9 +22,9 @@ from dgn.training.tasks import build_generator
 
 ROWS = 64
 UNITS = f"units=[0-{ROWS - 1}]"
-STILL = "ascent.moves=0"  # the literal procedure moves no picture
-LITE0 = ("network@target=efficientnet_lite0", STILL, UNITS)
-SMALL = (STILL, UNITS)
+LITERAL = ("ascent.moves=0", "prior=box")  # what the literal procedure does
+LITE0 = ("network@target=efficientnet_lite0", *LITERAL, UNITS)
+SMALL = (*LITERAL, UNITS)
 
 
 @dataclass
