@@ -66,7 +66,7 @@ class Ellipsoid(Box):
 
     def __init__(self, moments: Moments, *, radius: float | None, **box: Any) -> None:
         super().__init__(moments, **box)
-        self.radius = radius
+        self.radius = float("inf") if radius is None else radius
         axes = None if radius is None else moments.axes
         self.register_buffer("mean", moments.mean)
         self.register_buffer("axes", axes)
