@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-EXPLAINED = 0.9  # of the variance, by the axes that are kept: of 1024 elements of fc6 some 400
+EXPLAINED = 0.9  # of the variance, by the axes that are kept: of fc6's 1024 elements 369
+WIDEST = 4096  # elements whose covariance is measured: that of the paper's fc layers takes 128 MiB
 
 
 class Moments:
@@ -19,8 +20,8 @@ class Moments:
         mean, std, minimum, negative: fp32, shaped to broadcast against one code: (D,), (C, 1, 1) or (C, H, W).
             `std` divides by the count, `negative` is a share in [0, 1].
         axes: (n, D) principal axes of a vector code, the longest first, each as long as the codes' standard deviation
-            along it; as many as explain nine tenths of the variance. None for maps, and where fewer codes than elements
-            were seen, whose axes would be of chance.
+            along it; as many as explain nine tenths of the variance. None for maps, for vectors of more than 4096
+            elements, and where fewer codes than elements were seen, whose axes would be of chance.
     """
 
     def __init__(self, per_element: bool = False) -> None:
@@ -40,7 +41,7 @@ class Moments:
             codes.var(over, correction=0).view(shape),
             codes.amin(over).view(shape),
             (codes < 0).double().mean(over).view(shape),
-            codes.T.cov(correction=0).view(shape * 2) if codes.ndim == 2 else None,
+            codes.T.cov(correction=0).view(shape * 2) if codes.ndim == 2 and codes.shape[1] <= WIDEST else None,
         )
 
     def _merge(

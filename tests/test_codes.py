@@ -60,8 +60,8 @@ def test_the_axes_are_the_principal_components_of_the_whole():
     torch.testing.assert_close(one.axes * (one.axes * expected).sum(1, keepdim=True).sign(), expected)
 
 
-@pytest.mark.parametrize("shape", [(3, 6), (20, 4, 2, 2)], ids=["few", "maps"])
-def test_maps_and_fewer_codes_than_elements_have_no_axes(shape):
+@pytest.mark.parametrize("shape", [(3, 6), (20, 4, 2, 2), (2, 5000)], ids=["few", "maps", "wide"])
+def test_maps_wide_codes_and_fewer_codes_than_elements_have_no_axes(shape):
     found = Moments()
     found.update(torch.randn(shape))
     assert found.axes is None and "axes" not in found.tensors()
