@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.codes import Moments
+from dgn.errors import UserError
 
 
 class Box(nn.Module):
@@ -58,6 +59,8 @@ class Ellipsoid(Box):
         moments: of the code on real images, with `axes`.
         radius: the largest distance; None for the box alone.
         box: `k`, `lower` and `shrink` of the box.
+
+    UserError for a radius that is no distance.
     """
 
     mean: Tensor
@@ -66,6 +69,8 @@ class Ellipsoid(Box):
 
     def __init__(self, moments: Moments, *, radius: float | None, **box: Any) -> None:
         super().__init__(moments, **box)
+        if isinstance(radius, str) or (radius is not None and not radius > 0):
+            raise UserError(f"radius={radius} is no distance: type prior.radius=1.5, or null for the box alone")
         self.radius = float("inf") if radius is None else radius
         axes = None if radius is None else moments.axes
         self.register_buffer("mean", moments.mean)

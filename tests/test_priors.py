@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dgn.codes import Moments
+from dgn.errors import UserError
 from dgn.priors import Box, Ellipsoid, Free, Shrink
 
 
@@ -72,3 +73,9 @@ def test_codes_without_axes_have_the_box_alone():
     )
     code = 100 * torch.randn(2, 3, 4, 4)
     assert torch.equal(ellipsoid.apply_to(code), box.apply_to(code)) and torch.equal(ellipsoid.uphill(code), code)
+
+
+@pytest.mark.parametrize("radius", [0, -1, float("nan"), "abc"])
+def test_a_radius_that_is_no_distance_is_a_sentence(moments, radius):
+    with pytest.raises(UserError, match="is no distance"):
+        Ellipsoid(moments, radius=radius, k=3, lower="auto", shrink=1)
