@@ -35,7 +35,7 @@ class Slider:
 
 SLIDERS = (
     Slider("step", "ascent.step", 0.05, 10, 0.05),
-    Slider("steps", "ascent.steps", 10, 400, 1),
+    Slider("steps", "ascent.steps", 10, 1000, 1),
     Slider("k, the range of codes in std", "prior.k", 0.5, 10, 0.1),
     Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
     Slider("moves of the picture", "ascent.moves", 0, 2, 0.1),
@@ -55,7 +55,7 @@ class Choices:
     def __init__(self, words: list[str]) -> None:
         self.words = words
         config, members = self._configured(words)
-        self.layers, self._network = cache(self._layers), cache(self._node)
+        self.layers, self._of = cache(self._layers), cache(self._config)
         self.defaults = {slider.key: OmegaConf.select(config, slider.key) for slider in SLIDERS}
         self.defaults |= {group: members[group] for group in GROUPS} | {"seed": config.seed}
         self.unit = str(config.units[0])
@@ -70,7 +70,8 @@ class Choices:
         if layer != self._network(network)["layer"]:
             words.append(f"target.layer={layer}")
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
-        changed = {k: v for k, v in values.items() if v is not None and v != self.defaults.get(k)}
+        defaults = self.defaults | {"ascent.steps": self.steps(network)}
+        changed = {k: v for k, v in values.items() if v is not None and v != defaults.get(k)}
         return replaced(self.words, dict(word.split("=", 1) for word in words) | changed)
 
     def units(self, network: str, layer: str) -> list[str]:
@@ -85,13 +86,20 @@ class Choices:
         labels = [names.label(i) for i in range(len(classes))]
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 
-    def _node(self, network: str) -> dict[str, Any]:
+    def _config(self, network: str) -> DictConfig:
         words = [] if network == self._default else [f"network@target={network}"]
-        return settings.plain(self._configured([*self.words, *words])[0].target)
+        return self._configured([*self.words, *words])[0]
+
+    def _network(self, network: str) -> dict[str, Any]:
+        return settings.plain(self._of(network).target)
 
     def _layers(self, network: str) -> list[Layer]:
         node = self._network(network)
         return layers(zoo.module(node), zoo.contract(node))
+
+    def steps(self, network: str) -> int:
+        """How many steps a climb has by default; not the same of every network."""
+        return int(self._of(network).ascent.steps)
 
     def layer(self, network: str) -> str:
         """The layer that is read by default."""

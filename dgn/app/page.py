@@ -90,7 +90,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         start.click(climb, chosen, shown, concurrency_limit=AT_ONCE, **quick)
         stop.click(lambda run: run and run.stop(), live, None, **own)
         keep.click(write, live, [told, keep], **quick)  # one at a time
-        network.input(lambda name: of_network(choices, name), network, [layer, unit], **own)
+        network.input(lambda name: (*of_network(choices, name), choices.steps(name)), network,
+                      [layer, unit, values["ascent.steps"]], **own)  # fmt: skip
         layer.input(lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **own)
         gr.on([component.change for component in chosen], show_line, chosen, line, **own)
         page.load(show_line, chosen, line, **own)

@@ -23,7 +23,7 @@ class Synthesis(pl.LightningModule):
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
         steps: iterations.
-        moves: how far the picture is moved before the target sees it, see `dgn.views`; 0 is not at all.
+        moves: how far from the whole picture the target looks, see `dgn.views`; 0 is not at all.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
 
     Attributes:
