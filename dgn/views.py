@@ -1,4 +1,4 @@
-"""What the target is shown in a step: the picture, moved a little (transformation robustness, Olah et al. 2017)."""
+"""What the target is shown in a step: a part of the picture (transformation robustness, Olah et al. 2017)."""
 
 import math
 
@@ -15,11 +15,11 @@ def moved(pictures: Tensor, amount: float, step: int) -> Tensor:
 
     Networks learn from such parts. Shown whole pictures alone, one far from the prior's encoder is content with a
     texture at the right pixels, and things grow until the frame cuts them. The draw is a function of `step` alone and
-    the same for all rows; outside the picture is its reflection. Never mirrored: which way a thing faces, and where, can
-    be what a unit wants.
+    the same for all rows; outside the picture is its reflection. Never mirrored: which way a thing faces, and where,
+    can be what a unit wants.
 
     Args:
-        amount: times `SHIFT`, `TURN` and the logarithms of `NARROW` and `WIDE`; at 0 the pictures are shown as they are.
+        amount: times `SHIFT`, `TURN` and the logarithms of `NARROW` and `WIDE`; 0 shows the pictures as they are.
     """
     if not amount:
         return pictures
