@@ -147,10 +147,11 @@ def test_what_is_by_default_so_is_not_typed(offered):
 
 def test_how_long_a_climb_is_by_default_depends_on_the_network(offered):
     chosen = ("efficientnet_lite0", "classifier", "lemon")
-    assert offered.steps("caffenet64") == 200 and offered.steps("efficientnet_lite0") == 400
+    assert offered.defaults("caffenet64")["ascent.steps"] == 200
+    assert offered.defaults("efficientnet_lite0")["ascent.steps"] == 400
     assert "ascent.steps" not in " ".join(offered.typed(*chosen, {"ascent.steps": 400}))
     assert offered.typed(*chosen, {"ascent.steps": 200})[-1] == "ascent.steps=200"
-    assert choices.Choices(["ascent.steps=50"]).steps("efficientnet_lite0") == 50
+    assert choices.Choices(["ascent.steps=50"]).defaults("efficientnet_lite0")["ascent.steps"] == 50
 
 
 def test_units_have_names_where_the_layer_has_classes(offered):

@@ -48,16 +48,13 @@ class Choices:
 
     Attributes:
         networks: names; the first is the default.
-        defaults: of every slider's key and every group; None for a key that the config does not have.
         unit: the one to begin with.
     """
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
-        config, members = self._configured(words)
-        self.layers, self._of = cache(self._layers), cache(self._config)
-        self.defaults = {slider.key: OmegaConf.select(config, slider.key) for slider in SLIDERS}
-        self.defaults |= {group: members[group] for group in GROUPS} | {"seed": config.seed}
+        config, _ = self._configured(words)
+        self.layers, self._network, self._of = cache(self._layers), cache(self._node), cache(self._composed)
         self.unit = str(config.units[0])
         self._default = str(config.target.name)
         own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
@@ -70,7 +67,7 @@ class Choices:
         if layer != self._network(network)["layer"]:
             words.append(f"target.layer={layer}")
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
-        defaults = self.defaults | {"ascent.steps": self.steps(network)}
+        defaults = self.defaults(network)
         changed = {k: v for k, v in values.items() if v is not None and v != defaults.get(k)}
         return replaced(self.words, dict(word.split("=", 1) for word in words) | changed)
 
@@ -86,20 +83,22 @@ class Choices:
         labels = [names.label(i) for i in range(len(classes))]
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 
-    def _config(self, network: str) -> DictConfig:
+    def _composed(self, network: str) -> tuple[DictConfig, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]
-        return self._configured([*self.words, *words])[0]
+        return self._configured([*self.words, *words])
 
-    def _network(self, network: str) -> dict[str, Any]:
-        return settings.plain(self._of(network).target)
+    def _node(self, network: str) -> dict[str, Any]:
+        return settings.plain(self._of(network)[0].target)
 
     def _layers(self, network: str) -> list[Layer]:
         node = self._network(network)
         return layers(zoo.module(node), zoo.contract(node))
 
-    def steps(self, network: str) -> int:
-        """How many steps a climb has by default; not the same of every network."""
-        return int(self._of(network).ascent.steps)
+    def defaults(self, network: str) -> dict[str, Any]:
+        """What a network has of every slider's key and every group; None for a key that the config does not have."""
+        config, members = self._of(network)
+        found = {slider.key: OmegaConf.select(config, slider.key) for slider in SLIDERS}
+        return found | {group: members[group] for group in GROUPS} | {"seed": config.seed}
 
     def layer(self, network: str) -> str:
         """The layer that is read by default."""

@@ -90,7 +90,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         start.click(climb, chosen, shown, concurrency_limit=AT_ONCE, **quick)
         stop.click(lambda run: run and run.stop(), live, None, **own)
         keep.click(write, live, [told, keep], **quick)  # one at a time
-        network.input(lambda name: (*of_network(choices, name), choices.steps(name)), network,
+        network.input(lambda name: (*of_network(choices, name), choices.defaults(name)["ascent.steps"]), network,
                       [layer, unit, values["ascent.steps"]], **own)  # fmt: skip
         layer.input(lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **own)
         gr.on([component.change for component in chosen], show_line, chosen, line, **own)
@@ -134,8 +134,9 @@ def of_layer(choices: Choices, network: str, layer: str, unit: str) -> gr.Dropdo
 def numbers(choices: Choices) -> dict[str, gr.Slider]:
     """The sliders by their key; those that the config does not have are hidden."""
     found: dict[str, Any] = {}
+    defaults = choices.defaults(choices.networks[0])
     for s in SLIDERS:
-        default = choices.defaults[s.key]
+        default = defaults[s.key]
         value = s.least if default is None else default
         found[s.key] = gr.Slider(min(s.least, value), max(s.most, value), value, step=s.by, label=s.label,
                                  visible=default is not None, elem_id=s.key.replace(".", "-"))  # fmt: skip
@@ -145,12 +146,13 @@ def numbers(choices: Choices) -> dict[str, gr.Slider]:
 def groups(choices: Choices) -> dict[str, gr.Number | gr.Dropdown]:
     """What is one of a few, and the seed."""
     found: dict[str, Any] = {}
+    defaults = choices.defaults(choices.networks[0])
     with gr.Row():
         for group, members in GROUPS.items():
-            default = choices.defaults[group]
+            default = defaults[group]
             offered = members if default in members else (*members, default)
             found[group] = gr.Dropdown(list(offered), value=default, label=group, min_width=80, elem_id=group)
-        found["seed"] = gr.Number(choices.defaults["seed"], label="seed", precision=0, minimum=0, min_width=60,
+        found["seed"] = gr.Number(defaults["seed"], label="seed", precision=0, minimum=0, min_width=60,
                                   elem_id="seed")  # fmt: skip
     return found
 
