@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
 
-COUNTS = (  # settings that are null or at least one
+COUNTS = (  # settings that are null or a whole number from one on
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
@@ -26,13 +26,15 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     """UserError for a composed config whose mistakes Hydra does not see.
 
-    A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, a count below 1.
+    A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, what is no count.
     """
     _check_roles(config, choices)
     check_missing(OmegaConf.to_container(config, resolve=False))
     _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
     for key in COUNTS:
         value = OmegaConf.select(config, key)
+        if value is not None and not isinstance(value, int):
+            raise UserError(f"{key}={value} is not a whole number: type {key}=1 or more")
         if value is not None and value < 1:
             raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
 
