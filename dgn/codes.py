@@ -100,11 +100,6 @@ class Moments:
         return (variance[:enough, None].sqrt() * directions[:enough]).float()
 
     @property
-    def rms(self) -> float:
-        """Root mean square over all elements."""
-        return float((self._variance + self._mean**2).mean().sqrt())
-
-    @property
     def scale(self) -> float:
         """One number for the code's spread: the root mean square of the elements' standard deviations."""
         return float(self._variance.mean().sqrt())

@@ -74,4 +74,4 @@ def test_tensors_and_back():
     again = Moments.from_tensors(found.tensors())
     torch.testing.assert_close(again.std, found.std)
     torch.testing.assert_close(again.axes, found.axes, rtol=1e-3, atol=1e-3)  # fp16
-    assert again.count == 20 and again.scale == pytest.approx(found.scale) and again.rms == pytest.approx(found.rms)
+    assert again.count == 20 and again.scale == pytest.approx(found.scale)

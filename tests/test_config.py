@@ -53,6 +53,25 @@ def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
     assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 
+MEMBERS = sorted(path.relative_to(settings.CONF) for path in settings.CONF.glob("*/*.yaml"))
+LEARNED = {("generator", "deepsim"), ("generator", "small")}
+NODES = {"schedule": "schedule@module.schedule"}  # groups that are not placed under their own name
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=str)
+def test_every_member_of_every_group_composes(config, member):
+    group, name = member.parent.name, member.stem
+    trains = group in {"discriminator", "loss", "schedule", "task"} or (group, name) in LEARNED
+    command = "train" if trains or name == "train" else "synthesize"
+    if group == "experiment":
+        command = "train" if "# python train.py" in (settings.CONF / member).read_text() else "synthesize"
+    words = {"network": f"network@target={name}"}.get(group, f"{NODES.get(group, group)}={name}")
+    role = {"network": "target"}.get(group, group)
+    needed = {"gpu_per_shard": ["shard=0/2"], "own": [f"{role}._target_={NET}"], "timm": ["target.args.model_name=resnet50"],
+              "torchvision": ["target.args.name=resnet50"]}.get(name, [])  # fmt: skip
+    OmegaConf.to_container(config(command, words, *needed), resolve=True)
+
+
 @pytest.fixture
 def point(tmp_path):
     """The folder's name of a sweep point that some words make."""

@@ -99,8 +99,9 @@ def batches(config: dict[str, Any]) -> data.DataModule:
 
 def build(config: dict[str, Any]) -> DeepsimTraining:
     """The training module as train.py builds it; the shipped encoder."""
-    encoder, comparator = tasks.encoder_and_comparator(config)
-    code, loss = encoder(torch.rand(32, 3, 64, 64)), instantiate(config["loss"])
+    loss = instantiate(config["loss"])
+    encoder, comparator = tasks.encoder_and_comparator(config, loss["feature"])
+    code = encoder(torch.rand(32, 3, 64, 64))
     discriminator = Discriminator(
         code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
     )

@@ -45,10 +45,11 @@ def target(name: str, words: list[str], config_dir: str | None) -> dict[str, Any
     search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
         composed: DictConfig = compose("synthesize", overrides=[*search, *settings.words("synthesize", chosen)])
-        mistakes.check_missing({"target": OmegaConf.to_container(composed.target, resolve=False)})
+    composed.target.weights = None
+    mistakes.check_missing({"target": OmegaConf.to_container(composed.target, resolve=False)})
     node = settings.plain(composed.target)
     own = {key: value for key, value in node["args"].items() if key not in {"weights", "pretrained"}}
-    return node | {"weights": None, "args": own}
+    return node | {"args": own}
 
 
 def member(name: str, config_dir: str | None) -> list[str]:

@@ -78,7 +78,7 @@ class CaffeNet(nn.Sequential):
 class CaffeNet64(nn.Sequential):
     """CaffeNet's pattern at 64 px, with batch norm: (N, 3, 64, 64), standardised RGB, to (N, classes).
 
-    pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.1 M parameters with 200 classes.
+    pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.2 M parameters with 200 classes.
     """
 
     def __init__(self, classes: int = 200, dropout: float = 0.3) -> None:

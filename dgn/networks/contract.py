@@ -76,4 +76,5 @@ def from_config(given: Mapping[str, Any]) -> Contract:
     for key in known:
         if given.get(key) is None:
             raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [own]'")
-    return Contract(**given)
+    one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
+    return Contract(**{**given, **one})

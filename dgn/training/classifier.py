@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dgn import images
+from dgn.errors import UserError
 from dgn.files import whole
 from dgn.networks.features import Contract
 from dgn.training.schedule import one_cycle
@@ -19,8 +20,9 @@ from dgn.training.schedule import one_cycle
 class Classifier(pl.LightningModule):
     """Softmax cross-entropy with label smoothing, SGD with Nesterov momentum, one learning-rate cycle.
 
-    `sizes` maps a share of the iterations to the image side from there on, in pixels ({0: 40, 0.5: 64}): small images
-    first cost little and lose little. Top-1 and top-5 are always measured at the full size.
+    `sizes` maps a share of the iterations to the image side from there on, in shares of the network's input side
+    ({0: 0.625, 0.5: 1}): small images first cost little and lose little. Top-1 and top-5 are always measured at the
+    network's own size. UserError for a network that does not take the smallest.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class Classifier(pl.LightningModule):
         momentum: float,
         weight_decay: float,
         label_smoothing: float,
-        sizes: Mapping[float, int],
+        sizes: Mapping[float, float],
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -45,6 +47,17 @@ class Classifier(pl.LightningModule):
         self.sizes = dict(sizes)
         self.iteration = 0
         self.automatic_optimization = False
+        self._check(min(map(self.side, self.sizes.values())))
+
+    @torch.no_grad()
+    def _check(self, side: int) -> None:
+        training = self.network.training
+        try:
+            self.network.eval()(torch.zeros(1, self.contract.channels, side, side))
+        except RuntimeError:
+            same = ",".join(f"{share}:1" for share in self.sizes)
+            raise UserError(f"this network takes no images of {side} px: type 'module.sizes={{{same}}}'") from None
+        self.network.train(training)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -52,9 +65,14 @@ class Classifier(pl.LightningModule):
         groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         return torch.optim.SGD(groups, lr=self.peak_lr, momentum=self.momentum, nesterov=True, fused=True)
 
+    def side(self, share: float) -> int:
+        """A share of the network's input side, pixels."""
+        return round(share * self.contract.size)
+
     def size(self) -> int:
-        """The image side at this iteration."""
-        return [s for share, s in sorted(self.sizes.items()) if share * self.iterations <= self.iteration][-1]
+        """The image side at this iteration, pixels."""
+        now = [size for share, size in sorted(self.sizes.items()) if share * self.iterations <= self.iteration]
+        return self.side(now[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Images in [0, 1] to class scores."""
@@ -77,7 +95,7 @@ class Classifier(pl.LightningModule):
         """Share of held-out images whose class is the first one, and among the first five, in %."""
         first, five, count = 0, 0, 0
         for x, labels, _ in batches:
-            right = self(x).topk(min(5, len(self.classes)), dim=1).indices == labels[:, None]
+            right = self(self.contract.fitted(x)).topk(min(5, len(self.classes)), dim=1).indices == labels[:, None]
             first, five, count = first + int(right[:, 0].sum()), five + int(right.sum()), count + len(x)
         return {"top1": 100 * first / count, "top5": 100 * five / count}
 

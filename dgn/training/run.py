@@ -131,7 +131,7 @@ class Keeper(Callback):
             "images_per_second": rate,
             "images_per_second/loader": count / max(self.waited, 1e-9),
             "images_per_second/step": count / max(now - self.since - self.waited, 1e-9),
-            "unreadable": float(len(trainer.datamodule.train.skipped)),
+            "unreadable": float(trainer.datamodule.skipped),
         }
         self._log(trainer, module, dict(zip(outputs, values.tolist(), strict=True)) | rates)
         self.bar.update(self.task, completed=done, description=f"{rate:.0f} images/s")

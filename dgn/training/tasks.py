@@ -57,10 +57,10 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
 def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
-    encoder, comparator = encoder_and_comparator(config)
+    loss = instantiate(config["loss"])
+    encoder, comparator = encoder_and_comparator(config, loss["feature"])
     code = encoder(next(datamodule.plain(128))[0])
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
-    loss = instantiate(config["loss"])
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
     begun = warm_start(generator, config, datamodule, encoder, kept) if begins else {}
@@ -122,14 +122,13 @@ def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[s
     return {"judge": found} | ({"encoder": own} if own and any(map(own.knows, classes)) else {})
 
 
-def encoder_and_comparator(config: dict[str, Any]) -> tuple[Features, Comparator]:
+def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -> tuple[Features, Comparator]:
     """E and C; where both are one network it is read once, at the layers of both.
 
-    C is the comparator's network, or a class of its own that the loss names (LPIPS).
+    C is the comparator's network, or the one that the feature term brings along (LPIPS).
     """
     encoder, comparator = config["encoder"], config["comparator"]
-    feature = config["loss"]["feature"]
-    own = instantiate(feature["network"]) if "network" in feature else None
+    own = feature.get("network")
     layers = [layer for layer, weight in feature["layers"].items() if weight]
     same = own is None and all(
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")

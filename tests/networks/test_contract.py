@@ -37,6 +37,7 @@ def test_other_channel_counts(contract):
 def test_what_is_no_contract_gets_a_sentence(contract):
     given = dict(vars(contract))
     assert from_config(given) == contract
+    assert from_config(given | {"mean": 0, "std": 1}).mean == [0]  # one for all
     for change, words in (
         ({"sise": 3}, "no 'sise': did you mean 'size'"),
         ({"size": None}, r"needs 'size': .*defaults: \[own\]"),

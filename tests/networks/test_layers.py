@@ -61,6 +61,7 @@ def test_what_is_not_run_is_not_listed_and_nothing_stays(tiny, contract):
     ("name", "words"),
     [
         ("caffenet64", ["network@target=caffenet64"]),
+        ("squeezenet1_1", ["network@target=squeezenet1_1"]),
         ("resnet18", ["network@target=torchvision", "target.args.name=resnet18"]),
         ("my_pkg.MyNet", ["target._target_=my_pkg.MyNet"]),
     ],
@@ -96,6 +97,8 @@ def test_ones_own_networks_are_listed(folder, capsys):
     ]  # fmt: skip
     command.main(["my_listed.Net", "target.input.size=8"])
     assert capsys.readouterr().out.count("4x6x6") == 3
+    command.main(["squeezenet1_1"])  # its weights are a file that does not ship, and are not needed
+    assert "1000" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

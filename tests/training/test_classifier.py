@@ -1,0 +1,48 @@
+"""Training a classifier: the sizes of its images."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from dgn.errors import UserError
+from dgn.training.classifier import Classifier
+
+SETTINGS = {"classes": ["a", "b"], "iterations": 10, "peak_lr": 0.1, "warm_up": 0.1, "momentum": 0.9,
+            "weight_decay": 0, "label_smoothing": 0}  # fmt: skip
+
+
+class Sees(nn.Module):
+    """A network for any size that notes the sides of what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.sides, self.out = [], nn.Linear(3, 2)
+
+    def forward(self, x):
+        self.sides.append(x.shape[-1])
+        return self.out(x.mean((2, 3)))
+
+
+def test_images_grow_to_the_networks_own_side(contract):
+    module = Classifier(network=Sees(), contract=contract, sizes={0.0: 0.5, 0.3: 0.75, 0.6: 1}, **SETTINGS)
+    sides = []
+    for module.iteration in range(10):
+        sides.append(module.size())
+    assert sides == [8] * 3 + [12] * 3 + [16] * 4
+
+
+def test_it_is_measured_at_the_networks_own_side(contract):
+    network = Sees()
+    module = Classifier(network=network, contract=replace(contract, fit="crop"), sizes={0.0: 1}, **SETTINGS)
+    for side in (16, 40, 8):
+        found = module.evaluate([(torch.rand(4, 3, side, side), torch.zeros(4, dtype=torch.long), torch.arange(4))])
+        assert network.sides[-1] == 16 and found.keys() == {"top1", "top5"}
+
+
+def test_a_network_for_one_size_says_what_to_type(contract):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))
+    with pytest.raises(UserError, match=r"takes no images of 8 px: type 'module.sizes=\{0.0:1,0.5:1\}'"):
+        Classifier(network=network, contract=contract, sizes={0.0: 0.5, 0.5: 1}, **SETTINGS)
+    Classifier(network=network, contract=contract, sizes={0.0: 1, 0.5: 1}, **SETTINGS)
