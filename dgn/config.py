@@ -29,8 +29,9 @@ FREE = (  # what may differ between two runs that are the same run: these do not
     *("output", "resume", "title"),  # where it goes, whether it goes on, what the page is called
     *("logger", "save_minutes"),  # who watches, how often it is kept
     *("data.workers", "data.memory_gib"),  # how images are read
-    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),  # on what it is computed
+    *("trainer.accelerator", "trainer.strategy"),  # on what it is computed
 )
+DEVICES = ("trainer.devices", "trainer.num_nodes")  # free as well, but not in training, where they scale the batch
 
 
 def words(command: str, typed: list[str]) -> list[str]:
@@ -46,7 +47,7 @@ def words(command: str, typed: list[str]) -> list[str]:
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
     typed = [taken for word in typed for taken in _own(debug.get(word.lower(), word), typed)]
     if "-m" in typed or "--multirun" in typed:
-        typed.append(f"hydra.sweep.subdir=${{point:{','.join(_swept(typed))}}}")
+        typed.append(f"hydra.sweep.subdir=${{point:{','.join(_swept(command, typed))}}}")
     return typed
 
 
@@ -62,7 +63,7 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
     return [word]
 
 
-def _swept(typed: Sequence[str]) -> list[str]:
+def _swept(command: str, typed: Sequence[str]) -> list[str]:
     """The keys that a sweep's words give several values; UserError for one that makes no difference to a run."""
     try:
         parsed = overrides([word for word in typed if not word.startswith("-")])
@@ -70,7 +71,7 @@ def _swept(typed: Sequence[str]) -> list[str]:
         return []
     keys = [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
     for key in keys:
-        if key in FREE:
+        if key in FREE or (command == "synthesize" and key in DEVICES):
             raise UserError(f"{key} makes no other run, so its points would be one: type -m with another key")
     return keys
 
@@ -119,7 +120,7 @@ def sweep() -> str | None:
 
 
 def identity(config: DictConfig) -> str:
-    """Ten hexadecimal digits of the resolved config without what is FREE: two runs with the same make the same."""
+    """Ten hexadecimal digits of the resolved config without what is free: two runs with the same make the same."""
     own = copy.deepcopy(config)
     with read_write(own), open_dict(own):
         for key in ("hydra", "logger"):  # they speak of the folder that is looked for
@@ -132,14 +133,19 @@ def identity(config: DictConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def counted(config: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
-    """A plain config's values by their dotted keys, without what is FREE."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{path}{key}"
-        if name not in FREE:
-            found |= counted(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
-    return found
+def counted(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """A plain config's values by their dotted keys, without what is free."""
+    free = FREE if "task" in config else (*FREE, *DEVICES)
+
+    def of(node: Mapping[Any, Any], path: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in node.items():
+            name = f"{path}{key}"
+            if name not in free:
+                found |= of(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
+        return found
+
+    return of(config, "")
 
 
 def plain(config: DictConfig | ListConfig) -> dict[str, Any]:

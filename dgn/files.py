@@ -59,6 +59,19 @@ def held(folder: Path) -> bool:
 
 
 @contextmanager
+def alone(folder: Path, meanwhile: str) -> Iterator[None]:
+    """Hold `folder`, where need be after whoever holds it now; `meanwhile` is said before the wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(meanwhile, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
     """Hold `folder` for one run; UserError if another process does, or if a run is in it and `resume` is not set."""
     folder.mkdir(parents=True, exist_ok=True)

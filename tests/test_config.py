@@ -54,22 +54,24 @@ def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
 
 
 MEMBERS = sorted(path.relative_to(settings.CONF) for path in settings.CONF.glob("*/*.yaml"))
-LEARNED = {("generator", "deepsim"), ("generator", "small")}
-NODES = {"schedule": "schedule@module.schedule"}  # groups that are not placed under their own name
+TRAIN = ("debug/train", "discriminator/", "generator/deepsim", "generator/small", "loss/", "schedule/", "task/",
+         "experiment/deepsim_fc6", "experiment/prior_lite0")  # fmt: skip
+PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  # not under the group's own name
+NEEDED = {  # what a member wants to be told
+    "generator/own": [f"generator._target_={NET}"],
+    "network/own": [f"target._target_={NET}"],
+    "network/timm": ["target.args.model_name=resnet50"],
+    "network/torchvision": ["target.args.name=resnet50"],
+    "trainer/gpu_per_shard": ["shard=0/2"],
+}
 
 
-@pytest.mark.parametrize("member", MEMBERS, ids=str)
+@pytest.mark.parametrize("member", [str(path.with_suffix("")) for path in MEMBERS])
 def test_every_member_of_every_group_composes(config, member):
-    group, name = member.parent.name, member.stem
-    trains = group in {"discriminator", "loss", "schedule", "task"} or (group, name) in LEARNED
-    command = "train" if trains or name == "train" else "synthesize"
-    if group == "experiment":
-        command = "train" if "# python train.py" in (settings.CONF / member).read_text() else "synthesize"
-    words = {"network": f"network@target={name}"}.get(group, f"{NODES.get(group, group)}={name}")
-    role = {"network": "target"}.get(group, group)
-    needed = {"gpu_per_shard": ["shard=0/2"], "own": [f"{role}._target_={NET}"], "timm": ["target.args.model_name=resnet50"],
-              "torchvision": ["target.args.name=resnet50"]}.get(name, [])  # fmt: skip
-    OmegaConf.to_container(config(command, words, *needed), resolve=True)
+    group, _, name = member.partition("/")
+    command = "train" if member.startswith(TRAIN) else "synthesize"
+    found = config(command, f"{PLACED.get(group, group)}={name}", *NEEDED.get(member, []))
+    OmegaConf.to_container(found, resolve=True)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from dgn.benchmark.cases import composed
 from dgn.benchmark.climbing import PRECISIONS
 from dgn.data.augment import Augment
 from dgn.data.sources import Source
+from dgn.precision import prepared
 from dgn.training import tasks
 from dgn.training.deepsim import DeepsimTraining
 from dgn.training.discriminator import Discriminator
@@ -72,13 +73,15 @@ def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
     iterations = (blocks + 1) * block + 1
     config = composed("train", "data=photos", f"iterations={iterations}", f"eval_every={iterations}")
     datamodule, module = batches(config), build(config)
-    by_hand = Turns(hand(deepcopy(module), batches(config).train_dataloader(), precision), block)
+    copied = deepcopy(module)
+    by_hand = Turns(hand(copied, batches(config).train_dataloader(), precision), block)
     settings = config["trainer"] | {"precision": PRECISIONS[precision]}
     with TemporaryDirectory() as folder:
         keys = ("iterations", "log_every", "eval_every", "save_minutes")
         keeper = Keeper(Path(folder), **{key: config[key] for key in keys})
         trainer = loop.trainer(settings, [keeper, by_hand], [], max_epochs=-1, limit_val_batches=0)
-        trainer.fit(module, datamodule=datamodule)
+        with prepared(module.encoder, copied.encoder):
+            trainer.fit(module, datamodule=datamodule)
     pairs = list(zip(by_hand.loop, by_hand.hand, strict=True))[1:]
     images = datamodule.batch_size * block
     return {
@@ -118,13 +121,13 @@ def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision:
     E, G, D = module.encoder, module.generator, module.discriminator  # noqa: N806
     step_g, step_d = module.configure_optimizers()
     kind, weight = module.adversarial["kind"], module.adversarial["weight"]
-    for i, (x, *_) in enumerate(images):
+    for x, *_ in images:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             with torch.no_grad():
                 seen = E.all(x)
             code = seen[E.layers[0]]
             y = G(code)
-            if i % 2 == 0:
+            if module.balance.train_d:
                 real, fake = D(torch.cat([x, y.detach()]), torch.cat([code, code])).chunk(2)
                 (weight * (kind.real(real) + kind.fake(fake))).backward()
                 step_d.step()
@@ -135,4 +138,6 @@ def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision:
             step_g.step()
             step_g.zero_grad()
             D.requires_grad_(True)
+        module.balance.step(0.0, 0.0, 0.0)  # the losses do not matter to it
+        module.iteration += 1
         yield

@@ -43,7 +43,7 @@ class Loader(DataLoader):
 class DataModule(pl.LightningDataModule):
     """Two sources as Lightning data: an endless, resumable training stream and the held-out images in order.
 
-    `batch_size` is per process. `start` (the iteration to begin at) is set by whoever resumes.
+    `batch_size` is per process. `start` (the images seen before) is set by whoever resumes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The order of training images as a pure function of (seed, iteration): what makes resuming exact."""
+"""The order of training images as a pure function of (seed, images seen): what makes resuming exact."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from torch.utils.data import Sampler
 
 
 class Endless(Sampler):
-    """Batches of (epoch, index) without end, from iteration `start` on: batch t is a pure function of seed and t.
+    """Batches of (epoch, index) without end, from image `start` on: image t of a run is a pure function of seed and t.
 
     With several processes, each takes its own share of every batch.
     """
@@ -17,7 +17,7 @@ class Endless(Sampler):
         self.rank, self.world = rank, world
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        position, known, order = self.start * self.batch * self.world, -1, np.empty(0, int)
+        position, known, order = self.start, -1, np.empty(0, int)
         while True:
             batch = []
             for i in range(position, position + self.batch * self.world):

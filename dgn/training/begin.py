@@ -23,7 +23,7 @@ def warm_start(
 ) -> dict[str, Any]:
     """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
 
-    For codes of another shape, those of another encoder, see `translated`; where that cannot be done the layer that
+    For codes of another encoder or layer see `translated`; where that cannot be done the layer that
     reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
     start afresh.
     """
@@ -36,11 +36,14 @@ def warm_start(
                         "train with the settings it was made with")  # fmt: skip
     state, given = generator.state_dict(), held.generator.state_dict()
     fresh = [key for key, value in state.items() if value.shape != given[key].shape]
+    vector = len(generator.args["code_shape"]) == 1
+    if vector and not fresh and not same_codes(held.record, config["encoder"]):
+        fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
     told = f"so do {', '.join(fresh)}" if fresh else ""
     if not fresh:
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
+    elif vector and fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
         read = zoo.features(config["comparator"], held.record["layer"], activated=True)
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
@@ -50,6 +53,11 @@ def warm_start(
     print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
           + f", {told}" * bool(told))  # fmt: skip
     return {"init": sha256(path), "images_seen": seen}
+
+
+def same_codes(record: Mapping[str, Any], encoder: Mapping[str, Any]) -> bool:
+    """Whether the codes of a bundle's record are those of the encoder's config; unknown weights are taken to be."""
+    return record["layer"] == encoder["layer"] and record.get("encoder_sha256") in {None, zoo.identity(encoder)}
 
 
 @torch.no_grad()

@@ -60,7 +60,6 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
     codes = torch.cat([module.encoder(x).cpu() for x in held_out])
     codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
     node = config["encoder"]
-    seen = module.iteration * datamodule.batch_size * module.trainer.world_size
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
@@ -68,7 +67,7 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "data": datamodule.name,
         "holds": module.holds,
         **module.begun,
-        "images_seen": seen + module.begun.get("images_seen", 0),
+        "images_seen": module.images + module.begun.get("images_seen", 0),
         "errors": module.evaluate((x,) for x in held_out),
     }
     path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"

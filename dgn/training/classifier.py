@@ -45,7 +45,7 @@ class Classifier(pl.LightningModule):
         self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
         self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
         self.sizes = dict(sizes)
-        self.iteration = 0
+        self.iteration = self.images = 0
         self.automatic_optimization = False
         self._check(min(map(self.side, self.sizes.values())))
 
@@ -107,7 +107,7 @@ class Classifier(pl.LightningModule):
             part.write_bytes(serialise(state, {"classes": "\n".join(self.classes)}))
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["iteration"] = self.iteration
+        checkpoint |= {"iteration": self.iteration, "images": self.images}
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self.iteration = checkpoint["iteration"]
+        self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]

@@ -86,7 +86,7 @@ class DeepsimTraining(pl.LightningModule):
         self.accumulate, self.clip, self.holds = accumulate, clip, holds
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
         self.code_layer = encoder.layers[0]
-        self.iteration = 0
+        self.iteration = self.images = 0
         self.updates = {"g": 0, "d": 0}
         self.automatic_optimization = False
         self.log_d: dict[str, Tensor] = {}
@@ -237,12 +237,13 @@ class DeepsimTraining(pl.LightningModule):
         frozen = ("encoder.", "comparator.")
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
-        checkpoint |= {"iteration": self.iteration, "updates": dict(self.updates), "balance": self.balance.state(),
-                       "log_d": dict(self.log_d), "begun": dict(self.begun),
+        checkpoint |= {"iteration": self.iteration, "images": self.images, "updates": dict(self.updates),
+                       "balance": self.balance.state(), "log_d": dict(self.log_d), "begun": dict(self.begun),
                        "code_scale": self.generator.args["code_scale"]}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self.iteration, self.updates = checkpoint["iteration"], dict(checkpoint["updates"])
+        self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
+        self.updates = dict(checkpoint["updates"])
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
         self.begun = checkpoint["begun"]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dgn import data, loop
 from dgn.errors import UserError
-from dgn.files import claim
+from dgn.files import alone
 from dgn.networks import zoo
 from dgn.networks.features import Features
 
@@ -51,9 +51,10 @@ def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, An
         raise UserError("code_cache needs the images as they are: type augment.flip=false augment.pad=0 "
                         "augment.brightness=0 and data.crop as data.resize")  # fmt: skip
     path = Path(config["code_cache"]).expanduser() / name(datamodule, config) / "codes.npy"
-    if not path.exists():  # several processes read it at once, one computes
-        with claim(path.parent, resume=True):
-            _fill(path, encoder, datamodule, config)
+    if not path.exists():  # of several runs one computes, and the others wait for it
+        with alone(path.parent, f"another run computes the codes in {path.parent}: waiting for it"):
+            if not path.exists():
+                _fill(path, encoder, datamodule, config)
     print(f"codes of {len(datamodule.train):,} images: {path}")
     return Kept(path)
 

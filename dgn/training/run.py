@@ -22,7 +22,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Keeper(Callback):
-    """Seeds, logs, evaluates, draws, saves and stops by the module's own `iteration`.
+    """Seeds, logs, evaluates, draws, saves and stops by the module's own `iteration`, and counts its `images`.
 
     Lightning's `global_step` counts optimizer steps, of which an iteration here has none to two.
 
@@ -79,6 +79,7 @@ class Keeper(Callback):
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         done = module.iteration
+        module.images += trainer.datamodule.batch_size * trainer.world_size  # this run's: a resumed one may have others
         last = done >= self.iterations
         stop, save = self._agree(trainer, last)
         log = done % self.log_every == 0 or last
@@ -138,7 +139,7 @@ class Keeper(Callback):
         self._restart(done)
 
     def _log(self, trainer: Any, module: Any, values: dict[str, float]) -> None:
-        values["images"] = module.iteration * trainer.datamodule.batch_size * trainer.world_size
+        values["images"] = module.images
         for logger in trainer.loggers:
             logger.log_metrics(values, step=module.iteration)
 
@@ -170,8 +171,7 @@ class Keeper(Callback):
         if picture is not None:
             images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
             for logger in trainer.loggers:
-                seen = module.iteration * trainer.datamodule.batch_size * trainer.world_size
-                logger.picture("reconstructions", picture, module.iteration, seen)
+                logger.picture("reconstructions", picture, module.iteration, module.images)
 
     @staticmethod
     def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:

@@ -168,7 +168,7 @@ def fit(
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
     resume = checkpoint(config, output)
     if resume:
-        datamodule.start = torch.load(resume, map_location="cpu", weights_only=True)["iteration"]
+        datamodule.start = restored(module, resume)
         print("\n".join(changes(settings.read(output) or config, config)))
     if first():
         settings.write(config, output, "train")
@@ -188,8 +188,23 @@ def fit(
         raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}")
 
 
+def restored(module: pl.LightningModule, path: Path) -> int:
+    """The images that a checkpoint's run has seen; UserError where `module` cannot go on from it.
+
+    Lightning restores it once more; by then the run's folder says that it goes on with these settings.
+    """
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        module.on_load_checkpoint(saved)
+        module.load_state_dict(saved["state_dict"])
+    except (KeyError, RuntimeError):
+        raise UserError(f"{path} is of other networks or losses, which cannot change on the way: "
+                        "type the settings that it began with, or output=DIR") from None  # fmt: skip
+    return saved["images"]
+
+
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """A line for every setting that differs from the run's first start: it will not be the run it would have been."""
+    """A line for every setting that differs from when the run last went on: it will not be what it would have been."""
     for key in now:
         old, new = before.get(key), now[key]
         if isinstance(old, Mapping) and isinstance(new, Mapping):

@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
-from dgn.benchmark import cases, climbing, sections
+from dgn import loop
+from dgn.benchmark import cases, climbing, sections, training
 from dgn.benchmark.__main__ import main
 from dgn.benchmark.job import Job, apart, here
 from dgn.synthesis.climb import climb
+from dgn.training.run import Keeper
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,6 +36,22 @@ def test_what_is_compared_is_the_same_climb(name, far):
     literal = next(climbing.literally(cases.build(name), False))
     assert literal.abs().max() > 0
     assert (first.code - literal).norm() / literal.norm() < far
+
+
+@pytest.mark.slow
+def test_the_loop_by_hand_does_what_lightnings_does(tmp_path):
+    config = cases.composed(
+        "train", "data=photos", "iterations=3", "eval_every=9", "data.batch_size=4", "loss.warm_up=1"
+    )
+    module = training.build(config)
+    copied = deepcopy(module)
+    keeper = Keeper(tmp_path, **{key: config[key] for key in ("iterations", "log_every", "eval_every", "save_minutes")})
+    trainer = loop.trainer(config["trainer"] | {"precision": "32-true"}, [keeper], [], max_epochs=-1)
+    trainer.fit(module, datamodule=training.batches(config))
+    for _ in islice(training.hand(copied, training.batches(config).train_dataloader(), "fp32"), 3):
+        pass
+    for (name, ours), theirs in zip(module.named_parameters(), copied.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_flops_are_those_of_g_and_of_the_target_both_ways():

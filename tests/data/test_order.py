@@ -15,7 +15,12 @@ def steps(count, *words, **more):
 @given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 50), st.integers(1, 3))
 def test_the_order_goes_on_from_anywhere(size, batch, start, world):
     whole = steps(start + 3, size, batch, 1, world=world)
-    assert steps(3, size, batch, 1, start=start, world=world) == whole[start:]
+    assert steps(3, size, batch, 1, start=start * batch * world, world=world) == whole[start:]
+
+
+def test_no_image_comes_twice_where_the_batch_changes_on_the_way():
+    first, then = steps(3, 30, 4, 1), steps(6, 30, 3, 1, start=12)
+    assert sorted(index for step in first + then for _, index in step) == list(range(30))
 
 
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 3))

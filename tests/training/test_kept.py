@@ -1,11 +1,14 @@
 """E's codes of the training images, computed once."""
 
+import time
+from threading import Thread
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from dgn import bundle
+from dgn import bundle, files
 from dgn.data.augment import Augment
 from dgn.data.module import DataModule
 from dgn.data.sources import imagefolder
@@ -70,6 +73,20 @@ def test_a_stopped_computation_goes_on(encoder, image_tree, tmp_path, monkeypatc
     assert encoder.seen == 12 - 8
 
 
+def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp_path, capsys):
+    data, about = module(image_tree), settings(tmp_path / "codes")
+    whole = keep(encoder, data, settings(tmp_path / "whole"))
+    folder, seen = tmp_path / "codes" / name(data, about), encoder.seen
+    with files.alone(folder, ""):
+        thread = Thread(target=keep, args=(encoder, data, about))
+        thread.start()
+        while "waiting for it" not in capsys.readouterr().out:
+            time.sleep(0.01)
+        np.save(folder / "codes.npy", whole.codes)
+    thread.join(60)
+    assert not thread.is_alive() and encoder.seen == seen
+
+
 def stop_after(encoder, x, most):
     encoder.seen += len(x)
     if encoder.seen > most:
@@ -108,12 +125,16 @@ def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, word
 @pytest.mark.slow
 def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tree, tmp_path, capsys):
     small = ["generator.hidden=16", "generator.widths=[8]"]
-    for out, words in {"first": ["encoder.layer=fc6"], "second": [
-        "encoder.layer=fc8", "init={first}", f"code_cache={tmp_path}/codes"
-    ]}.items():  # fmt: skip
+    runs = {
+        "first": ["encoder.layer=fc6"],
+        "second": ["encoder.layer=fc8", "init={first}", f"code_cache={tmp_path}/codes"],
+        "third": ["encoder.layer=fc7", "init={first}"],  # as wide as fc6
+    }
+    for out, words in runs.items():
         (tmp_path / out).mkdir()
         found = [word.format(first=next((tmp_path / "first").glob("*.safetensors"), "")) for word in words]
         tasks.run(config("train", f"data.root={image_tree}", *WORDS, *small, *found), tmp_path / out)
-    held = bundle.load(next((tmp_path / "second").glob("*.safetensors")))
-    assert held.record["images_seen"] > 0
-    assert "its first layer reads from the codes what can be told from them of fc6" in capsys.readouterr().out
+    for out in ("second", "third"):
+        held = bundle.load(next((tmp_path / out).glob("*.safetensors")))
+        assert held.record["images_seen"] > 0
+    assert capsys.readouterr().out.count("first layer reads from the codes what can be told from them of fc6") == 2

@@ -94,6 +94,19 @@ def test_what_is_not_finite_ends_the_run_by_its_name_and_keeps_the_checkpoint_be
 
 
 @pytest.mark.slow
+def test_what_cannot_change_on_the_way_is_refused_and_the_run_stays_as_it_was(tmp_path):
+    finish(start(tmp_path, "iterations=2"))
+    before = (tmp_path / "config.yaml").read_bytes()
+    for word in ("module.ema=0.99", "loss=deepsim"):
+        shown = finish(start(tmp_path, "resume=true", "iterations=4", word), 1)
+        assert "is of other networks or losses" in shown and "Traceback" not in shown
+    assert (tmp_path / "config.yaml").read_bytes() == before
+    finish(start(tmp_path, "resume=true", "iterations=4", "data.batch_size=2"))
+    name = "caffenet64-fc6-photos.bundle.safetensors"
+    assert load(tmp_path / name).record["images_seen"] == 2 * 4 + 2 * 2
+
+
+@pytest.mark.slow
 def test_a_full_disk_ends_in_a_sentence_and_the_checkpoint_before_stays(tmp_path):
     finish(start(tmp_path, "iterations=2"))
     before = (tmp_path / "last.ckpt").read_bytes()
