@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
 
 from dgn import images
 from dgn.errors import UserError
@@ -93,11 +94,16 @@ class Classifier(pl.LightningModule):
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
         """Share of held-out images whose class is the first one, and among the first five, in %."""
-        first, five, count = 0, 0, 0
+        count = len(self.classes)
+        meters = {
+            name: MulticlassAccuracy(count, top_k=min(k, count), average="micro").to(self.device)
+            for name, k in (("top1", 1), ("top5", 5))
+        }
         for x, labels, _ in batches:
-            right = self(self.contract.fitted(x)).topk(min(5, len(self.classes)), dim=1).indices == labels[:, None]
-            first, five, count = first + int(right[:, 0].sum()), five + int(right.sum()), count + len(x)
-        return {"top1": 100 * first / count, "top5": 100 * five / count}
+            scores = self(self.contract.fitted(x))
+            for meter in meters.values():
+                meter.update(scores, labels)
+        return {name: 100 * float(meter.compute()) for name, meter in meters.items()}
 
     def write(self, path: Path) -> None:
         """The weights as fp16 safetensors, with the class names inside."""

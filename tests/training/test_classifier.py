@@ -41,6 +41,16 @@ def test_it_is_measured_at_the_networks_own_side(contract):
         assert network.sides[-1] == 16 and found.keys() == {"top1", "top5"}
 
 
+def test_the_shares_of_first_and_of_five_answers(contract):
+    scores = torch.tensor([[9.0, 8, 7, 6, 5, 4], [1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1], [0, 1, 0, 0, 0, 0]])
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 6))
+    module = Classifier(network=network, contract=contract, sizes={0.0: 1}, **SETTINGS | {"classes": list("abcdef")})
+    module.forward = lambda x: scores[: len(x)] if len(x) == 3 else scores[3:]
+    first, second = torch.tensor([0, 0, 4]), torch.tensor([1])  # first, sixth, fifth; first
+    batches = [(torch.rand(len(labels), 3, 16, 16), labels, labels) for labels in (first, second)]
+    assert module.evaluate(batches) == {"top1": 50, "top5": 75}
+
+
 def test_a_network_for_one_size_says_what_to_type(contract):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))
     with pytest.raises(UserError, match=r"takes no images of 8 px: type 'module.sizes=\{0.0:1,0.5:1\}'"):
