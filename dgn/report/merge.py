@@ -26,8 +26,11 @@ TENSORS = ("codes", "curves")
 def merge(shards: Sequence[Path], output: Path) -> Path:
     """Write into `output` what the whole run would have written, and give its page.
 
-    UserError where the folders are not all shards of one run, or where one of them is missing or not finished.
+    UserError where the folders are not all shards of one run, where one of them is missing or not finished, or where
+    `output` is one of them: it would be overwritten while it is read.
     """
+    if output.resolve() in [folder.resolve() for folder in shards]:
+        raise UserError(f"{output} is itself one of the shards: type --output with another folder")
     configs = [_counted(folder) for folder in shards]
     for folder, config in zip(shards, configs, strict=True):
         _same(configs[0], config, f"{shards[0]} and {folder}")

@@ -64,6 +64,15 @@ def test_what_does_not_belong_together_is_a_sentence(shards, tmp_path, run_folde
         report.merge(folders, tmp_path / "out")
 
 
+def test_a_shard_is_not_overwritten_by_the_whole_run(shards, tmp_path):
+    folders, _ = shards
+    before = {path: path.read_bytes() for path in folders[0].rglob("*") if path.is_file()}
+    for output in (folders[0], tmp_path / "s1/../s0"):
+        with pytest.raises(UserError, match="s0 is itself one of the shards: type --output with another folder"):
+            report.merge(folders, output)
+    assert {path: path.read_bytes() for path in folders[0].rglob("*") if path.is_file()} == before
+
+
 def test_another_run_s_folder_is_not_overwritten(shards, tmp_path, run_folder):
     other = run_folder(tmp_path / "out", UNITS, prior="none")
     with pytest.raises(UserError, match=r"the shards and the run in .* are not of one run: prior is None and none"):
