@@ -145,6 +145,14 @@ def test_what_is_by_default_so_is_not_typed(offered):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("word", "left"), [("prior=none", []), ("prior=shrink", ["prior.shrink=0.9"])])
+def test_a_number_that_the_config_does_not_have_is_not_typed(word, left):
+    without = choices.Choices([word])
+    typed = without.typed("caffenet64", "fc8", "lemon", {"prior.k": 0.5, "prior.shrink": 0.9, "ascent.step": 0.5})
+    assert typed == [word, "units=[lemon]", "seeds=1", "batch_size=1", *left]
+    assert without.compose(typed).units == ["lemon"]
+
+
 def test_how_long_a_climb_is_by_default_depends_on_the_network(offered):
     chosen = ("efficientnet_lite0", "classifier", "lemon")
     assert offered.defaults("caffenet64")["ascent.steps"] == 200

@@ -62,13 +62,16 @@ class Choices:
         self.networks = [self._default, *others]
 
     def typed(self, network: str, layer: str, unit: str, values: Mapping[str, Any]) -> list[str]:
-        """What is chosen as words of synthesize.py; what is by default so is left out, but for the unit."""
+        """What is chosen as words of synthesize.py; what is by default so is left out, but for the unit.
+
+        So is what the config does not have: its slider is hidden, but the page sends it all the same.
+        """
         words = [] if network == self._default else [f"network@target={network}"]
         if layer != self._network(network)["layer"]:
             words.append(f"target.layer={layer}")
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
-        defaults = self.defaults(network)
-        changed = {k: v for k, v in values.items() if v is not None and v != defaults.get(k)}
+        had = {key: default for key, default in self.defaults(network).items() if default is not None}
+        changed = {k: v for k, v in values.items() if v is not None and k in had and v != had[k]}
         return replaced(self.words, dict(word.split("=", 1) for word in words) | changed)
 
     def units(self, network: str, layer: str) -> list[str]:
