@@ -134,6 +134,19 @@ def offered():
     return choices.Choices(["prior.k=2"])
 
 
+@pytest.mark.parametrize(
+    ("units", "first"),
+    [("12", "12"), ("lemon", "lemon"), ("[orange,lemon]", "orange"), ("[conv5:3@2x2]", "conv5:3@2x2")],
+)
+def test_the_page_begins_with_the_first_unit_that_is_typed(units, first):
+    assert choices.Choices([f"units={units}"]).unit == first
+
+
+def test_no_unit_to_begin_with_is_a_sentence():
+    with pytest.raises(UserError, match="no unit is named"):
+        choices.Choices(["units=[]"])
+
+
 def test_what_is_by_default_so_is_not_typed(offered):
     assert offered.networks[0] == "caffenet64" and "caffenet" not in offered.networks  # it has no weights here
     values = {"prior.k": 2.0, "ascent.step": 1.5, "start": "mean", "seed": None}

@@ -16,6 +16,7 @@ from dgn.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.layers import Layer, layers
 from dgn.synthesis.api import configure
+from dgn.units import split_layer
 from dgn.units.names import Names
 
 COMPOSING = Lock()  # Hydra composes one config at a time in a process
@@ -55,7 +56,8 @@ class Choices:
         self.words = words
         config, _ = self._configured(words)
         self.layers, self._network, self._of = cache(self._layers), cache(self._node), cache(self._composed)
-        self.unit = str(config.units[0])
+        layer, items = split_layer(settings.plain(config)["units"])
+        self.unit = f"{layer}:{items[0]}" if layer else items[0]
         self._default = str(config.target.name)
         own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
         others = [] if own else [name for name in trained() if name != self._default]
