@@ -109,10 +109,11 @@ def _points(
         values = [entry.at.get(key, table.UNSET) for key in axes]
         numbers = [_scaled(entry.measured.get(name), name) for name in names]
         where = str(entry.run.relative_to(sweep)) if entry.run else ""
+        page = f"{entry.point.folder.name}/index.html" if entry.point.folder else ""  # one for all panels
         files = [str(path.relative_to(sweep)) for path in entry.files if path.suffix != ".png"]
         said = entry.point.reason or ", ".join(files) or where
         lines.append({"at": _place(entry, sliders), "cells": [*values, entry.point.state, *numbers, said],
-                      "link": f"{where}/index.html" if entry.rows else ""})  # fmt: skip
+                      "link": page if entry.rows else ""})  # fmt: skip
     shown = [SHOWN.get(name, (name, 1))[0] for name in names]
     return {"columns": [*axes, "state", *shown, "folder, file or reason"], "lines": lines}
 

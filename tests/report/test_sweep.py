@@ -108,6 +108,8 @@ def test_panels_of_a_point_are_a_setting(tmp_path, point_folder, run_folder):
         points.finish(folder)
     report.write_sweep(tmp_path)
     assert [axis["name"] for axis in data(tmp_path)["axes"]] == ["panel"]
+    links = [line["link"] for line in data(tmp_path)["points"]["lines"]]
+    assert links == ["s0/index.html", "s0/index.html", "s1/index.html", "s1/index.html"]
     assert {line["folder"] for line in lines(tmp_path / "rows.csv")} == {"s0/box", "s0/free", "s1/box", "s1/free"}
 
 
