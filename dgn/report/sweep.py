@@ -1,5 +1,6 @@
 """The page of a sweep: pictures under sliders over what was swept, two settings side by side, a table of the points."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
 
     `axes` are the settings under sliders; `cells` has for each combination of their values the pictures by unit and
     seed, as [number of the picture, score, probability, rank, dead], and what to say where there are none.
+    A number that is not finite is None: JSON has no NaN.
     """
     sliders = {key: values for key, values in axes.items() if key not in WITHIN}
     whole = sum(len(entry.rows) for entry in entries) <= WHOLE
@@ -63,7 +65,8 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
             units.setdefault(row.unit, row.label)
             seeds[row.seed] = None
             dead = int(row.state == "dead")
-            cell["rows"][f"{row.unit} {row.seed}"] = [len(pictures), row.score, row.probability, row.rank, dead]
+            figures = [_finite(row.score), _finite(row.probability), row.rank]
+            cell["rows"][f"{row.unit} {row.seed}"] = [len(pictures), *figures, dead]
             pictures.append(inline(entry.run / row.image, whole))  # type: ignore[operator]
         for path in entry.files:
             if path.suffix == ".png":
@@ -119,4 +122,9 @@ def _points(
 
 
 def _scaled(value: float | None, name: str) -> float | None:
-    return None if value is None else value * SHOWN.get(name, (name, 1))[1]
+    found = _finite(value)
+    return None if found is None else found * SHOWN.get(name, (name, 1))[1]
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

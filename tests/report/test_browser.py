@@ -1,13 +1,15 @@
 """The pages in a real browser, opened from disk."""
 
+import math
 import time
+from dataclasses import replace
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dgn import report
+from dgn import report, results
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +113,19 @@ def test_a_sweep_s_settings_stand_side_by_side(visit, sweep_folder):
     assert sorted(names(page)) == ["goldfish", "lemon", "school bus"]
     page.locator("tbody tr").nth(2).click()  # a point of the table is shown on the side that the keys move
     assert page.locator(".side[data-side=B] output").inner_text() == "10"
+
+
+def test_a_sweep_with_scores_that_are_not_finite_is_shown_and_sorted(visit, sweep_folder):
+    rows = results.read(sweep_folder / "p0/results.csv")
+    lost = [replace(row, score=math.nan, state="dead") for row in rows if row.unit == "goldfish"]
+    results.write(sweep_folder / "p0/results.csv", [*lost, *rows[len(lost) :]])
+    report.write_sweep(sweep_folder)
+    page = visit(sweep_folder / "index.html")
+    assert page.locator("[data-unit=goldfish] figcaption").first.inner_text() == "dead"
+    page.select_option("#sort", "score")
+    assert names(page) == ["school bus", "lemon", "goldfish"]
+    page.select_option("#sort", "change")
+    assert sorted(names(page)) == ["goldfish", "lemon", "school bus"]
 
 
 def test_a_unit_is_shown_at_every_setting(visit, sweep_folder):

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import math
 import re
+from dataclasses import replace
 
 import pytest
 from omegaconf import OmegaConf
 
-from dgn import files, points, report
+from dgn import files, points, report, results
 from dgn.errors import UserError
 
 
@@ -18,7 +20,8 @@ def lines(path):
 
 def data(sweep):
     page = (sweep / "index.html").read_text()
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"a browser reads no {name}"))
 
 
 def test_what_is_said_in_the_end(sweep_folder):
@@ -63,6 +66,17 @@ def test_the_page_has_an_axis_a_setting_and_a_cell_a_combination(sweep_folder):
     page = (sweep_folder / "index.html").read_text()
     assert "</script>'" not in page
     assert not re.search(r"https?://|@import|url\(", page)
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_number_that_is_not_finite_is_none_on_the_page(sweep_folder, score):
+    rows = results.read(sweep_folder / "p0/results.csv")
+    results.write(sweep_folder / "p0/results.csv", [replace(rows[0], score=score, probability=math.nan), *rows[1:]])
+    report.write_sweep(sweep_folder)
+    found = data(sweep_folder)
+    assert found["cells"]["0,0"]["rows"]["goldfish 0"][1:3] == [None, None]
+    at = found["points"]["columns"].index("mean score")
+    assert [line["cells"][at] for line in found["points"]["lines"]][:2] == [None, 21.5]
 
 
 def test_points_of_two_sweeps_in_one_folder_are_compared(sweep_folder, point_folder, run_folder):

@@ -11,7 +11,7 @@ function figure(row, seed) {
   if (!row) return make('div', { className: 'none', textContent: 'no picture' });
   const [i, score, probability, rank, dead] = row, said = make('figcaption');
   if (score !== null) said.append(make('b', { textContent: score.toFixed(1) }), probability === null ? '' : ` · ${(100 * probability).toFixed(0)} % · #${rank}`);
-  if (dead) said.append(' · ', make('span', { className: 'mark', textContent: 'dead' }));
+  if (dead) said.append(score === null ? '' : ' · ', make('span', { className: 'mark', textContent: 'dead' }));
   return make('figure', { className: dead ? 'dead' : '' }, make('img', { src: pictures[i], alt: `seed ${seed}`, decoding: 'async' }), said);
 }
 
@@ -72,12 +72,12 @@ function filter() {
   $('count').textContent = `${n} of ${units.length} units`;
 }
 function mean(unit, s) {
-  const rows = seeds.map(seed => cell(s).rows[`${unit} ${seed}`]).filter(Boolean);
-  return rows.length ? rows.reduce((sum, row) => sum + row[1], 0) / rows.length : -Infinity;
+  const scores = seeds.map(seed => cell(s).rows[`${unit} ${seed}`]?.[1]).filter(Number.isFinite);
+  return scores.length ? scores.reduce((sum, score) => sum + score, 0) / scores.length : -Infinity;
 }
 function sort() {
   const by = $('sort').value, order = new Map(units.map(([unit], i) => [unit, i]));
-  const key = { name: c => c.dataset.name, score: c => -mean(c.dataset.unit, side), change: c => mean(c.dataset.unit, 'B') - mean(c.dataset.unit, 'A') }[by] || (c => order.get(c.dataset.unit));
+  const key = { name: c => c.dataset.name, score: c => -mean(c.dataset.unit, side), change: c => mean(c.dataset.unit, 'B') - mean(c.dataset.unit, 'A') || 0 }[by] || (c => order.get(c.dataset.unit));
   const keyed = [...$('cards').children].map(c => [key(c), c]);
   $('cards').append(...keyed.sort(([a], [b]) => (a > b) - (a < b)).map(([, c]) => c));
   if (by === 'change' && !two) compare();
