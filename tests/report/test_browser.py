@@ -97,6 +97,20 @@ def test_a_sweep_s_sliders_and_keys_change_the_pictures(visit, sweep_folder):
     assert sources(page, "lemon") != first
 
 
+def test_the_arrow_keys_are_those_of_the_control_that_has_the_focus(visit, sweep_folder):
+    report.write_sweep(sweep_folder)
+    page = visit(sweep_folder / "index.html")
+    page.focus("#sort")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#sort").input_value() == "name" and active(page)[0] == "prior.k"
+    page.focus(".side[data-side=A] input[type=range]")
+    page.keyboard.press("Tab")
+    assert active(page)[0] == "ascent"
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".side[data-side=A] select").input_value() == "1"
+    assert page.locator(".side[data-side=A] output").inner_text() == "1"  # prior.k, as before
+
+
 def test_a_sweep_s_settings_stand_side_by_side(visit, sweep_folder):
     report.write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")

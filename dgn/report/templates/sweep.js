@@ -41,6 +41,7 @@ function controls() {
       const input = axis.numbers ? make('input', { type: 'range', min: 0, max: axis.values.length - 1, step: 1 })
         : make('select', {}, ...axis.values.map((v, j) => make('option', { value: j, textContent: v })));
       input.setAttribute('aria-label', `${axis.name}, ${s}`);
+      input.onfocus = () => { [active, side] = [i, s]; show(); };
       input.oninput = () => { at[s][i] = +input.value; [active, side] = [i, s]; show(); };
       return make('label', { className: 'axis' }, make('span', {}, `${axis.name} `, axis.numbers ? make('output') : ''), input);
     }));
@@ -84,7 +85,7 @@ function sort() {
 }
 function compare() { two = !two; if (!two) side = 'A'; show(); }
 function keys(e) {
-  if (document.querySelector('dialog').open || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (document.querySelector('dialog').open || e.ctrlKey || e.metaKey || e.altKey || e.target === $('sort')) return;
   if (e.target === $('filter')) { if (e.key === 'Escape') { $('filter').value = ''; filter(); } return; }
   const count = axes.length && axes[active].values.length, step = { ArrowLeft: -1, ArrowRight: 1 }[e.key], other = { ArrowUp: -1, ArrowDown: 1 }[e.key];
   if (e.key === '/') $('filter').focus();
