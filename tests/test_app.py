@@ -158,6 +158,12 @@ def test_what_is_by_default_so_is_not_typed(offered):
     ]  # fmt: skip
 
 
+def test_the_unit_on_the_page_outdoes_a_file_of_units(tmp_path):
+    (tmp_path / "units.txt").write_text("goldfish\n")
+    asked = choices.Choices([f"units_file={tmp_path}/units.txt"])
+    assert asked.compose(asked.typed("caffenet64", "fc8", "lemon", {})).units_file is None
+
+
 @pytest.mark.parametrize(("word", "left"), [("prior=none", []), ("prior=shrink", ["prior.shrink=0.9"])])
 def test_a_number_that_the_config_does_not_have_is_not_typed(word, left):
     without = choices.Choices([word])

@@ -74,7 +74,8 @@ class Choices:
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
         had = {key: default for key, default in self.defaults(network).items() if default is not None}
         changed = {k: v for k, v in values.items() if v is not None and k in had and v != had[k]}
-        return replaced(self.words, dict(word.split("=", 1) for word in words) | changed)
+        kept = [word for word in self.words if not word.startswith("units_file=")]  # it would outdo the unit
+        return replaced(kept, dict(word.split("=", 1) for word in words) | changed)
 
     def units(self, network: str, layer: str) -> list[str]:
         """The units of a layer as they are typed: names where its elements have them, otherwise numbers."""
