@@ -18,6 +18,7 @@ from dgn.errors import UserError
 from dgn.files import claim
 from dgn.synthesis import parts, run
 from dgn.synthesis.climb import Climbed, Watch, climb
+from dgn.synthesis.manifest import weights
 
 EVERY = 0.15  # seconds between two shots: more often the eye does not follow
 
@@ -100,7 +101,7 @@ class Live:
             raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
         config = self.config | {"output": str(output)}
         with claim(output, resume=False):
-            parts.begin(output, config)
+            parts.begin(output, config, {0: self.rows}, weights(config))
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             parts.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,25 @@ from dgn.networks import zoo
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def manifest(config: dict[str, Any], layer: str, prior: str, rows: int, seconds: float) -> str:
+def weights(config: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a network's weights from others, by its role; a network from Python, or a random one, has none."""
+    roles = ("target", "generator", *(["judge"] if config["judge"] else []))
+    found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
+    if "_target_" not in config["generator"]:
+        found["bundle"] = sha256(bundle.find(config["bundle"], config["inverts"]))
+    return found
+
+
+def manifest(
+    config: Mapping[str, Any], weights: Mapping[str, str], layer: str, prior: str, rows: int, seconds: float
+) -> str:
     """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
-    weights, files = {}, {}
+    files = {}
     for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
-        if identity := zoo.identity(config[role]):
-            weights[role] = identity
         if config[role].get("weights"):
             files[role] = zoo.find(config[role]["weights"])
     if "_target_" not in config["generator"]:
         files["bundle"] = bundle.find(config["bundle"], config["inverts"])
-        weights["bundle"] = sha256(files["bundle"])
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": layer},

@@ -7,7 +7,7 @@ that the whole run would have made.
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,37 @@ from torch import Tensor
 from dgn import config as settings
 from dgn import results
 from dgn.errors import UserError
-from dgn.files import whole
+from dgn.files import whole, write_text
+from dgn.units import Unit
 
 
-def begin(output: Path, config: dict[str, Any]) -> None:
-    """Write `config.yaml`; UserError where the folder's earlier run had other settings, whose rows would not fit."""
+def begin(
+    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], weights: Mapping[str, str]
+) -> None:
+    """Write `config.yaml` and `parts/weights.json`; UserError where what the folder's earlier run left would not fit.
+
+    That is where it had other settings, other weights, or other rows: settings name files, whose contents may change.
+
+    Args:
+        batches: unit and seed of every row of a batch, by its first row.
+        weights: what tells a network's weights from others, by its role.
+    """
     now = settings.counted(config)
-    before = settings.counted(settings.read(output) or now)
+    _same(output, now, settings.counted(settings.read(output) or now), "another ")
+    kept = output / "parts" / "weights.json"
+    _same(output, weights, json.loads(kept.read_text("utf-8")) if kept.exists() else weights, "other weights of the ")
+    for path in _paths(output):
+        asked = [(unit.text, seed) for unit, seed in batches.get(int(path.stem), [])]
+        if [(row.unit, row.seed) for row in _rows(path)] != asked:
+            raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
+    settings.write(config, output, "synthesize")
+    write_text(kept, json.dumps(weights))
+
+
+def _same(output: Path, now: Mapping[str, Any], before: Mapping[str, Any], what: str) -> None:
     for key in sorted(now.keys() | before.keys()):
         if before.get(key) != now.get(key):
-            raise UserError(f"the run in {output} was started with another {key}: type output=DIR for a new one")
-    settings.write(config, output, "synthesize")
+            raise UserError(f"the run in {output} was started with {what}{key}: type output=DIR for a new one")
 
 
 def batches(rows: int, size: int, shard: str | None) -> list[int]:
@@ -51,6 +71,16 @@ def _path(output: Path, first: int) -> Path:
     return output / "parts" / f"{first:06d}.safetensors"
 
 
+def _paths(output: Path) -> list[Path]:
+    """The batches that are there, in order."""
+    return sorted((output / "parts").glob("*.safetensors"))
+
+
+def _rows(path: Path) -> list[results.Row]:
+    with safe_open(path, "np") as file:
+        return [results.Row(**row) for row in json.loads(file.metadata()["rows"])]
+
+
 def done(output: Path, first: int) -> bool:
     """Whether the batch that begins with row `first` is complete."""
     return _path(output, first).exists()
@@ -64,12 +94,12 @@ def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence
 
 def join(output: Path) -> list[results.Row]:
     """Write `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
-    paths = sorted((output / "parts").glob("*.safetensors"))
+    paths = _paths(output)
     rows: list[results.Row] = []
     shapes: dict[str, list[int]] = {}
     for path in paths:
+        rows += _rows(path)
         with safe_open(path, "np") as file:
-            rows += [results.Row(**row) for row in json.loads(file.metadata()["rows"])]
             shapes = {name: [len(rows), *file.get_slice(name).get_shape()[1:]] for name in ("codes", "curves")}
 
     def pieces(name: str) -> Iterator[np.ndarray]:

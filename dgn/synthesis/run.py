@@ -19,7 +19,7 @@ from dgn.files import write_text
 from dgn.networks import zoo
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.manifest import manifest
+from dgn.synthesis.manifest import manifest, weights
 from dgn.synthesis.real import real_images, relate, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
 
@@ -66,7 +66,8 @@ def synthesize(
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
-    parts.begin(output, plain)
+    used = weights(plain)
+    parts.begin(output, plain, batches, used)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:
             climb_all(plain, found, subject, batches, output)
@@ -80,7 +81,8 @@ def synthesize(
             report.write_grid(output)
             print(results.summary(joined))
             tell(logs, plain, output)
-        about = manifest(plain, subject.target.layers[0], prior.name(plain), len(rows), time.time() - started)
+        seconds = time.time() - started
+        about = manifest(plain, used, subject.target.layers[0], prior.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
 

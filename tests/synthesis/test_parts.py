@@ -4,9 +4,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dgn import results
+from dgn import bundle, results
 from dgn.errors import UserError
 from dgn.synthesis import parts
+from dgn.synthesis.run import synthesize
 
 
 def test_shards_share_out_whole_batches():
@@ -42,3 +43,51 @@ def test_parts_are_joined_in_order(tmp_path):
     assert torch.equal(found["codes"], codes) and torch.equal(found["curves"], curves)
     parts.remove(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["codes.safetensors"]
+
+
+@pytest.fixture
+def stopped(config, small_bundle, tmp_path, monkeypatch):
+    """A run of the units of a file, a row a batch, that ended after its first batch; and what goes on with it."""
+    file, output = tmp_path / "u.txt", tmp_path / "out"
+    file.write_text("3\n4\n")
+    words = (f"bundle={small_bundle}", f"units_file={file}", "seeds=1", "batch_size=1", "ascent.steps=1")
+    keep = parts.save
+
+    def save(*given):
+        keep(*given)
+        raise SystemExit(9)
+
+    def go_on():
+        synthesize(config("synthesize", *words), output)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "save", save)
+        with pytest.raises(SystemExit):
+            go_on()
+    return file, output, go_on
+
+
+def test_a_run_whose_units_changed_does_not_go_on(stopped):
+    file, output, go_on = stopped
+    file.write_text("5\n3\n4\n")
+    with pytest.raises(UserError, match=r"was started with other units: type output=DIR"):
+        go_on()
+    file.write_text("3\n4\n")
+    go_on()
+    assert [row.unit for row in results.read(output / "results.csv")] == ["3", "4"]
+    assert not (output / "parts").exists()
+
+
+def test_a_run_with_fewer_units_than_it_has_batches_does_not_go_on(stopped):
+    file, output, go_on = stopped
+    (output / "parts/000000.safetensors").rename(output / "parts/000001.safetensors")
+    file.write_text("3\n")
+    with pytest.raises(UserError, match="other units"):
+        go_on()
+
+
+def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
+    held = bundle.load(small_bundle)
+    bundle.save(small_bundle, held.generator, held.moments, held.codes + 1, held.record)
+    with pytest.raises(UserError, match=r"was started with other weights of the bundle: type output=DIR"):
+        stopped[2]()
