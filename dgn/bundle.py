@@ -22,6 +22,7 @@ from dgn.errors import UserError, nearest
 from dgn.files import whole
 from dgn.generators import Generator
 from dgn.generators.deepsim import Deepsim
+from dgn.networks import zoo
 
 ASSETS = Path(__file__).parent / "assets"
 SCHEMA = 1
@@ -120,6 +121,20 @@ def load(path: Path) -> Bundle:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
+    """UserError where `node`, the config of the network in a role, is not of the network and layer that G inverts.
+
+    A decoder of one's own inverts none that is known.
+    """
+    record = held.record
+    same = record.get("encoder_sha256") in {None, zoo.identity(node)}
+    if not same or node["layer"] != record.get("layer", node["layer"]):
+        raise UserError(
+            f"this bundle inverts {record['layer']} of {record['encoder']}: type network@{role}={record['encoder']} "
+            f"{role}.layer={record['layer']}"
+        )
 
 
 def info(path: Path) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dgn import images
-from dgn.bundle import Bundle
+from dgn.bundle import Bundle, same_encoder
 from dgn.errors import UserError
 from dgn.networks import zoo
 
@@ -43,21 +43,21 @@ class RealCode:
 class ImageCode(Noise):
     """The code of a given image, with the ascent's noise where `noisy`.
 
-    `encoder` is the config of the network that the bundle's generator inverts; its weights are checked against the
-    bundle's record, because a bundle does not name code to run.
+    `encoder` is the config of the network that the bundle's generator inverts; its weights and its layer are checked
+    against the bundle's record, because a bundle does not name code to run. UserError where they are not those, or
+    where a generator without a record takes other codes.
     """
 
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
         self.path, self.encoder, self.noisy = path, encoder, noisy
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
-        expected = bundle.record.get("encoder_sha256")
-        if expected and expected != zoo.identity(self.encoder):
-            raise UserError(
-                f"the start's encoder is not the one of this bundle: name it with network@start.encoder="
-                f"{bundle.record['encoder']} start.encoder.layer={bundle.record['layer']}"
-            )
+        same_encoder(bundle, self.encoder, "start.encoder")
         encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True)
         code = encoder(images.read(self.path, encoder.contract.size))
+        shape = tuple(bundle.generator.code_shape)
+        if tuple(code.shape[1:]) != shape:
+            raise UserError(f"this generator takes codes of {shape}, and the image's is of {tuple(code.shape[1:])}: "
+                            "type start=noise or start=mean")  # fmt: skip
         extra = super().__call__(bundle, seeds, noise) if self.noisy else 0
         return code.expand(len(seeds), *code.shape[1:]) + extra

@@ -9,20 +9,8 @@ from rich.progress import track
 
 from dgn import bundle, data
 from dgn.codes import Moments
-from dgn.errors import UserError
 from dgn.networks import zoo
 from dgn.training.deepsim import DeepsimTraining
-
-
-def same_encoder(held: bundle.Bundle, node: Mapping[str, Any]) -> None:
-    """UserError unless `node` is the config of the network and layer that the bundle's G inverts."""
-    record = held.record
-    same = record.get("encoder_sha256") in {None, zoo.identity(node)}
-    if not same or node["layer"] != record["layer"]:
-        raise UserError(
-            f"this bundle inverts {record['layer']} of {record['encoder']}: type network@encoder={record['encoder']} "
-            f"encoder.layer={record['layer']}"
-        )
 
 
 def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:

@@ -85,7 +85,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     held = bundle.load(bundle.find(config["bundle"]))
     node = config["encoder"] | {"layer": config["encoder"]["layer"] or held.record["layer"]}
-    bundles.same_encoder(held, node)
+    bundle.same_encoder(held, node, "encoder")
     size = held.generator.size
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")

@@ -9,8 +9,10 @@ from PIL import Image
 from dgn import bundle
 from dgn.errors import UserError
 from dgn.files import sha256
+from dgn.generators.pixels import Pixels
 from dgn.networks import zoo
 from dgn.synthesis import starts
+from dgn.synthesis.prior import decoder
 
 
 @pytest.fixture
@@ -38,18 +40,40 @@ def test_a_bundle_without_real_codes_says_so(prior):
         starts.RealCode()(prior, [0], 1.0)
 
 
-def test_the_code_of_an_image(prior, config, tmp_path):
+@pytest.fixture
+def image_code(config, tmp_path):
+    """The start from an image, with some words, and its encoder's config."""
     path = tmp_path / "x.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
-    node = OmegaConf.to_container(config("synthesize", "start=image", f"start.path={path}").start, resolve=True)
-    encoder = node["encoder"]
-    code = starts.ImageCode(str(path), encoder, noisy=False)(prior, [0, 1], 1.0)
+
+    def build(*words, noisy=False):
+        composed = config("synthesize", "start=image", f"start.path={path}", *words)
+        encoder = OmegaConf.to_container(composed.start, resolve=True)["encoder"]
+        return starts.ImageCode(str(path), encoder, noisy)
+
+    return build
+
+
+def test_the_code_of_an_image(prior, image_code):
+    code = image_code()(prior, [0, 1], 1.0)
     assert code.shape == (2, 1024)
     assert torch.equal(code[0], code[1])
     assert code.min() == 0  # after its ReLU, as the generator's codes are
-    prior.record["encoder_sha256"] = "0" * 64
-    with pytest.raises(UserError, match="not the one of this bundle"):
-        starts.ImageCode(str(path), encoder, noisy=False)(prior, [0], 1.0)
-    prior.record["encoder_sha256"] = sha256(zoo.find(encoder["weights"]))
-    noisy = starts.ImageCode(str(path), encoder, noisy=True)(prior, [0, 1], 1.0)
+    prior.record["encoder_sha256"] = sha256(zoo.find(image_code().encoder["weights"]))
+    noisy = image_code(noisy=True)(prior, [0, 1], 1.0)
     assert not torch.equal(noisy[0], noisy[1])
+
+
+def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inverts(prior, image_code):
+    sentence = "inverts fc6 of caffenet64: type network@start.encoder=caffenet64 start.encoder.layer=fc6"
+    with pytest.raises(UserError, match=sentence):
+        image_code("start.encoder.layer=fc7")(prior, [0], 1.0)  # which is as wide
+    prior.record["encoder_sha256"] = "0" * 64
+    with pytest.raises(UserError, match=sentence):
+        image_code()(prior, [0], 1.0)
+
+
+def test_a_generator_that_takes_other_codes_than_the_images_says_so(image_code):
+    pixels = decoder(Pixels(size=16, channels=3))
+    with pytest.raises(UserError, match=r"takes codes of \(3, 16, 16\), and the image's is of \(1024,\): type start="):
+        image_code()(pixels, [0], 1.0)
