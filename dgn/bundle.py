@@ -123,14 +123,20 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
-    """UserError where `node`, the config of the network in a role, is not of the network and layer that G inverts.
+def inverts(held: Bundle, node: Mapping[str, Any]) -> bool:
+    """Whether `node`, a network's config, is of the network and layer that G inverts.
 
-    A decoder of one's own inverts none that is known.
+    Taken to be so where that is not known, as of a decoder of one's own.
     """
     record = held.record
     same = record.get("encoder_sha256") in {None, zoo.identity(node)}
-    if not same or node["layer"] != record.get("layer", node["layer"]):
+    return same and node["layer"] == record.get("layer", node["layer"])
+
+
+def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
+    """UserError where `node`, the config of the network in a role, is not of the network and layer that G inverts."""
+    if not inverts(held, node):
+        record = held.record
         raise UserError(
             f"this bundle inverts {record['layer']} of {record['encoder']}: type network@{role}={record['encoder']} "
             f"{role}.layer={record['layer']}"

@@ -37,7 +37,7 @@ def warm_start(
     state, given = generator.state_dict(), held.generator.state_dict()
     fresh = [key for key, value in state.items() if value.shape != given[key].shape]
     vector = len(generator.args["code_shape"]) == 1
-    if vector and not fresh and not same_codes(held.record, config["encoder"]):
+    if vector and not fresh and not bundle.inverts(held, config["encoder"]):
         fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
     told = f"so do {', '.join(fresh)}" if fresh else ""
@@ -53,11 +53,6 @@ def warm_start(
     print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
           + f", {told}" * bool(told))  # fmt: skip
     return {"init": sha256(path), "images_seen": seen}
-
-
-def same_codes(record: Mapping[str, Any], encoder: Mapping[str, Any]) -> bool:
-    """Whether the codes of a bundle's record are those of the encoder's config; unknown weights are taken to be."""
-    return record["layer"] == encoder["layer"] and record.get("encoder_sha256") in {None, zoo.identity(encoder)}
 
 
 @torch.no_grad()
