@@ -27,6 +27,7 @@ ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encode
 STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 FREE = (  # what may differ between two runs that are the same run: these do not decide what comes out
     *("output", "resume", "title"),  # where it goes, whether it goes on, what the page is called
+    "typed",  # words of which the panels are made: the settings that they make are compared
     *("logger", "save_minutes"),  # who watches, how often it is kept
     *("data.workers", "data.memory_gib"),  # how images are read
     *("trainer.accelerator", "trainer.strategy"),  # on what it is computed

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from dgn import config as settings
 from dgn.bundle import load
 
 ROOT = Path(__file__).parent.parent
@@ -128,6 +129,22 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
         assert (again / r["image"]).read_bytes() == (out / r["image"]).read_bytes()
     _, error = command(*words, cwd=tmp_path, code=1)
     assert "type resume=true" in error
+
+
+@pytest.mark.slow
+def test_a_run_with_panels_is_repeated_from_its_config(small_bundle, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/two.yaml").write_text(
+        "# @package _global_\npanels: {one: ['units=[1,2]', ascent=adam], two: ['units=[3,4]']}\n"
+    )
+    script, a, b = str(ROOT / "synthesize.py"), tmp_path / "a", tmp_path / "b"
+    words = [f"--config-dir={tmp_path}", "experiment=two", f"bundle={small_bundle}", "seeds=1", "prior.k=2",
+             "ascent.steps=2", "batch_size=1", "shard=0/2"]  # fmt: skip
+    command(script, *words, f"output={a}")
+    command(script, f"--config-dir={a}", "--config-name=config", f"output={b}", "prior.k=3")
+    for name in ("", "one", "two"):
+        first, again = (settings.counted(settings.read(folder / name)) for folder in (a, b))
+        assert again == first | {"prior.k": 3} and (first["prior.k"], first["shard"]) == (2, "0/2")
 
 
 @pytest.mark.slow

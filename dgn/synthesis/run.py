@@ -30,6 +30,8 @@ def run(config: DictConfig, output: Path) -> None:
     """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
     folders = [output]
     if config.panels:
+        words = HydraConfig.get().overrides.task
+        config.typed += [word for word in words if not word.startswith(("experiment=", "output="))]
         folders = [output / name for name in config.panels]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
@@ -41,10 +43,12 @@ def run(config: DictConfig, output: Path) -> None:
 
 
 def panels(config: DictConfig) -> dict[str, DictConfig]:
-    """A config a panel: its own words after those of the command line."""
-    typed = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
+    """A config a panel: its own words after those of the command line, `typed`; the shard is that of the whole."""
     own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
-    return {name: compose("synthesize", overrides=[*typed, *words]) for name, words in own.items()}
+    found = {name: compose("synthesize", overrides=[*config.typed, *words]) for name, words in own.items()}
+    for panel in found.values():
+        panel.shard = config.shard
+    return found
 
 
 def synthesize(
