@@ -98,7 +98,7 @@ def configure(
     `target` and `units` are left to `words` where they are None.
     """
     settings.register_resolvers()
-    name = _path(target) if isinstance(target, nn.Module) else target or ""
+    name = "torch.nn.Module" if isinstance(target, nn.Module) else target or ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
     held = Singleton.get_state()  # the caller may run in an application of Hydra's
     GlobalHydra.instance().clear()
@@ -112,6 +112,7 @@ def configure(
             if units is not None:
                 composed.units = units
             if isinstance(target, nn.Module):
+                composed.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
                 composed.target.name = f"{type(target).__name__} (live)"
             _set(composed.target, keys)
             mistakes.check(composed, choices, "synthesize")

@@ -53,6 +53,17 @@ def test_a_live_network_is_read_and_left_alone(prior):
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
 
 
+def test_a_live_network_may_be_of_a_local_class_or_traced(prior):
+    class Local(nn.Sequential):
+        pass
+
+    for net in (Local(*network().children()), torch.fx.symbolic_trace(network())):
+        config, choices = configure(net, 1, (), {})
+        assert choices["network@target"] == "own" and "<locals>" in config.target._target_
+        found = synthesize(net, 1, "seeds=1", "ascent.steps=1", prior=prior, input={"size": 16})
+        assert found.images.shape == (1, 3, 16, 16)
+
+
 def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
     classes = tmp_path / "classes.txt"
     classes.write_text("ant\nbee\ncat\ndog\neel\n")
