@@ -22,8 +22,8 @@ def unexplained(targets: Tensor, reconstructions: Tensor) -> float:
 
 
 def ranks(scores: Tensor, labels: Tensor) -> Tensor:
-    """The place of each row's label (N,) among its scores (N, D), from 1; equal scores count against it."""
-    return (scores >= scores.gather(1, labels[:, None])).sum(1)
+    """The place of each row's label (N,) among its scores (N, D), from 1; equal scores and NaN count against it."""
+    return (~(scores < scores.gather(1, labels[:, None]))).sum(1)
 
 
 def top(ranks: Sequence[int], k: int) -> float:

@@ -21,6 +21,12 @@ def test_ranks_count_equal_scores_against_the_label():
     assert (metrics.top(found, 1), metrics.top(found, 2)) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
 
 
+def test_what_is_not_a_number_never_ranks_first():
+    nan = float("nan")
+    scores = torch.tensor([[nan, 0.9, 0.5], [nan, nan, nan], [nan, 0.9, 0.5]])
+    assert metrics.ranks(scores, torch.tensor([0, 1, 1])).tolist() == [3, 3, 2]
+
+
 def test_unexplained_is_one_for_the_mean():
     x = torch.randn(6, 3, 2, 2)
     assert metrics.unexplained(x, x.mean(0).expand_as(x)) == pytest.approx(1, rel=1e-5)

@@ -10,12 +10,13 @@ import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import nn
 
 from dgn import bundle, images, judge, loggers, loop, report, results
 from dgn import config as settings
 from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.metrics import ranks
 from dgn.networks import zoo
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
@@ -167,7 +168,7 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
             seed=seed,
             score=float(scores[i]),
             probability=None if channel is None else float(climbed.activation[i].softmax(0)[channel]),
-            rank=None if channel is None else rank(climbed.activation[i], channel),
+            rank=None if channel is None else int(ranks(climbed.activation[i : i + 1], torch.tensor([channel]))),
             code_norm=float(climbed.codes[i].norm()),
             share_at_bound=float(climbed.at_bound[i]),
             state="done" if climbed.alive[i] else "dead",
@@ -178,11 +179,6 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
         )
         found.append(row)
     return found
-
-
-def rank(activation: Tensor, channel: int) -> int:
-    """The place of an element of (D,), from 1 for the highest."""
-    return int((activation > activation[channel]).sum()) + 1
 
 
 def slug(text: str) -> str:
