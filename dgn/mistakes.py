@@ -20,13 +20,20 @@ COUNTS = (  # settings that are null or a whole number from one on
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
 
+CHOICES = {  # settings that are one of a few words
+    "ascent.units": ("std", "absolute"),
+    "ascent.render": ("last", "before_last_step"),
+    "prior.lower": ("auto", "zero"),
+}
+
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     """UserError for a composed config whose mistakes Hydra does not see.
 
-    A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, what is no count.
+    A role that is a bare word (`target=x`), a value that is missing, a word where a number belongs, what is no count,
+    a word that is none of those there are.
     """
     _check_roles(config, choices)
     check_missing(OmegaConf.to_container(config, resolve=False))
@@ -37,6 +44,10 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
             raise UserError(f"{key}={value} is not a whole number: type {key}=1 or more")
         if value is not None and value < 1:
             raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
+    for key, names in CHOICES.items():
+        value = OmegaConf.select(config, key, default=names[0])
+        if value not in names:
+            raise UserError(f"there is no {key} {value!r}: {nearest(str(value), names)}")
 
 
 def check_missing(config: Any, path: str = "") -> None:
