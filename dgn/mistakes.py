@@ -15,11 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 from dgn.config import CONF
 from dgn.errors import UserError, nearest
 
-COUNTS = (  # settings that are null or a whole number from one on
+COUNTS = (  # settings that are a whole number from one on
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
-
+FROM_ZERO = ("seed", "real_images")  # from zero on: training takes no negative seed
+NULLABLE = ("snapshot_every", "data.val_images")  # those of them that may be null
 CHOICES = {  # settings that are one of a few words
     "ascent.units": ("std", "absolute"),
     "ascent.render": ("last", "before_last_step"),
@@ -38,12 +39,16 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     _check_roles(config, choices)
     check_missing(OmegaConf.to_container(config, resolve=False))
     _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
-    for key in COUNTS:
-        value = OmegaConf.select(config, key)
-        if value is not None and not isinstance(value, int):
-            raise UserError(f"{key}={value} is not a whole number: type {key}=1 or more")
-        if value is not None and value < 1:
-            raise UserError(f"{key}={value} is less than one: type {key}=1 or more")
+    for key in (*COUNTS, *FROM_ZERO):
+        least = 0 if key in FROM_ZERO else 1
+        value = OmegaConf.select(config, key, default=least)
+        if value is None and key in NULLABLE:
+            continue
+        shown = "null" if value is None else value
+        if type(value) is not int:  # a truth value is none
+            raise UserError(f"{key}={shown} is not a whole number: type {key}={least} or more")
+        if value < least:
+            raise UserError(f"{key}={shown} is less than {'one' if least else 'zero'}: type {key}={least} or more")
     for key, names in CHOICES.items():
         value = OmegaConf.select(config, key, default=names[0])
         if value not in names:

@@ -20,6 +20,35 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
         mistakes.check(config("synthesize", word), {}, "synthesize")
 
 
-@pytest.mark.parametrize("words", [("synthesize", "prior=none"), ("synthesize", "ascent=nguyen2016"), ("train",)])
+@pytest.mark.parametrize(
+    ("command", "word", "sentence"),
+    [
+        ("synthesize", "batch_size=null", "batch_size=null is not a whole number: type batch_size=1 or more"),
+        ("synthesize", "seeds=null", "seeds=null is not a whole number"),
+        ("synthesize", "seeds=true", "seeds=True is not a whole number"),
+        ("synthesize", "ascent.steps=null", "ascent.steps=null is not a whole number"),
+        ("synthesize", "seed=1.5", "seed=1.5 is not a whole number: type seed=0 or more"),
+        ("synthesize", "seed=-1", "seed=-1 is less than zero"),
+        ("synthesize", "real_images=-1", "real_images=-1 is less than zero: type real_images=0 or more"),
+        ("synthesize", "real_images=null", "real_images=null is not a whole number"),
+        ("train", "moments.images=null", "moments.images=null is not a whole number"),
+        ("train", "log_every=0", "log_every=0 is less than one: type log_every=1 or more"),
+    ],
+)
+def test_what_is_no_count_is_a_sentence(config, command, word, sentence):
+    with pytest.raises(UserError, match=sentence):
+        mistakes.check(config(command, word), {}, command)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("synthesize", "prior=none", "real_images=0"),
+        ("synthesize", "ascent=nguyen2016"),
+        ("train",),
+        ("train", "task=classifier", "snapshot_every=null", "data.val_images=null"),
+        ("train", "task=inversion"),
+    ],
+)
 def test_what_does_not_have_such_a_setting_or_has_it_right_passes(config, words):
     mistakes.check(config(*words), {}, words[0])
