@@ -140,7 +140,8 @@ def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
         words = [f"network@{role}={record['encoder']}", f"{role}.layer={record['layer']}"]
         if "encoder_size" in record:
             words.append(f"{role}.input.size={record['encoder_size']}")
-        raise UserError(f"this bundle inverts {record['layer']} of {record['encoder']}: type {' '.join(words)}")
+        raise UserError(f"this bundle inverts {record['layer']} of {record['encoder']}: type {' '.join(words)}, "
+                        "or bundle=ANOTHER")  # fmt: skip
 
 
 def info(path: Path) -> str:
