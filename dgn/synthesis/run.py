@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
@@ -95,10 +96,14 @@ def synthesize(
 def load(
     config: Mapping[str, Any], network: nn.Module | None = None, given: bundle.Bundle | None = None
 ) -> tuple[bundle.Bundle, Subject]:
-    """The prior and the subject of a config, or those given; the subject is checked on noise of the prior's shape."""
+    """The prior and the subject of a config, or those given.
+
+    The subject is checked on noise of the prior's shape, and a start is asked for: their mistakes come before anything
+    is written.
+    """
     found = given or prior.load_prior(config)
     with torch.no_grad():
-        probe = found.generator(torch.zeros(1, *found.generator.code_shape))
+        probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
     noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
     if config["judge"]:
