@@ -95,7 +95,7 @@ def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
 
 def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
     words = ("start=image", f"start.path={tmp_path / 'x.png'}", "units=[3]")
-    with pytest.raises(UserError, match="x.png"):
+    with pytest.raises(UserError, match=r"x\.png"):
         synthesize(config("synthesize", *words), tmp_path / "out")
     with pytest.raises(UserError, match="this bundle inverts fc6"):
         synthesize(config("synthesize", *words, "start.encoder.layer=fc7"), tmp_path / "out")
