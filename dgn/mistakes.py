@@ -20,7 +20,7 @@ COUNTS = (  # settings that are a whole number from one on
     *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
 )
 FROM_ZERO = ("seed", "real_images")  # from zero on: training takes no negative seed
-MOST_SEED = 2**32 - 1  # of numpy's generators, which training seeds too
+MOST = {"seed": 2**32 - 1}  # numpy's generators, which training seeds too, take no larger one
 NULLABLE = ("snapshot_every", "data.val_images")  # those of them that may be null
 CHOICES = {  # settings that are one of a few words
     "ascent.units": ("std", "absolute"),
@@ -50,8 +50,8 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
             raise UserError(f"{key}={shown} is not a whole number: type {key}={least} or more")
         if value < least:
             raise UserError(f"{key}={shown} is less than {'one' if least else 'zero'}: type {key}={least} or more")
-        if key == "seed" and value > MOST_SEED:
-            raise UserError(f"seed={value} is too large: type seed={MOST_SEED} or less")
+        if value > MOST.get(key, value):
+            raise UserError(f"{key}={value} is too large: type {key}={MOST[key]} or less")
     for key, names in CHOICES.items():
         value = OmegaConf.select(config, key, default=names[0])
         if value not in names:

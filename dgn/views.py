@@ -44,7 +44,10 @@ def moved(pictures: Tensor, right: float, down: float, size: float, turn: float)
 
 
 def lit(pictures: Tensor, light: float, contrast: float, colour: float) -> Tensor:
-    """Pictures with `light` added, `contrast` times as far from their mean, `colour` times as far from grey."""
+    """Pictures with `light` added, `contrast` times as far from their mean, `colour` times as far from grey.
+
+    Nothing is clamped, as torchvision's functions do, so that no pixel loses its gradient; any number of channels.
+    """
     grey = pictures.mean(1, keepdim=True)
     mean = grey.mean((2, 3), keepdim=True)
     return mean + light + contrast * (grey - mean + colour * (pictures - grey))

@@ -41,10 +41,11 @@ def warm_start(
         fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
     told = f"so do {', '.join(fresh)}" if fresh else ""
+    theirs = config["comparator"] | {"layer": held.record.get("layer")}
     if not fresh:
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif vector and fresh == [FIRST] and zoo.identity(config["comparator"]) == held.record.get("encoder_sha256"):
-        read = zoo.features(config["comparator"], held.record["layer"], activated=True)
+    elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and bundle.inverts(held, theirs):
+        read = zoo.features(theirs, theirs["layer"], activated=True)
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})
