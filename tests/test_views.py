@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from dgn import views
-from dgn.views import COLOUR, CONTRAST, LIGHT, NARROW, SHIFT, TURN, WIDE, lit, view
+from dgn.views import NARROW, SHIFT, TURN, WIDE, view
 
 SIZE = 64
 
@@ -15,11 +14,6 @@ def ramps() -> torch.Tensor:
     """One picture whose channels are the place itself: right, down and 1, in units of the width from the middle."""
     place = (torch.arange(SIZE, dtype=torch.float64) + 0.5) / SIZE - 0.5
     return torch.stack([place.expand(SIZE, SIZE), place[:, None].expand(SIZE, SIZE), torch.ones(SIZE, SIZE)])[None]
-
-
-@pytest.fixture
-def unlit(monkeypatch):
-    monkeypatch.setattr(views, "lit", lambda pictures, *_: pictures)
 
 
 def looked_up(amount: float, step: int) -> torch.Tensor:
@@ -33,7 +27,6 @@ def test_without_an_amount_the_pictures_are_as_they_are():
     assert view(x := ramps(), 0, 3) is x
 
 
-@pytest.mark.usefixtures("unlit")
 @pytest.mark.parametrize("amount", [0.5, 1])
 @pytest.mark.parametrize("step", range(12))
 def test_a_move_is_a_part_a_small_shift_and_turn_and_never_a_mirror(amount: float, step: int):
@@ -48,7 +41,6 @@ def test_a_move_is_a_part_a_small_shift_and_turn_and_never_a_mirror(amount: floa
     assert not torch.equal(found, looked_up(amount, step + 1))
 
 
-@pytest.mark.usefixtures("unlit")
 def test_a_part_has_no_values_that_the_picture_does_not_have():
     seen = view(torch.rand(2, 3, 16, 16), 1, 5)
     assert seen.min() >= 0 and seen.max() <= 1
@@ -59,29 +51,3 @@ def test_all_rows_are_seen_alike_and_none_depends_on_another():
     seen = view(torch.cat([x, x.flip(2), x]), 1, 5)
     torch.testing.assert_close(seen[0], seen[2])
     torch.testing.assert_close(seen[0], view(x, 1, 5)[0])
-
-
-def test_another_light_moves_the_mean_and_scales_grey_and_colour():
-    x = torch.rand(2, 3, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(lit(x, 0, 1, 1), x)
-    seen = lit(x, 0.05, 1.2, 0.7)
-    grey, was = seen.mean(1), x.mean(1)
-    torch.testing.assert_close(grey.mean((1, 2)), was.mean((1, 2)) + 0.05)
-    torch.testing.assert_close(grey.std((1, 2)), 1.2 * was.std((1, 2)))
-    torch.testing.assert_close(seen - grey[:, None], 1.2 * 0.7 * (x - was[:, None]))  # so every hue stays
-
-
-def test_one_channel_has_no_colour():
-    x = torch.rand(2, 1, 8, 8)
-    torch.testing.assert_close(lit(x, 0, 1, 0.5), x)
-
-
-@pytest.mark.parametrize("amount", [0.5, 1])
-def test_the_light_stays_within_its_range_and_changes_with_the_step(monkeypatch, amount: float):
-    seen = []
-    monkeypatch.setattr(views, "lit", lambda pictures, *light: seen.append(light) or pictures)
-    for step in range(50):
-        view(ramps(), amount, step)
-    for values, middle, most in zip(zip(*seen, strict=True), (0, 1, 1), (LIGHT, CONTRAST, COLOUR), strict=True):
-        assert 0.8 * amount * most < max(abs(value - middle) for value in values) <= amount * most
-        assert len(set(values)) == 50
