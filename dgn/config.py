@@ -7,10 +7,13 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -79,7 +82,15 @@ def _swept(command: str, typed: Sequence[str]) -> list[str]:
 
 def overrides(words: Sequence[str]) -> list[Override]:
     """Words of the command line in Hydra's own reading."""
-    return OverridesParser.create().parse_overrides(list(words))
+    with hydra():
+        return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words))
+
+
+def hydra() -> AbstractContextManager[None]:
+    """Hydra as it runs, with the folders that it was given, or else with ours alone."""
+    if GlobalHydra.instance().is_initialized():
+        return nullcontext()
+    return initialize_config_dir(version_base="1.3", config_dir=str(CONF))
 
 
 def register_resolvers() -> None:

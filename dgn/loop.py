@@ -7,8 +7,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from dgn import heap, precision
+from dgn.errors import UserError
 
 KNOWN = (  # what Lightning says of every run here, and what is meant so
     "You passed in a `val_dataloader` but have no `validation_step`",
@@ -24,25 +26,33 @@ KNOWN = (  # what Lightning says of every run here, and what is meant so
 def trainer(
     settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
 ) -> pl.Trainer:
-    """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own."""
+    """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own.
+
+    UserError where this machine or Lightning has no such trainer.
+    """
     heap.keep()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     for text in KNOWN:
         warnings.filterwarnings("ignore", text)
-    return pl.Trainer(
-        **decided(settings),
-        callbacks=list(callbacks),
-        logger=list(loggers),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **more,
-    )
+    try:
+        return pl.Trainer(
+            **decided(settings),
+            callbacks=list(callbacks),
+            logger=list(loggers),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **more,
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise UserError(f"Lightning takes no such trainer ({' '.join(str(error).split())}): type trainer=cpu, gpu or "
+                        "ddp, and single keys of it as Lightning's Trainer has them") from error  # fmt: skip
 
 
 def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them."""
     settings, kind = dict(settings), device(settings["accelerator"])
+    settings["precision"] = str(settings["precision"])  # 32 is a number to Hydra, and a name to Lightning
     if settings["precision"] == "auto":
         settings["precision"] = precision.best(kind)
     if settings.get("sync_batchnorm") == "auto":

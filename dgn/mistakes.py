@@ -3,16 +3,15 @@
 import errno
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dgn.config import CONF
+from dgn.config import hydra as hydra_running
 from dgn.errors import UserError, nearest
 
 COUNTS = (  # settings that are a whole number from one on
@@ -21,7 +20,7 @@ COUNTS = (  # settings that are a whole number from one on
 )
 FROM_ZERO = ("seed", "real_images")  # from zero on: training takes no negative seed
 MOST = {"seed": 2**32 - 1}  # numpy's generators, which training seeds too, take no larger one
-NULLABLE = ("snapshot_every", "data.val_images")  # those of them that may be null
+NULLABLE = ("snapshot_every", "data.val_images", "target.radius")  # numbers that may be null
 CHOICES = {  # settings that are one of a few words
     "ascent.units": ("std", "absolute"),
     "ascent.render": ("last", "before_last_step"),
@@ -39,7 +38,8 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     """
     _check_roles(config, choices)
     check_missing(OmegaConf.to_container(config, resolve=False))
-    _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command), "")
+    chosen = [f"{group}={member}" for group, member in choices.items() if isinstance(member, str)]
+    _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command, chosen), "")
     for key in (*COUNTS, *FROM_ZERO):
         least = 0 if key in FROM_ZERO else 1
         value = OmegaConf.select(config, key, default=least)
@@ -68,14 +68,17 @@ def check_missing(config: Any, path: str = "") -> None:
 
 
 def _check_numbers(config: Any, defaults: Any, path: str) -> None:
-    """UserError where a default is a number or a truth value and the config has a word."""
+    """UserError where a default is a number or a truth value and the config has a word, a list or nothing."""
     for key, default in defaults.items():
-        value = config.get(key)
+        value, name = config.get(key, default), f"{path}{key}"
         if isinstance(default, Mapping) and isinstance(value, Mapping):
-            _check_numbers(value, default, f"{path}{key}.")
-        elif isinstance(value, str) and "${" not in value and isinstance(default, bool | int | float):
+            _check_numbers(value, default, f"{name}.")
+        elif isinstance(default, bool | int | float) and not isinstance(value, bool | int | float):
+            if (value is None and name in NULLABLE) or "${" in str(value):
+                continue
             kind = "true or false" if isinstance(default, bool) else "a number"
-            raise UserError(f"{path}{key}={value} is not {kind}: type {path}{key}={str(default).lower()}")
+            shown = "null" if value is None else value
+            raise UserError(f"{name}={shown} is not {kind}: type {name}={str(default).lower()}")
 
 
 def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
@@ -115,7 +118,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         where = f" to {error.filename}" if error.filename else ""
         return f"nothing can be written{where} ({error.strerror}): what was whole is kept; make room or type output=DIR"
     if match := re.search(r"Could not override '([^']+)'", text):
-        return _unknown(match[1], command)
+        return _unknown(match[1], command, words)
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, member = match[1].rpartition("/")
         if group == "hydra/launcher":
@@ -135,12 +138,18 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _unknown(key: str, command: str) -> str:
+def _unknown(key: str, command: str, words: Sequence[str]) -> str:
     """A key that the config does not have: the nearest that it has, or the role for a group."""
+    if any(word.partition("=")[0] in {"--config-name", "-cn"} for word in words) and key in _groups(command):
+        return f"a run's config.yaml has no {key} to choose another of: type its single keys, or the run's own line anew"
     if "@" in key or "/" in key:
         return f"there is no group {key!r}: {nearest(key, _groups(command))}"
     parent, _, last = key.rpartition(".")
-    node = _defaults(command)
+    chosen = [word for word in words if word.partition("=")[0] in _groups(command)]
+    try:
+        node = _defaults(command, chosen)
+    except HydraException:  # values of a sweep
+        node = _defaults(command)
     walked: list[str] = []
     for part in parent.split(".") if parent else []:
         if part not in node:
@@ -154,19 +163,19 @@ def _unknown(key: str, command: str) -> str:
     return f"there is no key {key!r}: {nearest(last, map(str, known))}"
 
 
-def _defaults(command: str) -> Any:
-    return OmegaConf.to_container(_composed(command)[0], resolve=False)
+def _defaults(command: str, chosen: Sequence[str] = ()) -> Any:
+    """The command's config with these members of its groups and nothing else typed."""
+    return OmegaConf.to_container(_composed(command, chosen)[0], resolve=False)
 
 
 def _groups(command: str) -> list[str]:
     return [group for group in _composed(command)[1] if not group.startswith("hydra/")]
 
 
-def _composed(command: str) -> tuple[DictConfig, list[str]]:
-    """The command's defaults and the groups that it is made of."""
-    running = GlobalHydra.instance().is_initialized()
-    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = compose(command, return_hydra_config=True)
+def _composed(command: str, chosen: Sequence[str] = ()) -> tuple[DictConfig, list[str]]:
+    """A command's config and the groups that it is made of."""
+    with hydra_running():
+        config = compose(command, overrides=list(chosen), return_hydra_config=True)
         groups = list(config.hydra.runtime.choices)
         OmegaConf.set_struct(config, False)
         config.pop("hydra")

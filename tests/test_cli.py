@@ -40,6 +40,11 @@ def command(*words, cwd=ROOT, code=0):
         (["judge.weights=x"], "there is no judge yet: type network@judge=NAME as well"),
         (["network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["seeds=many"], "seeds=many is not a number: type seeds=2"),
+        (["ascent.noise=null"], "ascent.noise=null is not a number: type ascent.noise=0.27"),
+        (["prior=box", "prior.k=[1,2]"], "prior.k=[1, 2] is not a number: type prior.k=3"),
+        (["start=image", "start.pth=x"], "there is no key 'start.pth': did you mean 'path'"),
+        (["generator._target_=my.G", "generator.cods=x"], "there is no key 'generator.cods': did you mean 'codes'"),
+        (["panels={a: ['units=lemon'], b: ['seeds=many']}"], "seeds=many is not a number"),
         (["activated=maybe"], "is not true or false"),
         (["ascent.steps=0"], "ascent.steps=0 is less than one"),
         (["ascent.steps=abc"], "ascent.steps=abc is not a whole number"),
@@ -55,6 +60,12 @@ def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
     assert sentence in error
     assert error.startswith("error: ")
     assert len(error.strip().splitlines()) == 1
+
+
+def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
+    settings.write(settings.plain(config("synthesize", "output=x")), tmp_path, "synthesize")
+    words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}", "--config-name=config", "prior=none")
+    assert "a run's config.yaml has no prior to choose another of" in command(*words, cwd=tmp_path, code=1)[1]
 
 
 @pytest.mark.slow

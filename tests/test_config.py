@@ -124,6 +124,11 @@ def test_the_words_of_a_sweep_say_what_is_swept():
     assert settings.words("train", ["-m", "units=[a"])  # Hydra says what is wrong with it
 
 
+def test_a_glob_of_members_is_a_sweep():
+    (swept,) = settings.overrides(["prior=glob(*,exclude=[none,n*])"])
+    assert list(swept.sweep_string_iterator()) == ["box", "ellipsoid", "shrink"]
+
+
 def test_what_counts_is_told_by_dotted_keys():
     found = settings.counted({"output": "x", "data": {"workers": 1, "crop": 64}, "a": {}, "trainer": {"devices": 2}})
     assert found == {"data.crop": 64, "a": {}}

@@ -23,16 +23,18 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
 @pytest.mark.parametrize(
     ("command", "word", "sentence"),
     [
-        ("synthesize", "batch_size=null", "batch_size=null is not a whole number: type batch_size=1 or more"),
-        ("synthesize", "seeds=null", "seeds=null is not a whole number"),
+        ("synthesize", "batch_size=null", "batch_size=null is not a number: type batch_size=16"),
+        ("synthesize", "seed=[1]", r"seed=\[1\] is not a number"),
+        ("synthesize", "seeds=null", "seeds=null is not a number: type seeds=2"),
         ("synthesize", "seeds=true", "seeds=True is not a whole number"),
         ("synthesize", "ascent.steps=null", "ascent.steps=null is not a whole number"),
         ("synthesize", "seed=1.5", "seed=1.5 is not a whole number: type seed=0 or more"),
         ("synthesize", "seed=-1", "seed=-1 is less than zero"),
         ("train", "seed=4294967296", "seed=4294967296 is too large: type seed=4294967295 or less"),
         ("synthesize", "real_images=-1", "real_images=-1 is less than zero: type real_images=0 or more"),
-        ("synthesize", "real_images=null", "real_images=null is not a whole number"),
-        ("train", "moments.images=null", "moments.images=null is not a whole number"),
+        ("synthesize", "real_images=null", "real_images=null is not a number"),
+        ("train", "moments.images=null", "moments.images=null is not a number"),
+        ("train", "data.val_images=0", "data.val_images=0 is less than one"),
         ("train", "log_every=0", "log_every=0 is less than one: type log_every=1 or more"),
     ],
 )
@@ -41,9 +43,16 @@ def test_what_is_no_count_is_a_sentence(config, command, word, sentence):
         mistakes.check(config(command, word), {}, command)
 
 
+def test_a_number_of_a_chosen_member_is_one(config):
+    words = ("train", "task=classifier", "module.peak_lr=fast")
+    with pytest.raises(UserError, match=r"module\.peak_lr=fast is not a number: type module\.peak_lr=0\.15"):
+        mistakes.check(config(*words), {"task": "classifier"}, "train")
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("synthesize", "target.radius=null"),
         ("synthesize", "prior=none", "real_images=0"),
         ("synthesize", "ascent=nguyen2016"),
         ("train",),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dgn import config as settings
@@ -38,9 +38,12 @@ def begin(
     _same(output, now, settings.counted(settings.read(output) or now), "another ")
     kept = output / "parts" / "weights.json"
     _same(output, weights, json.loads(kept.read_text("utf-8")) if kept.exists() else weights, "other weights of the ")
-    for path in _paths(output):
-        asked = [(unit.text, seed) for unit, seed in batches.get(int(path.stem), [])]
-        if [(row.unit, row.seed) for row in _rows(path)] != asked:
+    asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
+    there = {int(path.stem): _rows(path) for path in _paths(output)}
+    if (output / "manifest.json").exists():  # it is complete, so all rows are one
+        asked, there = {0: [row for batch in asked.values() for row in batch]}, {0: results.read(output / "results.csv")}
+    for first, rows in there.items():
+        if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
     settings.write(config, output, "synthesize")
     write_text(kept, json.dumps(weights))
@@ -89,7 +92,8 @@ def done(output: Path, first: int) -> bool:
 def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence[dict[str, Any]]) -> None:
     """Keep a batch, after its pictures are written."""
     with whole(_path(output, first)) as part:
-        save_file({"codes": codes.contiguous(), "curves": curves.contiguous()}, part, {"rows": json.dumps(rows)})
+        tensors = {"codes": codes.contiguous(), "curves": curves.contiguous()}
+        part.write_bytes(serialise(tensors, {"rows": json.dumps(rows)}))  # save_file does not say that a disk is full
 
 
 def join(output: Path) -> list[results.Row]:

@@ -58,6 +58,8 @@ def decoder(
     if codes is None and not shape:
         raise UserError("nothing is known of this generator's codes: type generator.codes=FILE of real ones, or "
                         "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip
+    if codes is None and not isinstance(shape, Sequence):
+        raise UserError(f"generator.moments.shape={shape} is no list: type 'generator.moments.shape=[{shape}]'")
     if codes is None:
         moments, codes = given(list(shape or ()), mean, std, signed), torch.empty(0, *(shape or ()))
     else:

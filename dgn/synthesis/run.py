@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
-from dgn import bundle, images, judge, loggers, loop, report, results
+from dgn import bundle, images, judge, loggers, loop, mistakes, report, results
 from dgn import config as settings
 from dgn.errors import UserError
 from dgn.files import write_text
@@ -49,6 +49,7 @@ def panels(config: DictConfig) -> dict[str, DictConfig]:
     own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
     found = {name: compose("synthesize", overrides=[*config.typed, *words]) for name, words in own.items()}
     for panel in found.values():
+        mistakes.check(panel, HydraConfig.get().runtime.choices, "synthesize")
         panel.shard = config.shard
     return found
 
@@ -64,6 +65,8 @@ def synthesize(
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = loop.decided(plain["trainer"])
+    if loop.trainer(plain["trainer"], [], []).world_size > 1:
+        raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
     found, subject = load(plain, network, given)
     real = real_images(plain)  # before the climb: a folder that is not there is said at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]

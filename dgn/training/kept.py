@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dgn import data, loop
 from dgn.errors import UserError
-from dgn.files import alone
+from dgn.files import alone, whole
 from dgn.networks import zoo
 from dgn.networks.features import Features
 
@@ -87,7 +87,8 @@ def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Ma
     if not part.exists():
         (first, *_), *_ = datamodule.plain(1)
         shape = encoder(first.to(device)).shape[1:]
-        np.lib.format.open_memmap(part, "w+", np.float16, (count, *shape))[:] = np.nan
+        with whole(part) as empty:
+            np.lib.format.open_memmap(empty, "w+", np.float16, (count, *shape))[:] = np.nan
     table = np.lib.format.open_memmap(part, "r+")
     todo = np.flatnonzero(np.isnan(table.reshape(count, -1)[:, -1]))
     batches = datamodule.in_order(todo)

@@ -1,5 +1,7 @@
 """A run's batches on disk, and whose they are."""
 
+import resource
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -76,6 +78,10 @@ def test_a_run_whose_units_changed_does_not_go_on(stopped):
     go_on()
     assert [row.unit for row in results.read(output / "results.csv")] == ["3", "4"]
     assert not (output / "parts").exists()
+    go_on()
+    file.write_text("3\n5\n")
+    with pytest.raises(UserError, match="other units"):  # of a run that is complete, too
+        go_on()
 
 
 def test_a_run_with_fewer_units_than_it_has_batches_does_not_go_on(stopped):
@@ -100,3 +106,28 @@ def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
     with pytest.raises(UserError, match="this bundle inverts fc6"):
         synthesize(config("synthesize", *words, "start.encoder.layer=fc7"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("trainer.devices=2",), r"on one device: type trainer\.devices=1, and share them out by shard=0/2"),
+        (("trainer.precision=half",), "Lightning takes no such trainer .*half.*: type trainer=cpu"),
+        (("trainer.accelerator=abacus",), "Lightning takes no such trainer .*abacus"),
+    ],
+)
+def test_a_trainer_that_makes_no_pictures_is_a_sentence(config, tmp_path, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        synthesize(config("synthesize", "units=[3]", *words), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            parts.save(tmp_path, 0, torch.rand(100, 100), torch.rand(100, 1), [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "parts").iterdir())

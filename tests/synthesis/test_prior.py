@@ -59,6 +59,7 @@ def test_pixels_and_the_bundle_are_named(prior):
         ((*OWN,), r"type generator\.codes=FILE of real ones, or"),
         ((*OWN, "generator.codes=two.safetensors"), "2 tensors: call the real codes 'codes'"),
         ((*OWN, "generator.moments.shape=[5]"), r"does not take a code of shape \(5,\)"),
+        ((*OWN, "generator.moments.shape=6"), r"shape=6 is no list: type 'generator\.moments\.shape=\[6\]'"),
         (("generator._target_=my_decoders.H",), "cannot be imported"),
     ],
 )

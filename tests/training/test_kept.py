@@ -73,6 +73,22 @@ def test_a_stopped_computation_goes_on(encoder, image_tree, tmp_path, monkeypatc
     assert encoder.seen == 12 - 8
 
 
+def test_a_file_that_was_not_yet_empty_is_none(encoder, image_tree, tmp_path, monkeypatch):
+    """Killed between the making of the file, which is of zeros, and its filling with NaN."""
+    data = module(image_tree)
+    made = np.lib.format.open_memmap
+
+    def killed(*given, **more):
+        made(*given, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", killed)
+    with pytest.raises(KeyboardInterrupt):
+        keep(encoder, data, settings(tmp_path))
+    monkeypatch.undo()
+    assert keep(encoder, data, settings(tmp_path)).codes.any(1).all()
+
+
 def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp_path, capsys):
     data, about = module(image_tree), settings(tmp_path / "codes")
     whole = keep(encoder, data, settings(tmp_path / "whole"))
