@@ -141,9 +141,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
 def _unknown(key: str, command: str, words: Sequence[str]) -> str:
     """A key that the config does not have: the nearest that it has, or the role for a group."""
     if any(word.partition("=")[0] in {"--config-name", "-cn"} for word in words) and key in _groups(command):
-        return (
-            f"a run's config.yaml has no {key} to choose another of: type its single keys, or the run's own line anew"
-        )
+        return f"the config.yaml of a run lets no other {key} be chosen: type single keys, or the run's own line anew"
     if "@" in key or "/" in key:
         return f"there is no group {key!r}: {nearest(key, _groups(command))}"
     parent, _, last = key.rpartition(".")

@@ -65,7 +65,7 @@ def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
 def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
     settings.write(settings.plain(config("synthesize", "output=x")), tmp_path, "synthesize")
     words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}", "--config-name=config", "prior=none")
-    assert "a run's config.yaml has no prior to choose another of" in command(*words, cwd=tmp_path, code=1)[1]
+    assert "lets no other prior be chosen" in command(*words, cwd=tmp_path, code=1)[1]
 
 
 @pytest.mark.slow

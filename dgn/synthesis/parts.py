@@ -41,10 +41,8 @@ def begin(
     asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
     there = {int(path.stem): _rows(path) for path in _paths(output)}
     if (output / "manifest.json").exists():  # it is complete, so all rows are one
-        asked, there = (
-            {0: [row for batch in asked.values() for row in batch]},
-            {0: results.read(output / "results.csv")},
-        )
+        asked = {0: [row for batch in asked.values() for row in batch]}
+        there = {0: results.read(output / "results.csv")}
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
