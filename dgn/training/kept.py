@@ -14,7 +14,6 @@ from torch import Tensor
 from dgn import data, loop
 from dgn.errors import UserError
 from dgn.files import alone, whole
-from dgn.networks import zoo
 from dgn.networks.features import Features
 
 SAMPLE = 1000  # images whose pixels stand for all in the name of the file
@@ -50,7 +49,7 @@ def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, An
     if augment.pad or augment.flip or augment.brightness or augment.crop != datamodule.train.source.size:
         raise UserError("code_cache needs the images as they are: type augment.flip=false augment.pad=0 "
                         "augment.brightness=0 and data.crop as data.resize")  # fmt: skip
-    path = Path(config["code_cache"]).expanduser() / name(datamodule, config) / "codes.npy"
+    path = Path(config["code_cache"]).expanduser() / name(encoder, datamodule, config) / "codes.npy"
     if not path.exists():  # of several runs one computes, and the others wait for it
         with alone(path.parent, f"another run computes the codes in {path.parent}: waiting for it"):
             if not path.exists():
@@ -59,14 +58,17 @@ def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, An
     return Kept(path)
 
 
-def name(datamodule: data.DataModule, config: Mapping[str, Any]) -> str:
+def name(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> str:
     """What the codes depend on, as 16 hexadecimal digits: E's weights and contract, the arithmetic, and the data.
 
-    Of the data that is every image's name, and the pixels of a thousand spread evenly.
+    The weights are those in memory, since a class may load its own. Of the data that is every image's name, and the
+    pixels of a thousand spread evenly.
     """
     node, source = config["encoder"], datamodule.train.source
-    about = [zoo.identity(node), node["_target_"], node["args"], node["layer"], node["input"], source.size]
+    about = [node["_target_"], node["args"], node["layer"], node["input"], source.size]
     told = hashlib.sha256(json.dumps([*about, config["trainer"]["precision"]]).encode())
+    for tensor in encoder.state_dict().values():
+        told.update(tensor.cpu().numpy().tobytes())
     for index in range(len(source)):
         told.update(source.name(index).encode())
     for images, *_ in datamodule.plain(SAMPLE):

@@ -121,15 +121,22 @@ def test_an_unreadable_image_has_no_code(encoder, image_tree, tmp_path):
     assert torch.isfinite(kept(indices)).all()  # another image stands in, with its own code
 
 
-def test_the_name_is_that_of_weights_and_data(image_tree, tmp_path):
+def test_the_name_is_that_of_weights_and_data(encoder, image_tree, tmp_path):
     data, about = module(image_tree), settings(tmp_path)
-    first = name(data, about)
-    assert first == name(module(image_tree), about)
-    assert first != name(data, about | {"encoder": about["encoder"] | {"args": {"classes": 3}}})
-    assert first != name(data, about | {"trainer": {"precision": "bf16-mixed"}})
+    first = name(encoder, data, about)
+    assert first == name(encoder, module(image_tree), about)
+    assert first != name(encoder, data, about | {"encoder": about["encoder"] | {"args": {"classes": 3}}})
+    assert first != name(encoder, data, about | {"trainer": {"precision": "bf16-mixed"}})
     image = sorted((image_tree / "train").rglob("*.png"))[0]
     Image.fromarray(np.zeros((24, 24, 3), np.uint8)).save(image)
-    assert first != name(module(image_tree), about)
+    assert first != name(encoder, module(image_tree), about)
+
+
+def test_the_name_is_that_of_the_weights_in_memory(encoder, image_tree, tmp_path):
+    data, about = module(image_tree), settings(tmp_path)
+    first = name(encoder, data, about)
+    next(encoder.parameters()).data += 1
+    assert first != name(encoder, data, about)
 
 
 @pytest.mark.parametrize("words", [{"flip": True}, {"size": 20}])
