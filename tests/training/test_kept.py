@@ -92,7 +92,7 @@ def test_a_file_that_was_not_yet_empty_is_none(encoder, image_tree, tmp_path, mo
 def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp_path, capsys):
     data, about = module(image_tree), settings(tmp_path / "codes")
     whole = keep(encoder, data, settings(tmp_path / "whole"))
-    folder, seen = tmp_path / "codes" / name(data, about), encoder.seen
+    folder, seen = tmp_path / "codes" / name(encoder, data, about), encoder.seen
     with files.alone(folder, ""):
         thread = Thread(target=keep, args=(encoder, data, about))
         thread.start()
