@@ -78,9 +78,11 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("train.py", ["data=imagefolder"], "data.root=DIR"),
         ("train.py", ["data.root=/none"], "there is no /none"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
+        ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
     ],
 )
-def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentence, tmp_path):
+def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentence, images_in, tmp_path):
+    images_in(tmp_path / "one", 4)
     _, error = command(str(ROOT / script), *words, f"output={tmp_path}/out", cwd=tmp_path, code=1)
     assert sentence in error
     assert len(error.strip().splitlines()) == 1

@@ -71,18 +71,21 @@ def need(root: str | None, name: str, *inside: str) -> Path:
 
 
 def imagefolder(root: str | None, size: int, held_out: int) -> tuple[Source, Source]:
-    """One folder a class, under `root/train` and `root/val`; without those, every `held_out`-th image validates.
+    """One folder a class, under `root/train` and `root/val`; without `val` every `held_out`-th image validates.
 
-    A folder with images but no subfolders is one class.
+    The classes may lie in `root` itself. A folder with images but no subfolders is one class.
     """
     path = need(root, "imagefolder")
-    if (path / "train").is_dir() and (path / "val").is_dir():
-        found = folders(path / "train")
-        classes = list(found)
+    if held_out < 2:
+        raise UserError(f"held_out={held_out} leaves no image to train on: type data.sources.held_out=2 or more")
+    found = folders(path / "train") if (path / "train").is_dir() else {}
+    apart = (path / "train").is_dir() and (path / "val").is_dir()
+    if not apart:
+        found = found or folders(path) or {path.name: inside(path, images.SUFFIXES)}
+    classes = list(found)
+    if apart:
         train, val = labelled(found, classes), labelled(folders(path / "val"), classes)
     else:
-        found = folders(path) or {path.name: inside(path, images.SUFFIXES)}
-        classes = list(found)
         every = labelled(found, classes)
         train, val = [p for i, p in enumerate(every) if i % held_out], every[::held_out]
     if not train or not val:

@@ -128,6 +128,8 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
 
 def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, int]:
     """One layer from its word, and its number of output channels."""
+    if kind not in {"fc", "d", "t", "c", "shuffle"} or not numbers:
+        raise UserError(f"a generator's layers have no word {kind + numbers!r}: use fcN, CxHxW, dN, tN, cN or shuffleN")
     cout, *rest = (int(number) for number in numbers.split("/"))
     if kind == "fc":
         return nn.Linear(cin, cout, bias), cout
@@ -138,9 +140,7 @@ def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, in
     if kind == "c":
         kernel, stride, padding = rest or (3, 1, 1)
         return nn.Conv2d(cin, cout, kernel, stride, padding, bias=bias), cout
-    if kind == "shuffle":
-        return nn.Conv2d(cin, 4 * cout, 3, 1, 1, bias=bias), cout
-    raise UserError(f"a generator's layers have no word {kind + numbers!r}: use fcN, CxHxW, dN, tN, cN or shuffleN")
+    return nn.Conv2d(cin, 4 * cout, 3, 1, 1, bias=bias), cout
 
 
 @torch.no_grad()

@@ -41,6 +41,9 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     node = config["classifier"]
+    if len(datamodule.classes) < 2:
+        raise UserError(f"{datamodule.classes[0]} is the only class, and a classifier wants two: data.root needs one "
+                        "folder of images a class")  # fmt: skip
     node["args"] = (node.get("args") or {}) | {"classes": len(datamodule.classes)}
     module = instantiate(config["module"], _partial_=True)(
         network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes

@@ -21,6 +21,22 @@ def test_train_and_val_folders(image_tree):
 def test_without_val_every_nth_image_is_held_out(image_tree):
     train, val = sources.imagefolder(str(image_tree / "train"), size=16, held_out=4)
     assert (len(train), len(val)) == (9, 3)
+    (image_tree / "val").rename(image_tree / "test")  # not a class
+    train, val = sources.imagefolder(str(image_tree), size=16, held_out=4)
+    assert (len(train), len(val)) == (9, 3) and train.classes == ["apple", "bread", "cup"]
+
+
+def test_images_apart_and_without_classes_are_a_sentence(tmp_path, images_in):
+    for part in ("train", "val"):
+        images_in(tmp_path / part, 2)
+    with pytest.raises(UserError, match="one folder of images a class"):
+        sources.imagefolder(str(tmp_path), size=16, held_out=4)
+
+
+def test_to_hold_out_every_image_is_a_sentence(image_tree):
+    for count in (0, 1):
+        with pytest.raises(UserError, match=r"type data\.sources\.held_out=2 or more"):
+            sources.imagefolder(str(image_tree / "train"), size=16, held_out=count)
 
 
 def test_a_flat_folder_is_one_class(image_tree):

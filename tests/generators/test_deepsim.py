@@ -125,8 +125,9 @@ def test_the_pattern_fits_any_code_and_size(code_shape, size):
 def test_a_code_larger_than_the_image_is_refused():
     with pytest.raises(UserError, match="nothing to generate"):
         pattern((8, 16, 16), 16, 8, [8])
-    with pytest.raises(UserError, match="no word 'z3'"):
-        Deepsim(code_shape=(4,), size=4, layers="z3", norm=False, slope=0, gains={}, output="tanh", code_scale=1.0)
+    for word in ("z3", "relu"):
+        with pytest.raises(UserError, match=f"no word '{word}'"):
+            Deepsim(code_shape=(4,), size=4, layers=word, norm=False, slope=0, gains={}, output="tanh", code_scale=1.0)
 
 
 def test_the_pixel_shuffle_starts_without_a_dot_pattern(generator):
