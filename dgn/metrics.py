@@ -21,6 +21,12 @@ def unexplained(targets: Tensor, reconstructions: Tensor) -> float:
     return float((x - y).square().sum() / (x - x.mean(0)).square().sum())
 
 
+def probabilities(outputs: Tensor) -> Tensor:
+    """The softmax of each row of a classifier's outputs (N, D), or the row itself where it is one already."""
+    already = (outputs >= 0).all(1) & ((outputs.sum(1) - 1).abs() < 1e-3)
+    return torch.where(already[:, None], outputs, outputs.softmax(1))
+
+
 def ranks(scores: Tensor, labels: Tensor) -> Tensor:
     """The place of each row's label (N,) among its scores (N, D), from 1; equal scores and NaN count against it."""
     return (~(scores < scores.gather(1, labels[:, None]))).sum(1)

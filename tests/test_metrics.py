@@ -14,6 +14,12 @@ def test_the_normalised_inversion_error():
     assert metrics.inversion_error(x, x) == 0
 
 
+def test_probabilities_of_logits_and_of_probabilities():
+    logits = torch.tensor([[2.0, 0, -1], [0.2, 0.3, 0.4]])
+    torch.testing.assert_close(metrics.probabilities(logits), logits.softmax(1))
+    torch.testing.assert_close(metrics.probabilities(logits.softmax(1)), logits.softmax(1))
+
+
 def test_ranks_count_equal_scores_against_the_label():
     scores = torch.tensor([[0.1, 0.9, 0.5], [0.5, 0.5, 0.2], [3.0, 2.0, 1.0]])
     found = metrics.ranks(scores, torch.tensor([1, 0, 2])).tolist()

@@ -53,7 +53,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
     sliders = {key: values for key, values in axes.items() if key not in WITHIN}
     whole = sum(len(entry.rows) for entry in entries) <= WHOLE
     pictures: list[str] = []
-    units: dict[str, str] = {}
+    units: dict[str, dict[str, None]] = {}  # with its labels: a number is another class of another target
     seeds: dict[int, None] = {}
     cells: dict[str, dict[str, Any]] = {}
     found: dict[str, list[results.Row]] = {}
@@ -62,7 +62,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
         cell = cells.setdefault(at, {"rows": {}, "said": []})
         found.setdefault(at, []).extend(entry.rows)
         for row in entry.rows:
-            units.setdefault(row.unit, row.label)
+            units.setdefault(row.unit, {})[row.label] = None
             seeds[row.seed] = None
             dead = int(row.state == "dead")
             figures = [_finite(row.score), _finite(row.probability), row.rank]
@@ -70,7 +70,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
             pictures.append(inline(entry.run / row.image, whole))  # type: ignore[operator]
         for path in entry.files:
             if path.suffix == ".png":
-                units["reconstructions"] = "held-out images, each beside its reconstruction"
+                units["reconstructions"] = {"held-out images, each beside its reconstruction": None}
                 seeds[0] = None
                 cell["rows"]["reconstructions 0"] = [len(pictures), None, None, None, 0]
                 pictures.append(inline(path, True))
@@ -81,7 +81,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
         cells[at]["said"] = list(dict.fromkeys([results.summary(rows), *cells[at]["said"]]))
     return {
         "axes": [{"name": key, "values": list(values), "numbers": _numbers(values)} for key, values in sliders.items()],
-        "units": list(units.items()),
+        "units": [(unit, " / ".join(labels)) for unit, labels in units.items()],
         "seeds": sorted(seeds),
         "cells": cells,
         "pictures": pictures,

@@ -25,7 +25,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
         held = weights.read(path)
         if "codes" not in held and len(held) != 1:
             raise UserError(f"{path} holds {len(held)} tensors: call the real codes 'codes'")
-        codes = held.get("codes", next(iter(held.values()))).float()
+        codes = held.get("codes", next(iter(held.values())))
     about = node["moments"]
     return decoder(zoo.module(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
 
@@ -63,6 +63,7 @@ def decoder(
     if codes is None:
         moments, codes = given(list(shape or ()), mean, std, signed), torch.empty(0, *(shape or ()))
     else:
+        codes = codes.float()
         moments = measured(codes)
     return Bundle(Decoder(network, codes.shape[1:], *range), moments, codes, {})
 

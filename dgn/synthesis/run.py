@@ -17,7 +17,7 @@ from dgn import bundle, images, judge, loggers, loop, mistakes, report, results
 from dgn import config as settings
 from dgn.errors import UserError
 from dgn.files import write_text
-from dgn.metrics import ranks
+from dgn.metrics import probabilities, ranks
 from dgn.networks import zoo
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
@@ -175,7 +175,7 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
             label=unit.label,
             seed=seed,
             score=float(scores[i]),
-            probability=None if channel is None else float(climbed.activation[i].softmax(0)[channel]),
+            probability=None if channel is None else float(probabilities(climbed.activation[i : i + 1])[0, channel]),
             rank=None if channel is None else int(ranks(climbed.activation[i : i + 1], torch.tensor([channel]))),
             code_norm=float(climbed.codes[i].norm()),
             share_at_bound=float(climbed.at_bound[i]),

@@ -89,6 +89,16 @@ def test_points_of_two_sweeps_in_one_folder_are_compared(sweep_folder, point_fol
     assert found["cells"]["1,1"]["rows"].keys() == {"lemon 0", "lemon 1"}
 
 
+def test_a_unit_of_two_targets_has_both_its_names(tmp_path, point_folder, run_folder):
+    for name, label in (("a", "bullfrog"), ("b", "house finch")):
+        folder = point_folder(tmp_path, name, f"network@target={name}")
+        table = run_folder(folder, units=("12",), seeds=1) / "results.csv"
+        results.write(table, [replace(row, label=label) for row in results.read(table)])
+        points.finish(folder)
+    report.write_sweep(tmp_path)
+    assert data(tmp_path)["units"] == [["12", "bullfrog / house finch"]]
+
+
 def test_a_sweep_of_trainings_is_a_table(tmp_path, point_folder, run_folder):
     for layer, error in (("fc6", 0.5), ("pool5", 0.25)):
         folder = point_folder(tmp_path, layer, f"encoder.layer={layer}", "data=photos")

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from dgn.errors import UserError
-from dgn.synthesis.prior import load_prior, name
+from dgn.synthesis.prior import decoder, load_prior, name
 
 MODULE = """
 from torch import nn
@@ -40,6 +40,8 @@ def test_a_decoder_with_codes_or_with_moments(prior):
     measured, config = prior(*OWN, "generator.codes=codes.safetensors")
     assert (name(config), len(measured.codes), measured.generator.size) == ("g", 50, 8)
     assert 0.5 < measured.moments.scale < 1.5
+    double = decoder(measured.generator.network, measured.codes.double())
+    assert double.generator(double.codes).shape == (50, 3, 8, 8)
     given, _ = prior(*OWN, "generator.moments.shape=[6]", "generator.moments.std=2", "generator.range=[-1,1]")
     assert given.moments.std.tolist() == [2] * 6
     code = torch.randn(2, 6)
