@@ -29,7 +29,7 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
     left = [point for point in current if point.state != "finished"]
     lines = [f"sweep: {len(current) - len(left)} of {len(current)} points finished"]
     lines += [f"  {point.state}: {_name(point)}{f' ({point.reason})' if point.reason else ''}" for point in left]
-    if list(axes) == ["shard"] and not left:
+    if "shard" in axes and axes.keys() <= {"shard", "panel"} and not left:
         page = merge([point.folder for point in current if point.folder], sweep)
     else:
         table.write_tables(sweep, axes, entries)

@@ -137,6 +137,18 @@ def test_panels_of_a_point_are_a_setting(tmp_path, point_folder, run_folder):
     assert {line["folder"] for line in lines(tmp_path / "rows.csv")} == {"s0/box", "s0/free", "s1/box", "s1/free"}
 
 
+def test_shards_of_a_run_with_panels_become_the_one_run(tmp_path, point_folder, run_folder):
+    OmegaConf.save({"hydra": {"overrides": {"task": ["shard=0/2,1/2"]}}}, tmp_path / "multirun.yaml")
+    for i in range(2):
+        folder = point_folder(tmp_path, f"s{i}", f"shard={i}/2")
+        files.write_text(folder / "config.yaml", f"panels: {{a: [], b: []}}\nshard: {i}/2\n")
+        for panel in ("a", "b"):
+            run_folder(folder / panel, own=[2 * i, 2 * i + 1], shard=f"{i}/2")
+        points.finish(folder)
+    assert report.write_sweep(tmp_path)[1]
+    assert len(results.read(tmp_path / "a/results.csv")) == len(results.read(tmp_path / "b/results.csv")) == 4
+
+
 def test_shards_alone_become_the_one_run(tmp_path, point_folder, run_folder):
     OmegaConf.save({"hydra": {"overrides": {"task": ["shard=0/2,1/2", "seeds=2"]}}}, tmp_path / "multirun.yaml")
     for i in range(2):
