@@ -79,6 +79,12 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("train.py", ["data.root=/none"], "there is no /none"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
         ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
+        ("train.py", ["data=photos", "trainer.devices=2"], "with trainer=ddp alone"),
+        (
+            "train.py",
+            ["data.root=one", *(f"loss.feature.layers.{name}=0" for name in ("conv2", "conv3", "conv5"))],
+            "no loss.feature.layers has a weight",
+        ),
     ],
 )
 def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentence, images_in, tmp_path):

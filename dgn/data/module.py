@@ -74,8 +74,12 @@ class DataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read what is measured on once: too many unreadable images end a run now, not at its first evaluation."""
+        asked = min(self.val_images or len(self.val), len(self.val))
+        if asked < 2:
+            raise UserError("one held-out image is too few to measure on: give more, or type data.sources.held_out=5")
         for _ in track(self.val_dataloader(), "reading held-out images", transient=True):
             pass
+        self.val.skipped.check(asked)
 
     @property
     def skipped(self) -> int:

@@ -38,14 +38,18 @@ class Skipped:
         """Whether more are unreadable than may be."""
         return len(self) > self.allowed * len(self.source)
 
-    def check(self) -> None:
-        """Say once that there are some; UserError when they are too many. For the main process."""
-        count = len(self)
-        if not count or (self.said and not self.too_many()):
+    def check(self, among: int | None = None) -> None:
+        """Say once that there are some; UserError when they are too many. For the main process.
+
+        Args:
+            among: how many images were asked for, where that is not all of them.
+        """
+        count, total = len(self), among or len(self.source)
+        if not count or (self.said and count <= self.allowed * total):
             return
         found = self.flags.clone().nonzero()  # a copy: nonzero counts first, and must not find more than it counted
         first = (self._named(int(i)) for i in found[:NAMED])
-        refuse_too_many(count, len(self.source), self.allowed, first, "data.unreadable")
+        refuse_too_many(count, total, self.allowed, first, "data.unreadable")
         print(f"skipping images that cannot be read: {', '.join(first)}; from here on they are only counted")
         self.said = True
 

@@ -15,6 +15,7 @@ from dgn import images
 from dgn.errors import UserError
 from dgn.files import whole
 from dgn.networks.features import Contract
+from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
 
 
@@ -55,7 +56,7 @@ class Classifier(pl.LightningModule):
         training = self.network.training
         try:
             self.network.eval()(torch.zeros(1, self.contract.channels, side, side))
-        except RuntimeError:
+        except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
             same = ",".join(f"{share}:1" for share in self.sizes)
             raise UserError(f"this network takes no images of {side} px: type 'module.sizes={{{same}}}'") from None
         self.network.train(training)
@@ -117,3 +118,4 @@ class Classifier(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
+        adopt([self.configure_optimizers()], checkpoint["optimizer_states"])

@@ -13,6 +13,7 @@ from dgn.generators import Generator
 from dgn.networks.features import Features
 from dgn.training import inversion, losses
 from dgn.training.kept import Kept
+from dgn.training.optimisers import adopt
 
 Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them
 
@@ -247,6 +248,7 @@ class DeepsimTraining(pl.LightningModule):
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
         self.begun = checkpoint["begun"]
+        adopt(self.configure_optimizers(), checkpoint["optimizer_states"])
         for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
             g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]
         own = self.state_dict()

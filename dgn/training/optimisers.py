@@ -1,7 +1,7 @@
 """How G and D move: Adam, and Adam as Caffe has it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,18 @@ class CaffeAdam(torch.optim.Adam):
             group["updates"] += 1
             group["eps"] = group["caffe_eps"] / math.sqrt(1 - group["betas"][1] ** group["updates"])
         return super().step(closure)
+
+
+def adopt(optimisers: Sequence[torch.optim.Optimizer], states: Sequence[dict[str, Any]]) -> None:
+    """Put the settings of `optimisers` into a checkpoint's states of them, from which torch would take the old ones.
+
+    KeyError where they have other settings, so are of another kind.
+    """
+    for optimiser, state in zip(optimisers, states, strict=True):
+        for now, then in zip(optimiser.param_groups, state["param_groups"], strict=True):
+            if missing := now.keys() - then.keys():
+                raise KeyError(*missing)
+            then |= {key: value for key, value in now.items() if key not in {"params", "updates"}}
 
 
 def adam(lr: float, betas: tuple[float, float], weight_decay: float, caffe: bool) -> Callable:

@@ -62,7 +62,11 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     loss = instantiate(config["loss"])
     encoder, comparator = encoder_and_comparator(config, loss["feature"])
-    code = encoder(next(datamodule.plain(128))[0])
+    some = next(datamodule.plain(128), None)
+    if some is None:
+        raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
+                        "data.root")  # fmt: skip
+    code = encoder(some[0])
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
@@ -133,6 +137,10 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
     encoder, comparator = config["encoder"], config["comparator"]
     own = feature.get("network")
     layers = [layer for layer, weight in feature["layers"].items() if weight]
+    if not layers:
+        raise UserError(
+            "no loss.feature.layers has a weight: give one, or type loss.feature.weight=0 and leave the layers"
+        )
     same = own is None and all(
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
     )
@@ -173,6 +181,10 @@ def fit(
     if resume:
         datamodule.start = restored(module, resume)
         print("\n".join(changes(settings.read(output) or config, config)))
+    if loop.trainer(config["trainer"], [], []).world_size > 1 and config["trainer"].get(
+        "use_distributed_sampler", True
+    ):
+        raise UserError("several devices share out a batch with trainer=ddp alone: type it before trainer.devices=2")
     if first():
         settings.write(config, output, "train")
     keys = ("iterations", "log_every", "eval_every", "save_minutes", "snapshot_every")

@@ -42,3 +42,10 @@ def test_too_many_are_an_error(skipped):
         "a/004.png (it is not an image), a/005.png (it is not an image)): "
         "mend or remove them, or type data.unreadable=SHARE with more than the 0.4 that may be skipped"
     )
+
+
+def test_too_many_of_those_that_were_asked_for(skipped):
+    skipped.add(3)
+    skipped.check()
+    with pytest.raises(UserError, match="1 of 2 images cannot be read"):
+        skipped.check(among=2)
