@@ -16,7 +16,7 @@ from dgn.errors import UserError, nearest
 
 COUNTS = (  # settings that are a whole number from one on
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
-    *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images"),
+    *("data.batch_size", "data.val_images", "data.crop", "data.resize", "moments.images", "module.accumulate"),
 )
 FROM_ZERO = ("seed", "real_images")  # from zero on: training takes no negative seed
 MOST = {"seed": 2**32 - 1}  # numpy's generators, which training seeds too, take no larger one
@@ -68,7 +68,7 @@ def check_missing(config: Any, path: str = "") -> None:
 
 
 def _check_numbers(config: Any, defaults: Any, path: str) -> None:
-    """UserError where a default is a number or a truth value and the config has a word, a list or nothing."""
+    """UserError where a default is a number, a truth value or a list of numbers, and the config has none."""
     for key, default in defaults.items():
         value, name = config.get(key, default), f"{path}{key}"
         if isinstance(default, Mapping) and isinstance(value, Mapping):
@@ -79,6 +79,15 @@ def _check_numbers(config: Any, defaults: Any, path: str) -> None:
             kind = "true or false" if isinstance(default, bool) else "a number"
             shown = "null" if value is None else value
             raise UserError(f"{name}={shown} is not {kind}: type {name}={str(default).lower()}")
+        elif name == "units" or path.endswith(".input."):  # of units and inputs more may be said than by numbers
+            continue
+        elif default and numbers(default) and not numbers(value) and "${" not in str(value):
+            raise UserError(f"{name}={value} is not a list of numbers: type '{name}={default}'")
+
+
+def numbers(value: Any) -> bool:
+    """Whether this is a list of numbers."""
+    return isinstance(value, list) and all(type(one) in (int, float) for one in value)
 
 
 def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:

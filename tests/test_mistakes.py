@@ -35,6 +35,13 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
         ("synthesize", "real_images=null", "real_images=null is not a number"),
         ("train", "moments.images=null", "moments.images=null is not a number"),
         ("train", "data.val_images=0", "data.val_images=0 is less than one"),
+        ("train", "module.accumulate=0", "module.accumulate=0 is less than one"),
+        (
+            "train",
+            "generator.widths=8",
+            r"generator.widths=8 is not a list of numbers: type 'generator.widths=\[256, 1",
+        ),
+        ("train", "module.optimiser_g.betas=[0.5,b]", "is not a list of numbers"),
         ("train", "log_every=0", "log_every=0 is less than one: type log_every=1 or more"),
     ],
 )
@@ -55,6 +62,9 @@ def test_a_number_of_a_chosen_member_is_one(config):
         ("synthesize", "target.radius=null"),
         ("synthesize", "prior=none", "real_images=0"),
         ("synthesize", "ascent=nguyen2016"),
+        ("synthesize", "experiment=even_lite0", "units=goldfish"),
+        ("synthesize", "target.input.mean=0.5"),
+        ("train", "discriminator.head=[]", "generator.widths=[8]"),
         ("train",),
         ("train", "task=classifier", "snapshot_every=null", "data.val_images=null"),
         ("train", "task=inversion"),

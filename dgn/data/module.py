@@ -74,12 +74,14 @@ class DataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read what is measured on once: too many unreadable images end a run now, not at its first evaluation."""
-        asked = min(self.val_images or len(self.val), len(self.val))
-        if asked < 2:
-            raise UserError("one held-out image is too few to measure on: give more, or type data.sources.held_out=5")
         for _ in track(self.val_dataloader(), "reading held-out images", transient=True):
             pass
-        self.val.skipped.check(asked)
+        self.val.skipped.check(self.held_out)
+
+    @property
+    def held_out(self) -> int:
+        """How many held-out images are measured on."""
+        return min(self.val_images or len(self.val), len(self.val))
 
     @property
     def skipped(self) -> int:
@@ -116,8 +118,10 @@ class DataModule(pl.LightningDataModule):
         return iter(self._loader(view, np.array_split(indices, max(1, -(-len(indices) // BATCH)))))
 
     def val_dataloader(self) -> Loader:
-        """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes."""
-        every = np.linspace(0, len(self.val) - 1, min(self.val_images or len(self.val), len(self.val))).astype(int)
+        """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes; UserError for one."""
+        if self.held_out < 2:
+            raise UserError("one held-out image is too few to measure on: give more, or type data.sources.held_out=5")
+        every = np.linspace(0, len(self.val) - 1, self.held_out).astype(int)
         batches = [part.tolist() for part in np.array_split(every, max(1, len(every) // self.batch_size))]
         return self._loader(self.val, batches)
 

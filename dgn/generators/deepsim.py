@@ -46,6 +46,25 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     return " ".join([*words, "shuffle3"])
 
 
+def side(code_shape: Sequence[int], layers: str) -> int:
+    """Of the images that a line of words makes from such codes, pixels, before their centre is kept; costs nothing.
+
+    UserError where the words do not lead from the code to an image.
+    """
+    with torch.device("meta"):
+        network = nn.Sequential(*_build(layers.split(), code_shape[0], False, 0.0, {}))
+        try:
+            image = network(torch.zeros(1, *code_shape))
+        except RuntimeError as error:
+            raise UserError(
+                f"generator.layers do not take a code of {tuple(code_shape)} to an image ({error})"
+            ) from None
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise UserError(f"generator.layers end in {tuple(image.shape[1:])}, which is no image of 3 channels: "
+                        "the last words are d3, c3 or shuffle3")  # fmt: skip
+    return image.shape[-1]
+
+
 class Deepsim(Generator):
     """G of DeePSiM: (N, D) or (N, C, H, W) codes to (N, 3, size, size) images, in [0, 1] but for a linear overshoot.
 

@@ -77,4 +77,13 @@ def from_config(given: Mapping[str, Any]) -> Contract:
         if given.get(key) is None:
             raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [own]'")
     one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
+    for key in ("size", "channels", "scale", "mean", "std"):
+        whole = key in {"size", "channels"}
+        values = one.get(key, given[key]) if key in {"mean", "std"} else [given[key]]
+        if not isinstance(values, Sequence) or not all(
+            type(v) is int or (type(v) is float and not whole) for v in values
+        ):
+            raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")
+        if whole and given[key] < 1:
+            raise UserError(f"input.{key}={given[key]} is less than one: type one or more")
     return Contract(**{**given, **one})

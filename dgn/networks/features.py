@@ -55,12 +55,15 @@ class Features(nn.Module):
 
     @torch.no_grad()
     def is_output(self, x: Tensor, activation: Tensor) -> bool:
-        """Whether `activation`, read for the images `x`, is the vector that the whole network puts out."""
+        """Whether `activation`, read for `x`, is the vector that the network puts out, or what its softmax takes."""
         output = self.network(self.contract.normalise(self.contract.fitted(x)))
         if not isinstance(output, Tensor) or output.ndim != 2 or output.shape != activation.shape:
             return False
-        slack = 1e-3 * float(activation.abs().max())  # without gradients attention computes in another order
-        return torch.allclose(full(output), activation, rtol=0, atol=slack)
+        for given in (activation, activation.softmax(1), activation.log_softmax(1)):
+            slack = 1e-3 * float(given.abs().max())  # without gradients attention computes in another order
+            if torch.allclose(full(output), given, rtol=0, atol=slack):
+                return True
+        return False
 
     def all(self, x: Tensor) -> dict[str, Tensor]:
         """The activations of every named layer, from one pass: (N, D), maps (N, C, H, W) or tokens (N, T, D)."""

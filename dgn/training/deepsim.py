@@ -138,10 +138,10 @@ class DeepsimTraining(pl.LightningModule):
         optimiser_g, optimiser_d = self._at_rate()
         parts = zip(batch[0].chunk(self.accumulate), batch[2].chunk(self.accumulate), strict=True)
         reals = [(x, *self.real(x, index)) for x, index in parts]
-        fakes = [self.generator(code) for _, code, _ in reals]
+        whole = self.generator(reals[0][1]) if len(reals) == 1 else None
         log = {"code/rms": torch.stack([code.square().mean() for _, code, _ in reals]).mean().sqrt()}
-        log |= self._step_d(reals, fakes, optimiser_d)
-        log |= self._step_g(reals, fakes, optimiser_g)
+        log |= self._step_d(reals, whole, optimiser_d)
+        log |= self._step_g(reals, whole, optimiser_g)
         self._decide(log)
         self.iteration += 1
         return log | {f"balance/{k}": torch.tensor(float(v)) for k, v in self.balance.state().items()}
@@ -155,12 +155,22 @@ class DeepsimTraining(pl.LightningModule):
                 group["lr"] = rate * self.schedule(done / self.iterations)
         return optimisers
 
-    def _step_d(self, reals: Sequence[Real], fakes: Sequence[Tensor], optimiser: Any) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def _draft(self, code: Tensor) -> Tensor:
+        """G's images for D alone: of several parts only one at a time keeps G's graph, and that in G's own step.
+
+        The running averages of G's batch norm are left to that step.
+        """
+        averages = {name: value.clone() for name, value in self.generator.named_buffers()}
+        return torch.func.functional_call(self.generator, averages, code)
+
+    def _step_d(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         trains = self.balance.train_d
         if not (trains or self.balance.watches):
             return dict(self.log_d)
         kind, found = self.adversarial["kind"], []
-        for (x, code, _), fake in zip(reals, fakes, strict=True):
+        for x, code, _ in reals:
+            fake = self._draft(code) if whole is None else whole
             with torch.set_grad_enabled(trains):
                 logits = self.discriminator(torch.cat([x, fake.detach()]), torch.cat([code, code])).chunk(2)
                 real, generated = kind.real(logits[0]), kind.fake(logits[1])
@@ -173,10 +183,11 @@ class DeepsimTraining(pl.LightningModule):
         self.log_d = mean(found)
         return dict(self.log_d)
 
-    def _step_g(self, reals: Sequence[Real], fakes: Sequence[Tensor], optimiser: Any) -> dict[str, Tensor]:
+    def _step_g(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
         weights, found = self.weights(), []
-        for (x, code, compared), y in zip(reals, fakes, strict=True):
+        for x, code, compared in reals:
+            y = self.generator(code) if whole is None else whole
             terms = self.terms(x, y, code, compared)
             log = {f"loss/{name}": value.detach() for name, value in terms.items()}
             if (self.iteration + 1) % self.share_every == 0:  # the iteration that is logged

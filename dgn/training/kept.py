@@ -76,6 +76,15 @@ def name(encoder: Features, datamodule: data.DataModule, config: Mapping[str, An
     return f"{node['name']}-{node['layer']}-{told.hexdigest()[:16]}"
 
 
+def _nothing(path: Path, shape: tuple[int, ...]) -> None:
+    """A .npy of fp16 NaN, written row by row: a disk without room is an error here, and a crash once it is mapped."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        row = np.full(shape[1:], np.nan, np.float16).tobytes()
+        for _ in range(shape[0]):
+            file.write(row)
+
+
 @torch.no_grad()
 def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> None:
     """Write the codes to `path`; until all are there, those that are, else NaN, to a file beside it.
@@ -87,10 +96,10 @@ def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Ma
     half = config["trainer"]["precision"].startswith("bf16")
     encoder.to(device)
     if not part.exists():
-        (first, *_), *_ = datamodule.plain(1)
-        shape = encoder(first.to(device)).shape[1:]
+        some, *_ = next(datamodule.plain(128))
+        shape = encoder(some[:1].to(device)).shape[1:]
         with whole(part) as empty:
-            np.lib.format.open_memmap(empty, "w+", np.float16, (count, *shape))[:] = np.nan
+            _nothing(empty, (count, *shape))
     table = np.lib.format.open_memmap(part, "r+")
     todo = np.flatnonzero(np.isnan(table.reshape(count, -1)[:, -1]))
     batches = datamodule.in_order(todo)

@@ -14,7 +14,7 @@ from dgn import config as settings
 from dgn.errors import Stopped, UserError
 from dgn.files import write_text
 from dgn.generators import Generator
-from dgn.generators.deepsim import pattern
+from dgn.generators.deepsim import pattern, side
 from dgn.networks import names, zoo
 from dgn.networks.features import Features
 from dgn.ranks import first
@@ -60,6 +60,10 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
 def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
+    batch, parts = config["data"]["batch_size"], config["module"]["accumulate"]
+    if batch % parts or batch // parts < 2:
+        raise UserError(f"a batch of {batch} has no {parts} equal parts of two images or more: "
+                        "type another module.accumulate, or data.batch_size")  # fmt: skip
     loss = instantiate(config["loss"])
     encoder, comparator = encoder_and_comparator(config, loss["feature"])
     some = next(datamodule.plain(128), None)
@@ -151,9 +155,16 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
 
 def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:
     """G for codes like `code`: its shape and, where the config leaves it open, its scale."""
+    if config.get("kind") not in bundle.KINDS:
+        raise UserError("what is trained is a generator of dgn: type generator=small or generator=deepsim, and leave "
+                        f"generator.kind at {' or '.join(bundle.KINDS)}")  # fmt: skip
     args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths", "tables"}}
     args["code_shape"] = tuple(code.shape[1:])
     args["layers"] = args["layers"] or pattern(args["code_shape"], args["size"], config["hidden"], config["widths"])
+    size, made = args["size"], side(args["code_shape"], args["layers"])
+    if not size <= made < 2 * size:
+        raise UserError(f"generator.layers make images of {made} px for a generator.size of {size}: type other layers, "
+                        "another data.crop, or generator=small, which has a pattern for every size")  # fmt: skip
     args["code_scale"] = args["code_scale"] or float(code.square().mean().sqrt())
     return bundle.KINDS[config["kind"]](**args)
 
@@ -179,7 +190,7 @@ def fit(
     """Run the loop to its last iteration, from the checkpoint in `output` with `resume`."""
     resume = checkpoint(config, output)
     if resume:
-        datamodule.start = restored(module, resume)
+        datamodule.start = restored(module, resume, config.get("generator", {}).get("code_scale"))
         print("\n".join(changes(settings.read(output) or config, config)))
     if loop.trainer(config["trainer"], [], []).world_size > 1 and config["trainer"].get(
         "use_distributed_sampler", True
@@ -203,8 +214,8 @@ def fit(
         raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}")
 
 
-def restored(module: pl.LightningModule, path: Path) -> int:
-    """The images that a checkpoint's run has seen; UserError where `module` cannot go on from it.
+def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -> int:
+    """The images that a checkpoint's run has seen; UserError where `module` or `code_scale` cannot be its.
 
     Lightning restores it once more; by then the run's folder says that it goes on with these settings.
     """
@@ -215,6 +226,9 @@ def restored(module: pl.LightningModule, path: Path) -> int:
     except (KeyError, RuntimeError):
         raise UserError(f"{path} is of other networks or losses, which cannot change on the way: "
                         "type the settings that it began with, or output=DIR") from None  # fmt: skip
+    if code_scale and code_scale != saved["code_scale"]:
+        raise UserError(f"generator.code_scale is {saved['code_scale']:.4g} in {path} and cannot change on the way: "
+                        "leave it out, or type output=DIR")  # fmt: skip
     return saved["images"]
 
 

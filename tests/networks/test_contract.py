@@ -42,6 +42,12 @@ def test_what_is_no_contract_gets_a_sentence(contract):
         ({"sise": 3}, "no 'sise': did you mean 'size'"),
         ({"size": None}, r"needs 'size': .*defaults: \[own\]"),
         ({"order": "gray"}, "order=gray is not one of rgb, bgr"),
+        ({"size": "abc"}, "size=abc is not a whole number"),
+        ({"size": 64.5}, "size=64.5 is not a whole number"),
+        ({"channels": 0}, "channels=0 is less than one"),
+        ({"scale": "x"}, "scale=x is not a number"),
+        ({"mean": ["a", "b", "c"]}, r"mean=\['a', 'b', 'c'\] is not a number"),
+        ({"std": "abc"}, "std=abc is not a number"),
         ({"mean": [0.4, 0.5]}, r"mean has 2 values for 3 channels: type input.mean=\[0.4\]"),
     ):
         with pytest.raises(UserError, match=words):

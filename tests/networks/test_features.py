@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from dgn.errors import UserError
+from dgn.metrics import probabilities
 from dgn.networks.features import Features
 
 
@@ -60,6 +61,17 @@ def test_the_output_is_recognised(tiny, contract):
     for layer, expected in (("out", True), ("fc", False)):
         features = Features(tiny, layer, contract, activated=False)
         assert features.is_output(x, features(x)) is expected
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(1), nn.LogSoftmax(1)])
+def test_what_a_last_softmax_takes_is_the_output(tiny, contract, last):
+    x = torch.rand(1, 3, 16, 16)
+    network = nn.Sequential(tiny, last)
+    for activated in (True, False):
+        features = Features(network, "output", contract, activated)
+        assert features.is_output(x, features(x))
+    assert torch.allclose(probabilities(features(x)), tiny(x).softmax(1))
+    assert not Features(nn.Sequential(tiny, nn.Sigmoid()), "output", contract, False).is_output(x, tiny(x))
 
 
 def test_the_output_of_attention_is_recognised(contract):

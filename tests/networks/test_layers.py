@@ -106,6 +106,7 @@ def test_ones_own_networks_are_listed(folder, capsys):
     [
         (["caffenet46"], "there is no network 'caffenet46': did you mean 'caffenet64'"),
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
+        (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
         (["my_listed.Nets"], "cannot be imported"),
         (["torchvision"], "target.args.name has no value: type target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),

@@ -41,10 +41,10 @@ def training(tiny, contract, generator):
     return build
 
 
-def run(module, steps=1):
+def run(module, steps=1, images=3):
     """Some iterations on random images; their logs."""
     logs = []
-    images = torch.rand(steps, 3, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(steps, images, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     class Keep(loop.pl.Callback):
         def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
@@ -108,6 +108,17 @@ def test_a_batch_in_parts_gives_the_same_step(training):
     torch.testing.assert_close(after[1][0], after[0][0], rtol=1e-9, atol=1e-12)
     for name in ("loss/pixel", "loss/feature", "loss/adversarial", "loss/code", "loss/d_real", "loss/d_fake"):
         assert after[1][1][name] == pytest.approx(after[0][1][name], rel=1e-9)
+
+
+def test_a_part_at_a_time_holds_the_graph_of_g_and_moves_its_running_averages(training, generator):
+    module = training(accumulate=2)
+    module.generator = generator(norm=True).double().train()
+    graphs = []
+    module.generator.register_forward_hook(lambda *_: graphs.append(torch.is_grad_enabled()))
+    run(module, images=4)
+    assert graphs == [False] * 2 + [True] * 2  # D's step first, on images without a graph
+    norm = next(layer for layer in module.generator.layers if isinstance(layer, torch.nn.BatchNorm1d))
+    assert norm.num_batches_tracked == 2  # once a part
 
 
 def test_gradients_are_clipped_to_their_norm(training):

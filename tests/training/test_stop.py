@@ -100,6 +100,8 @@ def test_what_cannot_change_on_the_way_is_refused_and_the_run_stays_as_it_was(tm
     for word in ("module.ema=0.99", "loss=deepsim"):
         shown = finish(start(tmp_path, "resume=true", "iterations=4", word), 1)
         assert "is of other networks or losses" in shown and "Traceback" not in shown
+    shown = finish(start(tmp_path, "resume=true", "iterations=4", "generator.code_scale=2"), 1)
+    assert "cannot change on the way: leave it out" in shown and "Traceback" not in shown
     assert (tmp_path / "config.yaml").read_bytes() == before
     finish(start(tmp_path, "resume=true", "iterations=4", "data.batch_size=2"))
     name = "caffenet64-fc6-photos.bundle.safetensors"

@@ -1,0 +1,41 @@
+"""What a training task refuses before its first iteration."""
+
+import pytest
+import torch
+
+from dgn import config as settings
+from dgn.errors import UserError
+from dgn.training.tasks import build_generator, run
+
+VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["generator=bundle"], VECTOR, "type generator=small or generator=deepsim"),
+        (["generator.kind=deepsym"], VECTOR, "leave generator.kind at deepsim"),
+        (["generator.layers='fc24 fc128 8x4x5 d8 shuffle3'"], VECTOR, "do not take a code of .12,. to an image"),
+        (["generator.layers='fc24 fc128'"], VECTOR, "end in .128,., which is no image of 3 channels"),
+        (["generator.layers='c8 shuffle1'"], MAP, "end in .1, 8, 8., which is no image of 3 channels"),
+        (["generator.layers='c8 shuffle3'"], MAP, "make images of 8 px for a generator.size of 64"),
+        (["generator=deepsim"], VECTOR, "make images of 256 px for a generator.size of 64"),
+    ],
+)
+def test_a_generator_that_makes_no_such_images_is_a_sentence(config, words, code, sentence):
+    with pytest.raises(UserError, match=sentence):
+        build_generator(settings.plain(config("train", *words))["generator"], code)
+
+
+def test_a_generator_of_its_words_and_size(config):
+    node = settings.plain(config("train", "generator.layers='c8 d8 shuffle3'", "data.crop=14", "data.resize=14"))
+    made = build_generator(node["generator"], MAP)
+    assert made(MAP).shape == (2, 3, 14, 14)  # the centre of 16
+    assert made.code_scale == pytest.approx(float(MAP.square().mean().sqrt()))
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(6, 4), (6, 6)])
+def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts):
+    words = ["data=photos", f"data.batch_size={batch}", f"module.accumulate={parts}"]
+    with pytest.raises(UserError, match=f"a batch of {batch} has no {parts} equal parts of two images or more"):
+        run(config("train", *words), tmp_path)
