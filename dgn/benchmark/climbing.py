@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import Case, build
 from dgn.synthesis.climb import climb
 from dgn.synthesis.starts import draw
-
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 class Clock(pl.Callback):

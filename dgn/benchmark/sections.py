@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+from dgn.benchmark import PRECISIONS
 from dgn.benchmark.job import Job
 
-PRECISIONS = ("fp32", "bf16")
 Found = Sequence[dict[str, Any]]  # what the jobs of a section gave, in their order
 
 

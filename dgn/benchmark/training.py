@@ -15,14 +15,13 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from dgn import data, loop
+from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import composed
-from dgn.benchmark.climbing import PRECISIONS
 from dgn.data.augment import Augment
 from dgn.data.sources import Source
 from dgn.precision import prepared
 from dgn.training import tasks
 from dgn.training.deepsim import DeepsimTraining
-from dgn.training.discriminator import Discriminator
 from dgn.training.run import Keeper
 
 
@@ -93,10 +92,9 @@ def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
 
 def batches(config: dict[str, Any]) -> data.DataModule:
     """The data module of the config, but of noise, in memory."""
-    keys = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
     return data.DataModule(
         train=Random(1024), val=Random(64), name="noise", augment=Augment(crop=64, **config["augment"]), seed=0,
-        **{key: config["data"][key] for key in keys},
+        **{key: config["data"][key] for key in data.KEYS},
     )  # fmt: skip
 
 
@@ -105,15 +103,8 @@ def build(config: dict[str, Any]) -> DeepsimTraining:
     loss = instantiate(config["loss"])
     encoder, comparator = tasks.encoder_and_comparator(config, loss["feature"])
     code = encoder(torch.rand(32, 3, 64, 64))
-    discriminator = Discriminator(
-        code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
-    )
-    return instantiate(config["module"], _partial_=True)(
-        encoder=encoder, comparator=comparator, kept=None, begun={},
-        generator=tasks.build_generator(config["generator"], code),
-        discriminator=discriminator,
-        **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
-    )  # fmt: skip
+    generator = tasks.build_generator(config["generator"], code)
+    return tasks.assembled(config, loss, encoder, comparator, generator, kept=None, begun={})
 
 
 def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision: str) -> Iterator[None]:

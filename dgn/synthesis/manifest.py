@@ -1,5 +1,6 @@
 """How a run can be told from another, and made again."""
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -8,9 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dgn import bundle
 from dgn.files import sha256
 from dgn.networks import zoo
+from dgn.synthesis.subject import Subject
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
@@ -24,8 +28,25 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def contents(config: Mapping[str, Any], subject: Subject) -> dict[str, str]:
+    """What tells the contents of the other files that a run reads from others, by what they are for."""
+    found = {"start": sha256(path)} if (path := config["start"].get("path")) else {}
+    directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
+    if directions:
+        found["directions"] = hashlib.sha256(torch.cat(directions).numpy().tobytes()).hexdigest()
+    if subject.classes:
+        found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+    return found
+
+
 def manifest(
-    config: Mapping[str, Any], weights: Mapping[str, str], layer: str, prior: str, rows: int, seconds: float
+    config: Mapping[str, Any],
+    weights: Mapping[str, str],
+    contents: Mapping[str, str],
+    layer: str,
+    prior: str,
+    rows: int,
+    seconds: float,
 ) -> str:
     """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
     files = {}
@@ -44,6 +65,7 @@ def manifest(
         "seeds": config["seeds"],
         "files": {name: str(path.resolve()) for name, path in files.items()},
         "weights": weights,
+        "contents": contents,
         "versions": versions(),
         "commit": commit(),
         "python": platform.python_version(),

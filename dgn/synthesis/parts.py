@@ -24,30 +24,34 @@ from dgn.units import Unit
 
 
 def begin(
-    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], weights: Mapping[str, str]
+    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], contents: Mapping[str, str]
 ) -> None:
-    """Write `config.yaml` and `parts/weights.json`; UserError where what the folder's earlier run left would not fit.
+    """Write `config.yaml` and `parts/contents.json`; UserError where what the folder's earlier run left would not fit.
 
-    That is where it had other settings, other weights, or other rows: settings name files, whose contents may change.
+    That is where it had other settings, files with other contents, or other rows.
 
     Args:
         batches: unit and seed of every row of a batch, by its first row.
-        weights: what tells a network's weights from others, by its role.
+        contents: what tells the contents of the files that the run reads from others, by what they are for.
     """
     now = settings.counted(config)
     _same(output, now, settings.counted(settings.read(output) or now), "another ")
-    kept = output / "parts" / "weights.json"
-    _same(output, weights, json.loads(kept.read_text("utf-8")) if kept.exists() else weights, "other weights of the ")
+    kept, before = output / "parts" / "contents.json", contents
     asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
     there = {int(path.stem): _rows(path) for path in _paths(output)}
     if (output / "manifest.json").exists():  # it is complete, so all rows are one
+        about = json.loads((output / "manifest.json").read_text("utf-8"))
+        before = contents | about["weights"] | about.get("contents", {})
         asked = {0: [row for batch in asked.values() for row in batch]}
         there = {0: results.read(output / "results.csv")}
+    elif kept.exists():
+        before = json.loads(kept.read_text("utf-8"))
+    _same(output, contents, before, "another file for the ")
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
     settings.write(config, output, "synthesize")
-    write_text(kept, json.dumps(weights))
+    write_text(kept, json.dumps(contents))
 
 
 def _same(output: Path, now: Mapping[str, Any], before: Mapping[str, Any], what: str) -> None:

@@ -21,7 +21,7 @@ from dgn.metrics import probabilities, ranks
 from dgn.networks import zoo
 from dgn.synthesis import parts, prior
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.manifest import manifest, weights
+from dgn.synthesis.manifest import contents, manifest, weights
 from dgn.synthesis.real import real_images, relate, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
 
@@ -75,8 +75,8 @@ def synthesize(
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
-    used = weights(plain)
-    parts.begin(output, plain, batches, used)
+    used, read = weights(plain), contents(plain, subject)
+    parts.begin(output, plain, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:
             climb_all(plain, found, subject, batches, output)
@@ -91,7 +91,7 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, plain, output)
         seconds = time.time() - started
-        about = manifest(plain, used, subject.target.layers[0], prior.name(plain), len(rows), seconds)
+        about = manifest(plain, used, read, subject.target.layers[0], prior.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     parts.remove(output)
 

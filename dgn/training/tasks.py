@@ -20,9 +20,9 @@ from dgn.networks.features import Features
 from dgn.ranks import first
 from dgn.training import bundles, inversion
 from dgn.training.begin import warm_start
-from dgn.training.deepsim import Comparator
+from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
-from dgn.training.kept import keep
+from dgn.training.kept import Kept, keep
 from dgn.training.run import CHECKPOINT, Keeper
 
 
@@ -75,20 +75,32 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
     begun = warm_start(generator, config, datamodule, encoder, kept) if begins else {}
-    size = config["generator"]["size"]
+    module = assembled(config, loss, encoder, comparator, generator, kept, begun)
+    print(f"code {generator.code_shape} of {config['encoder']['name']} {encoder.layers[0]}; image {generator.size} px; "
+          f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
+    with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
+        fit(module, datamodule, config, output, logs)
+    bundles.write(module, datamodule, config, output)
+
+
+def assembled(
+    config: Mapping[str, Any],
+    loss: Mapping[str, Any],
+    encoder: Features,
+    comparator: Comparator,
+    generator: Generator,
+    kept: Kept | None,
+    begun: Mapping[str, Any],
+) -> DeepsimTraining:
+    """G's training as the config has it, with a new D."""
     discriminator = Discriminator(
-        code_shape=code.shape[1:], outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
+        code_shape=generator.code_shape, outputs=loss["adversarial"]["kind"].outputs, **config["discriminator"]
     )
-    print(f"code {tuple(code.shape[1:])} of {config['encoder']['name']} {encoder.layers[0]}; image {size} px; "
-          f"G {count(generator):.1f} M, D {count(discriminator):.1f} M parameters")  # fmt: skip
-    module = instantiate(config["module"], _partial_=True)(
+    return instantiate(config["module"], _partial_=True)(
         encoder=encoder, comparator=comparator, kept=kept, begun=begun,
         generator=generator, discriminator=discriminator,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
-    with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
-        fit(module, datamodule, config, output, logs)
-    bundles.write(module, datamodule, config, output)
 
 
 def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:

@@ -2,8 +2,10 @@
 
 import resource
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from dgn import bundle, results
@@ -95,8 +97,32 @@ def test_a_run_with_fewer_units_than_it_has_batches_does_not_go_on(stopped):
 def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
     held = bundle.load(small_bundle)
     bundle.save(small_bundle, held.generator, held.moments, held.codes + 1, held.record)
-    with pytest.raises(UserError, match=r"was started with other weights of the bundle: type output=DIR"):
+    with pytest.raises(UserError, match=r"was started with another file for the bundle: type output=DIR"):
         stopped[2]()
+
+
+def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path):
+    direction, start, classes = tmp_path / "d.npy", tmp_path / "x.png", tmp_path / "names.txt"
+    network = {"target.layer": "fc8", "target.classes": classes, "start": "image", "start.path": start}
+    words = [*(f"{key}={value}" for key, value in network.items()), f"bundle={small_bundle}", f"units=[{direction}]",
+             "seeds=1", "ascent.steps=1"]  # fmt: skip
+
+    def write(direction_of=1.0, start_of=0, name="a"):
+        np.save(direction, np.full(200, direction_of, np.float32))
+        Image.fromarray(np.full((64, 64, 3), start_of, np.uint8)).save(start)
+        classes.write_text("".join(f"{name}{i}\n" for i in range(200)))
+
+    def go():
+        synthesize(config("synthesize", *words), tmp_path / "out")
+
+    write()
+    go()
+    go()  # it is complete, and has what is asked for
+    changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "classes": {"name": "b"}}
+    for what, change in changes.items():
+        write(**change)
+        with pytest.raises(UserError, match=f"was started with another file for the {what}: type output=DIR"):
+            go()
 
 
 def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
