@@ -71,6 +71,9 @@ def synthesize(
     """
     live = target if isinstance(target, nn.Module) else None
     config, _ = configure(target, units if isinstance(units, str | int) else list(units), words, keys)
+    if config.panels:
+        raise UserError(f"these words are of {len(config.panels)} runs ({', '.join(config.panels)}): ask for them one "
+                        "by one, or run python synthesize.py")  # fmt: skip
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}

@@ -112,6 +112,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
         (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
         (network(), 1, ("objective=marign",), {}, "did you mean 'margin'"),
         (network(), 1, ("generator=own",), {}, "generator._target_ has no value"),
+        ("caffenet64", 1, ("experiment=range_of_codes",), {}, "these words are of 3 runs .*: ask for them one by one"),
     ],
 )
 def test_a_mistake_is_a_sentence(target, units, words, keys, sentence):
