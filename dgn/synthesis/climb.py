@@ -65,6 +65,7 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
         end=ascent["end"] * unit,
         steps=ascent["steps"],
         moves=ascent["moves"],
+        whole=ascent["whole"],
         render=ascent["render"],
     )
     trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)

@@ -18,7 +18,7 @@ from dgn.errors import UserError
 from dgn.files import claim
 from dgn.synthesis import parts, run
 from dgn.synthesis.climb import Climbed, Watch, climb
-from dgn.synthesis.manifest import weights
+from dgn.synthesis.manifest import contents, weights
 
 EVERY = 0.15  # seconds between two shots: more often the eye does not follow
 
@@ -86,10 +86,13 @@ class Live:
         ascent, climbed = self.config["ascent"], self._climbed
         if climbed is None or steps == ascent["steps"]:
             return
-        end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / ascent["steps"]
+        total = ascent["steps"]
+        end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / total
         end = float(f"{end:.12g}")  # to be read; the step itself is a float32
-        self.changed = {"ascent.steps": steps, "ascent.end": end}
-        self.config["ascent"] = ascent | {"steps": steps, "end": end}
+        whole = max(0, steps - (total - round(ascent["whole"] * total))) / steps
+        now = {"steps": steps, "end": end, "whole": float(f"{whole:.12g}")}
+        self.changed = {f"ascent.{key}": value for key, value in now.items()}
+        self.config["ascent"] = ascent | now
         climbed.curves = climbed.curves[:, :steps]
 
     def keep(self, output: Path) -> Path:
@@ -101,7 +104,7 @@ class Live:
             raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
         config = self.config | {"output": str(output)}
         with claim(output, resume=False):
-            parts.begin(output, config, {0: self.rows}, weights(config))
+            parts.begin(output, config, {0: self.rows}, weights(config) | contents(config, self.subject))
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             parts.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)

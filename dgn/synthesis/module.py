@@ -24,6 +24,8 @@ class Synthesis(pl.LightningModule):
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
         steps: iterations.
         moves: how far what the target sees is from the picture as it is, see `dgn.views`; 0 is not at all.
+        whole: share of the steps, the last, in which the target sees the picture as it is: a thing that is known in
+            all its parts may not be in the whole, which is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
 
     Attributes:
@@ -50,13 +52,14 @@ class Synthesis(pl.LightningModule):
         end: float,
         steps: int,
         moves: float,
+        whole: float,
         render: str,
     ) -> None:
         super().__init__()
         self.code = nn.Parameter(codes)
         self.generator, self.target, self.score, self.prior = generator, target, score, prior
         self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
-        self.moves, self.render = moves, render
+        self.moves, self.parts, self.render = moves, steps - round(whole * steps), render
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
         self.register_buffer("taken", torch.zeros(len(codes), dtype=torch.long))
@@ -70,7 +73,8 @@ class Synthesis(pl.LightningModule):
         optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
             group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
-        score = self.score(self.target(view(self.generator(self.code), self.moves, i)))
+        moves = self.moves if i < self.parts else 0
+        score = self.score(self.target(view(self.generator(self.code), moves, i)))
         (gradient,) = torch.autograd.grad(score.sum(), self.code)
         self._climb(optimiser, self.prior.uphill(gradient), score.detach(), i)
         return score.detach()

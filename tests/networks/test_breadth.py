@@ -17,7 +17,7 @@ from dgn.networks.layers import layers
 from dgn.synthesis.climb import Bar, climb
 from dgn.synthesis.subject import Subject
 
-ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "moves": 0, "render": "last",
+ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "moves": 0, "whole": 0, "render": "last",
           "optimiser": {"_target_": "dgn.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
 CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.starts.Noise"},
           "prior": {"_target_": "dgn.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},

@@ -17,11 +17,11 @@ CPU = {"accelerator": "cpu", "devices": 1}
 
 
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
-          lower="zero", render="before_last_step", moves=0.0):  # fmt: skip
+          lower="zero", render="before_last_step", moves=0.0, whole=0.0):  # fmt: skip
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        step=step, end=end, steps=steps, moves=moves, render=render,
+        step=step, end=end, steps=steps, moves=moves, whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
         module.double()
@@ -91,6 +91,15 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves)
     for row in (0, 17, 63):
         alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0, moves=moves)
         torch.testing.assert_close(alone.images(), together.images()[row : row + 1], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(("steps", "whole", "last"), [(32, 0.0625, 2), (3, 0.0625, 0), (4, 1, 4), (4, 0, 0)])
+def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
+    g, target, moments = setting
+    amounts = []
+    monkeypatch.setattr("dgn.synthesis.module.view", lambda x, amount, step: amounts.append(amount) or x)
+    climb(g, target, moments, units.parse(["1"], (7,), None), torch.rand(1, 12), steps=steps, moves=0.5, whole=whole)
+    assert amounts == [0.5] * (steps - last) + [0] * last
 
 
 def test_in_fp32_the_first_step_is_the_same_alone(setting):
