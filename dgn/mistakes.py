@@ -81,11 +81,11 @@ def _check_numbers(config: Any, defaults: Any, path: str) -> None:
             raise UserError(f"{name}={shown} is not {kind}: type {name}={str(default).lower()}")
         elif name == "units" or path.endswith(".input."):  # of units and inputs more may be said than by numbers
             continue
-        elif default and numbers(default) and not numbers(value) and "${" not in str(value):
+        elif default and _numbers(default) and not _numbers(value) and "${" not in str(value):
             raise UserError(f"{name}={value} is not a list of numbers: type '{name}={default}'")
 
 
-def numbers(value: Any) -> bool:
+def _numbers(value: Any) -> bool:
     """Whether this is a list of numbers."""
     return isinstance(value, list) and all(type(one) in (int, float) for one in value)
 

@@ -79,9 +79,10 @@ def from_config(given: Mapping[str, Any]) -> Contract:
     one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
     for key in ("size", "channels", "scale", "mean", "std"):
         whole = key in {"size", "channels"}
-        values = one.get(key, given[key]) if key in {"mean", "std"} else [given[key]]
+        values, kinds = given[key] if key in {"mean", "std"} else [given[key]], int if whole else int | float
+        values = one.get(key, values)
         if not isinstance(values, Sequence) or not all(
-            type(v) is int or (type(v) is float and not whole) for v in values
+            isinstance(v, kinds) and not isinstance(v, bool) for v in values
         ):
             raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")
         if whole and given[key] < 1:
