@@ -23,6 +23,7 @@ from dgn.config import CONF, words
 from dgn.errors import Stopped, UserError
 from dgn.files import claim
 
+ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # what the command does without a word
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
 
 
@@ -56,7 +57,7 @@ def main(command: str) -> None:
                 raise
 
     try:
-        sys.argv[1:] = words(command, sys.argv[1:])
+        sys.argv[1:] = words(command, sys.argv[1:] or ALONE[command])
         job()
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:  # Hydra makes the output folder
         if not mistakes.meant_for_the_user(error):

@@ -41,13 +41,12 @@ DEVICES = ("trainer.devices", "trainer.num_nodes")  # free as well, but not in t
 def words(command: str, typed: list[str]) -> list[str]:
     """The command line as Hydra takes it.
 
-    `synthesize.py` without a word runs the demo. `debug=true` names the group member conf/debug/COMMAND.yaml, because
+    `debug=true` names the group member conf/debug/COMMAND.yaml, because
     Hydra takes no true or false as a member's name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the
-    member `own`, so that no key of the default network stays behind; arguments need no plus: `target.args.depth=18`.
+    member `own`, so that no key of the default network stays behind; arguments need no plus: `target.args.depth=18`. A
+    layer that is called by a number is a word.
     A sweep's folders are told by which keys are swept.
     """
-    if command == "synthesize" and not typed:
-        return ["experiment=demo"]
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
     typed = [taken for word in typed for taken in _own(debug.get(word.lower(), word), typed)]
     if "-m" in typed or "--multirun" in typed:
@@ -57,11 +56,15 @@ def words(command: str, typed: list[str]) -> list[str]:
 
 def _own(word: str, typed: Sequence[str]) -> list[str]:
     key, _, value = word.partition("=")
+    if value == "null" and (CONF / key.partition("@")[0]).is_dir():
+        raise UserError(f"{word} chooses nothing: leave it away for the default, or type {key}=NAME")
     role, _, last = key.removeprefix("network@").rpartition(".")
     group = role if role == "generator" else f"network@{role}"
     if last == "_target_" and (role in ROLES or role == "generator"):
         chosen = any(other.startswith(f"{group}=") for other in typed)
         return [*([] if chosen else [f"{group}=own"]), f"{role}._target_={value}"]
+    if last == "layer" and role in ROLES:  # a layer may be called 1.10
+        return [f"{key}=" + re.sub(r"(?<![^,])\d+(\.\d+)?(?![^,])", r"'\g<0>'", value)]
     if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
         return [f"++{word}"]
     return [word]

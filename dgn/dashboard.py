@@ -46,7 +46,7 @@ def main() -> None:
             print(json.dumps(model, indent=2))
         else:
             print(f"workspace: {save(made)}")
-    except UserError as error:
+    except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

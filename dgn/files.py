@@ -41,9 +41,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def sha256(path: Path | str) -> str:
-    """The file's SHA-256 in hexadecimal: how a run names the weights that it used."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The file's SHA-256 in hexadecimal: how a run names the weights that it used. UserError if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
 
 
 def held(folder: Path) -> bool:
@@ -84,7 +87,8 @@ def claim(folder: Path, resume: bool) -> Iterator[None]:
         if (folder / "config.yaml").exists() and not resume:
             raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR")
         for left in folder.rglob(f"{PART}*"):  # of a run that was killed while it wrote
-            left.unlink()
+            if not any(held(above) for above in left.parents if folder in above.parents):  # another run, in a subfolder
+                left.unlink()
         try:
             yield
         finally:

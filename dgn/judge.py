@@ -9,6 +9,7 @@ from torch import Tensor
 from dgn import images, metrics
 from dgn.errors import UserError
 from dgn.networks import zoo
+from dgn.networks.check import first_pass
 from dgn.networks.features import OUTPUT, Features
 from dgn.units.names import Names
 
@@ -71,6 +72,6 @@ def named(config: Mapping[str, Any]) -> Judge | None:
     if not classes:
         return None
     network = zoo.features(config, OUTPUT, activated=True)
-    with torch.no_grad():
+    with torch.no_grad(), first_pass(network.contract, "judge"):
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
     return Judge(network, classes, config["name"]) if output.shape == (1, len(classes)) else None

@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from hydra import compose
@@ -25,6 +26,13 @@ CHOICES = {  # settings that are one of a few words
     "ascent.units": ("std", "absolute"),
     "ascent.render": ("last", "before_last_step"),
     "prior.lower": ("auto", "zero"),
+}
+
+RANGES = {  # the least and the most that a setting may be
+    "ascent.whole": (0, 1),
+    "ascent.noise": (0, inf),
+    "prior.k": (0, inf),
+    "prior.shrink": (0.01, 1),
 }
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
@@ -52,6 +60,11 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
             raise UserError(f"{key}={shown} is less than {'one' if least else 'zero'}: type {key}={least} or more")
         if value > MOST.get(key, value):
             raise UserError(f"{key}={value} is too large: type {key}={MOST[key]} or less")
+    for key, (low, high) in RANGES.items():
+        number = OmegaConf.select(config, key, default=high)
+        if not low <= number <= high:
+            to = "or more" if high == inf else f"to {high}"
+            raise UserError(f"{key}={number} is out of range: type {key}={low} {to}")
     for key, names in CHOICES.items():
         value = OmegaConf.select(config, key, default=names[0])
         if value not in names:

@@ -117,10 +117,29 @@ def write(path: Path, rows: Sequence[Row]) -> None:
 def read(path: Path) -> list[Row]:
     """Read `results.csv`, an older one too, which has fewer columns; UserError if it is not one."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return [_row(record) for record in csv.DictReader(file)]
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not the results table of a run ({error})") from None
+
+
+def read_real(folder: Path) -> list[dict[str, str]]:
+    """The lines of a run's `real.csv`, none where it has none; UserError if it is not one."""
+    path = folder / "real.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [record | {"image": _inside(record["image"])} for record in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not the table of a run's real images ({error})") from None
+
+
+def _inside(image: str) -> str:
+    """The path of a picture; ValueError for one that leads out of its run's folder, to what a page must not show."""
+    if Path(image).is_absolute() or ".." in Path(image).parts:
+        raise ValueError(f"{image} is not in its folder")
+    return image
 
 
 def _row(record: dict[str, str]) -> Row:
@@ -131,7 +150,7 @@ def _row(record: dict[str, str]) -> Row:
     values: dict[str, Any] = {name: record[name] for name in needed}
     for name in kinds.keys() & values.keys():
         values[name] = kinds[name](values[name]) if values[name] else None
-    return Row(**values)
+    return Row(**values | {"image": _inside(values["image"])})
 
 
 def about(folder: Path) -> dict[str, Any]:

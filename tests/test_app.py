@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,8 @@ def watch(small_bundle, monkeypatch):
     monkeypatch.setattr(live, "EVERY", 0)
 
     def start(unit="lemon", *words):
-        typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "ascent.steps=8", *words]
+        typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "batch_size=1", "ascent.steps=8",
+                 *words]  # fmt: skip
         return live.Live(configure(None, None, typed, {})[0])
 
     return start
@@ -48,7 +51,7 @@ def test_every_step_is_shown_and_the_result_is_that_of_the_command(watch, small_
     assert (last.scores[:7] == shots[6].scores).all()
     assert len({shot.image.numpy().tobytes() for shot in shots}) == 8
     page = run.keep(tmp_path / "kept")
-    words = [f"bundle={small_bundle}", "seeds=1", "ascent.steps=8"]
+    words = [f"bundle={small_bundle}", "seeds=1", "batch_size=1", "ascent.steps=8"]
     synthesize("caffenet64", "lemon", *words, output=tmp_path / "typed")
     assert page == tmp_path / "kept" / "index.html" and page.exists()
     assert {p.name for p in (tmp_path / "kept").iterdir()} == {p.name for p in (tmp_path / "typed").iterdir()}
@@ -109,7 +112,7 @@ def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
     ("unit", "words", "sentence"),
     [
         ("lemmon", [], "did you mean 'lemon'"),
-        ("0-3", [], "these are 4 units"),
+        ("0-3", [], "the explorer climbs one picture"),
         ("${oc.env:HOME}", [], "cannot hold"),
         (" ", [], "no unit is named"),
         ("0", ["target.layer=fc9"], "fc9"),
@@ -144,6 +147,13 @@ def offered():
 )
 def test_the_page_begins_with_the_first_unit_that_is_typed(units, first):
     assert choices.Choices([f"units={units}"]).unit == first
+
+
+def test_a_unit_that_is_in_no_list_stands_on_the_page():
+    page = pytest.importorskip("dgn.app.page", reason="gradio is not installed: pip install -e .[app]")
+    for unit in ("12", "conv5:12@2x2", "0.5*lemon+0.5*orange"):
+        with page.gr.Blocks():
+            assert page.subject(choices.Choices([f"units=[{unit}]"]))[2].value == unit
 
 
 def test_no_unit_to_begin_with_is_a_sentence():
@@ -226,6 +236,23 @@ def explorer(tmp_path):
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
+
+
+@pytest.mark.slow
+def test_the_page_answers_no_other_site(explorer):
+    def status(path, data=None, **headers):
+        try:
+            asked = urllib.request.Request(explorer + path, data, headers)
+            return urllib.request.urlopen(asked, timeout=30).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status("/") == 200
+    assert status("/", Host="localhost:7860") == 200  # through a tunnel
+    assert status("/", Host="example.org:7860") == 400  # a site whose name leads here
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nmuch\r\n--x--\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=x", "Origin": "http://example.org"}
+    assert status("/gradio_api/upload", body, **form) == 413
 
 
 def visit(browser, address, unit, asked):

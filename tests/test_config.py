@@ -21,6 +21,9 @@ NET = "torch.nn.Identity"
         (["generator._target_=my.G"], ["generator=own", "generator._target_=my.G"]),
         (["target.args.depth=3"], ["++target.args.depth=3"]),
         (["start.encoder.args.depth=3"], ["++start.encoder.args.depth=3"]),
+        (["target.layer=1.10"], ["target.layer='1.10'"]),
+        (["encoder.layer=2,3"], ["encoder.layer='2','3'"]),
+        (["target.layer=layer4.1"], ["target.layer=layer4.1"]),
         (["ascent.optimiser._target_=x", "debug=true"], ["ascent.optimiser._target_=x", "debug=synthesize"]),
     ],
 )  # fmt: skip
@@ -138,3 +141,11 @@ def test_the_gpu_of_a_shard(config):
     found = config("synthesize", "trainer=gpu_per_shard", "shard=2/4")
     assert OmegaConf.to_container(found.trainer, resolve=True)["devices"] == [2]
     assert config("synthesize", "trainer=gpu_per_shard").trainer.devices == [0]
+
+
+@pytest.mark.parametrize("word", ["experiment=null", "prior=null", "network@target=null"])
+def test_no_member_of_a_group_is_a_sentence(word):
+    key = word.partition("=")[0]
+    with pytest.raises(UserError, match=f"{word} chooses nothing: leave it away for the default, or type {key}=NAME"):
+        settings.words("synthesize", [word])
+    assert settings.words("synthesize", ["judge=null"]) == ["judge=null"]  # a key

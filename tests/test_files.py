@@ -50,3 +50,19 @@ def test_a_folder_with_a_run_needs_resume(tmp_path):
     with files.claim(tmp_path, resume=True):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        files.sha256(tmp_path)
+
+
+def test_what_a_killed_run_left_is_removed_but_not_what_another_writes(tmp_path):
+    for folder in ("images", "other/images"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{files.PART}x").touch()
+    with files.claim(tmp_path / "other", resume=False):
+        (tmp_path / "other/images" / f"{files.PART}x").touch()
+        with files.claim(tmp_path, resume=False):
+            assert [path.parent.name for path in tmp_path.rglob(f"{files.PART}*")] == ["images"]
+            assert not list((tmp_path / "images").iterdir())

@@ -84,6 +84,14 @@ def test_what_is_no_judge_is_a_sentence(node, monkeypatch, words, sentence):
         judge.load(node("judge.input.size=4", *words), {})
 
 
+def test_a_judge_that_takes_no_such_input_is_a_sentence(node, monkeypatch):
+    monkeypatch.setattr(nn, "Linear", Flat)
+    with pytest.raises(
+        UserError, match=r"the network does not take an input of \(1, 3, 9, 9\).*type judge\.input\.size="
+    ):
+        judge.load(node("judge.input.size=9"), {})
+
+
 def test_a_network_that_took_part_is_no_judge(node):
     from dgn.networks import zoo
 

@@ -23,7 +23,7 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
 @pytest.mark.parametrize(
     ("command", "word", "sentence"),
     [
-        ("synthesize", "batch_size=null", "batch_size=null is not a number: type batch_size=16"),
+        ("synthesize", "batch_size=null", "batch_size=null is not a number: type batch_size=8"),
         ("synthesize", "seed=[1]", r"seed=\[1\] is not a number"),
         ("synthesize", "seeds=null", "seeds=null is not a number: type seeds=2"),
         ("synthesize", "seeds=true", "seeds=True is not a whole number"),
@@ -48,6 +48,19 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
 def test_what_is_no_count_is_a_sentence(config, command, word, sentence):
     with pytest.raises(UserError, match=sentence):
         mistakes.check(config(command, word), {}, command)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("ascent.whole=2", "ascent.whole=2 is out of range: type ascent.whole=0 to 1"),
+        ("prior.shrink=0", "prior.shrink=0 is out of range: type prior.shrink=0.01 to 1"),
+        ("prior.k=-1", "prior.k=-1 is out of range: type prior.k=0 or more"),
+    ],
+)
+def test_what_is_out_of_range_is_a_sentence(config, word, sentence):
+    with pytest.raises(UserError, match=sentence):
+        mistakes.check(config("synthesize", word), {}, "synthesize")
 
 
 def test_a_number_of_a_chosen_member_is_one(config):

@@ -65,3 +65,17 @@ def test_tensors_in_pieces_are_the_library_s_file(tmp_path):
     assert (tmp_path / "pieces").read_bytes() == (tmp_path / "whole").read_bytes()
     with pytest.raises(ValueError, match="not of the shapes"):
         results.write_tensors(tmp_path / "pieces", shapes, lambda name: [tensors[name][:3]])
+
+
+@pytest.mark.parametrize("image", ["/etc/hostname", "../x.png", "images/../../x.png"])
+def test_a_picture_outside_its_folder_is_refused(tmp_path, image):
+    results.write(tmp_path / "results.csv", [replace(ROW, image=image)])
+    with pytest.raises(UserError, match=r"results\.csv is not the results table of a run .* is not in its folder"):
+        results.read(tmp_path / "results.csv")
+    (tmp_path / "real.csv").write_text(f"unit,place,score,name,image\n1,1,2.0,x,{image}\n")
+    with pytest.raises(UserError, match=r"real\.csv is not the table of a run's real images"):
+        results.read_real(tmp_path)
+
+
+def test_a_run_without_real_images_has_none(tmp_path):
+    assert results.read_real(tmp_path) == []

@@ -47,8 +47,10 @@ def serve(words: list[str], host: str, port: int, runs: Path) -> None:
 
     explorer = page.build(Choices(words), runs)
     try:
-        explorer.launch(server_name=host, server_port=port, prevent_thread_lock=True, **page.LAUNCH)
-    except OSError:
+        explorer.launch(
+            server_name=host, server_port=port, prevent_thread_lock=True, **page.LAUNCH | page.guarded(host)
+        )
+    except (OSError, OverflowError):
         raise UserError(f"port {port} of {host} cannot be had: type --port=N with another") from None
     print(f"explorer: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
     explorer.block_thread()

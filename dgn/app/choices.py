@@ -15,6 +15,7 @@ from dgn import config as settings
 from dgn.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.layers import Layer, layers
+from dgn.networks.weights import find
 from dgn.synthesis.api import configure
 from dgn.units import split_layer
 from dgn.units.names import Names
@@ -125,7 +126,7 @@ def trained() -> list[str]:
     for path in sorted((settings.CONF / "network").glob("*.yaml")):
         weights = OmegaConf.select(OmegaConf.load(path), "weights")
         with suppress(UserError):
-            if weights and zoo.find(weights):
+            if weights and find(weights):
                 found.append(path.stem)
     return found
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dgn import mistakes
 from dgn.app import stage
@@ -26,9 +28,18 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,  # it would start a second server
     "footer_links": [],
     "quiet": True,
+    "max_file_size": 1,  # bytes: nothing is sent here, so no other site need be let
 }
 HEAD = """<h1>What does this unit want to see?</h1>
 <p>A picture climbs the score of one unit, over the code of a generator. Choose, start, stop, keep.</p>"""
+
+
+def guarded(host: str) -> dict[str, Any]:
+    """For `launch`: a page served to this machine alone answers no other name, which a site could point at it."""
+    if host not in {"127.0.0.1", "localhost"}:
+        return {}
+    own = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    return {"app_kwargs": {"middleware": [own]}}
 
 
 def build(choices: Choices, runs: Path) -> gr.Blocks:
@@ -110,17 +121,19 @@ def subject(choices: Choices) -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown]:
     """Network, layer and unit."""
     first = choices.networks[0]
     network = gr.Dropdown(choices.networks, value=first, label="network", elem_id="network")
-    return network, *of_network(choices, first, choices.unit)
+    layer, unit = of_network(choices, first)
+    unit.value = choices.unit  # as typed: it need not be one of the list
+    return network, layer, unit
 
 
-def of_network(choices: Choices, network: str, unit: str = "") -> tuple[gr.Dropdown, gr.Dropdown]:
+def of_network(choices: Choices, network: str) -> tuple[gr.Dropdown, gr.Dropdown]:
     """The layers of a network, its own in front, and the units of that."""
     layer = choices.layer(network)
     names = [(f"{found.name}  ({' × '.join(map(str, found.shape))})", found.name) for found in choices.layers(network)]
     if layer not in [name for _, name in names]:
         names.append((layer, layer))  # a token of a layer: blocks.11@cls
     listed = gr.Dropdown(names, value=layer, label="layer", elem_id="layer")
-    return listed, of_layer(choices, network, layer, unit)
+    return listed, of_layer(choices, network, layer, "")
 
 
 def of_layer(choices: Choices, network: str, layer: str, unit: str) -> gr.Dropdown:

@@ -1,15 +1,17 @@
 """Which files a folder holds, fast enough for a million: ImageNet's names are read in seconds."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dgn import images
+from dgn.errors import UserError
 
 
 def folders(root: Path) -> dict[str, list[str]]:
     """The images under each subfolder of `root`, by the subfolder's name, everything sorted."""
-    with os.scandir(root) as entries:
+    with _entries(root) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     found = {name: under(root / name, images.SUFFIXES) for name in names}
     return {name: files for name, files in found.items() if files}
@@ -17,7 +19,7 @@ def folders(root: Path) -> dict[str, list[str]]:
 
 def inside(folder: Path, suffixes: Collection[str]) -> list[str]:
     """The files of these suffixes in `folder` itself, sorted."""
-    with os.scandir(folder) as entries:
+    with _entries(folder) as entries:
         return sorted(entry.path for entry in entries if _is(entry.name, suffixes) and not entry.is_dir())
 
 
@@ -31,7 +33,7 @@ def under(folder: Path | str, suffixes: Collection[str]) -> list[str]:
 
 def _under(folder: str, suffixes: Collection[str]) -> list[str]:
     found, deeper = [], []
-    with os.scandir(folder) as entries:
+    with _entries(folder) as entries:
         for entry in entries:
             if _is(entry.name, suffixes) and not entry.is_dir():
                 found.append(entry.path)
@@ -40,6 +42,15 @@ def _under(folder: str, suffixes: Collection[str]) -> list[str]:
     for path in deeper:
         found += _under(path, suffixes)
     return found
+
+
+@contextmanager
+def _entries(folder: Path | str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except PermissionError:
+        raise UserError(f"{shown(folder)} may not be read: change its mode, or name a folder without it") from None
 
 
 def _is(name: str, suffixes: Collection[str]) -> bool:

@@ -59,7 +59,9 @@ class WandbLog(Log):
             raise UserError("logger=wandb needs a package: type pip install wandb") from None
         self.wandb, self.offline = wandb, mode == "offline"
         self.labels: dict[str, Any] = {"mode": mode, "project": project, "entity": entity, "group": group}
-        self.labels |= {"job_type": job_type, "tags": [tags] if isinstance(tags, str) else list(tags)}
+        self.labels["job_type"] = job_type
+        self.labels = {key: None if label is None else str(label) for key, label in self.labels.items()}
+        self.labels["tags"] = [tags] if isinstance(tags, str) else [str(tag) for tag in tags or ()]
         self.run: Any = None
 
     @property
@@ -89,10 +91,11 @@ class WandbLog(Log):
                 resume="allow",
                 settings=self.settings,
             )
-        except self.wandb.Error as error:
+        except (self.wandb.Error, ValueError) as error:  # ValueError: a label that it does not take
             self._leave()
             reason = " ".join(str(error).split())
-            raise UserError(f"W&B takes no run ({reason}): type wandb login, or logger.mode=offline") from None
+            instead = "wandb login, or logger.mode=offline" if isinstance(error, self.wandb.Error) else "other labels"
+            raise UserError(f"W&B takes no run ({reason}): type {instead}") from None
         write_text(known, run.id)
         run.define_metric("*", step_metric="images", summary="none")
         print(f"W&B: offline, wandb sync {home}/offline-run-* sends it" if self.offline else f"W&B: {run.url}")

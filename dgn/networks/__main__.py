@@ -32,7 +32,7 @@ def main(typed: list[str] | None = None) -> None:
     try:
         node = target(asked.name, asked.words, asked.config_dir)
         print(table(layers(zoo.module(node), zoo.contract(node))))
-    except UserError as error:
+    except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {mistakes.sentence(error, 'synthesize', asked.words)}")

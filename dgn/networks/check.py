@@ -12,15 +12,15 @@ from dgn.networks.features import Features
 
 
 @contextmanager
-def first_pass(contract: Contract) -> Iterator[None]:
+def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
     """The first time that images go through a network: a failure is most likely one of the contract, so it is said."""
     try:
         yield
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
         shape = (1, contract.channels, contract.size, contract.size)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"the network does not take an input of {shape} ({reason}): type target.input.size=… or "
-                        "target.input.channels=…") from error  # fmt: skip
+        raise UserError(f"the network does not take an input of {shape} ({reason}): type {role}.input.size=… or "
+                        f"{role}.input.channels=…") from error  # fmt: skip
 
 
 def check(target: Features, image: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ class Contract:
 
 def from_config(given: Mapping[str, Any]) -> Contract:
     """The contract of a network's `input`; UserError for a key too many or too few."""
+    if not isinstance(given, Mapping):
+        raise UserError(f"a network's input is not {given!r}: type its keys, as in input.size=64")
     known = [field.name for field in fields(Contract)]
     for key in given:
         if key not in known:
@@ -81,7 +83,7 @@ def from_config(given: Mapping[str, Any]) -> Contract:
         whole = key in {"size", "channels"}
         values, kinds = given[key] if key in {"mean", "std"} else [given[key]], int if whole else int | float
         values = one.get(key, values)
-        if not isinstance(values, Sequence) or not all(
+        if not (isinstance(values, Sequence) and values) or not all(
             isinstance(v, kinds) and not isinstance(v, bool) for v in values
         ):
             raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")

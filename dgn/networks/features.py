@@ -111,10 +111,11 @@ def _reading(module: nn.Module, keep: Callable[[Any], None], activated: bool) ->
         last["in"] = args[0].clone() if getattr(activation, "inplace", False) else args[0]
 
     def out_of(_: nn.Module, __: tuple, out: Any) -> None:
-        last["out"] = out
+        last["out"], last["version"] = out, getattr(out, "_version", None)
 
     def done(_: nn.Module, __: tuple, out: Any) -> None:
-        kept = last["in"] if last.get("out") is out else out
+        ends = last.get("out") is out and last["version"] == getattr(out, "_version", None)  # nothing added in place
+        kept = last["in"] if ends else out
         last.clear()
         keep(kept)
 

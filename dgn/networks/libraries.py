@@ -1,10 +1,13 @@
 """torchvision's and timm's models by their names, with what the libraries record of their own weights."""
 
+import os
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -17,7 +20,8 @@ SECONDS = 5  # to wait for an answer before saying that there is none
 def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.Module:
     """`torchvision.models.get_model`; `weights` is DEFAULT or a version's name, null for random ones.
 
-    Raises UserError where the weights are neither in torch's own folder nor to be had now.
+    Raises UserError where the weights are neither in torch's own folder nor to be had now, or where their file holds
+    more than weights: torchvision itself would run what is in it.
     """
     models = _torchvision(name)
     if weights is None:
@@ -26,7 +30,12 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
     file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
     if not file.exists():
         _reach(chosen.url, f"put that file into {file.parent}, or type target.weights=FILE target.args.weights=null")
-    return models.get_model(name, weights=chosen, **args)
+    try:
+        with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"):
+            return models.get_model(name, weights=chosen, **args)
+    except (UnpicklingError, EOFError) as error:
+        reason = (str(error).splitlines() or ["it is empty"])[0].split(". ")[0]
+        raise UserError(f"{file} is not a weights file that can be read safely ({reason}): delete it") from None
 
 
 def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Module:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -43,10 +42,8 @@ def read(path: Path) -> dict[str, Tensor]:
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a weights file that can be read safely ({str(error).splitlines()[0].split('. ')[0]})"
-        ) from None
+    except Exception as error:  # of bytes that are no weights torch's unpickler raises a dozen kinds
+        raise _unreadable(path, error) from None
     if _state(held):
         return dict(held)
     inside = {name: value for name, value in held.items() if _state(value)} if isinstance(held, Mapping) else {}
@@ -58,6 +55,11 @@ def read(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]
+    return UserError(f"{path} is not a weights file that can be read safely ({reason})")
+
+
 def _state(held: Any) -> bool:
     """Whether this is a state dict."""
     return isinstance(held, Mapping) and len(held) > 0 and all(isinstance(value, Tensor) for value in held.values())
@@ -67,8 +69,11 @@ def metadata(path: Path) -> dict[str, str]:
     """What a safetensors file says of itself; nothing for other files."""
     if path.suffix != ".safetensors":
         return {}
-    with safe_open(path, "pt") as file:
-        return file.metadata() or {}
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
 def load(network: nn.Module, path: Path, by_order: bool = False, strict: bool = True) -> None:

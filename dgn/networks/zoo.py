@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from dgn import files
@@ -16,9 +17,7 @@ from dgn.networks import names
 from dgn.networks.contract import Contract, from_config
 from dgn.networks.features import Features
 from dgn.networks.fold import fold
-from dgn.networks.weights import find, load, metadata, read
-
-__all__ = ["build", "classes", "contract", "features", "find", "identity", "metadata", "module", "read"]
+from dgn.networks.weights import find, load, metadata
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
@@ -27,6 +26,13 @@ def module(config: Mapping[str, Any]) -> nn.Module:
     if config.get("weights"):
         load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
     return network
+
+
+def frozen(config: Mapping[str, Any]) -> nn.Module:
+    """`module(config)` for what is not trained: without weights it is the same network in every process."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return module(config)
 
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
@@ -66,17 +72,22 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
     """The names of the network's outputs: `classes` is "imagenet", "weights" (the file carries them), a list, a text
     file with one name a line, or null."""
     named = config.get("classes")
-    if named is None or isinstance(named, list):
-        return named
+    if named is None:
+        return None
+    if isinstance(named, list):
+        return [str(name) for name in named]
     if named == "imagenet":
         return names.imagenet()
     if named == "weights":
         found = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
         return names.readable(found.split("\n")) if found else None
-    path = Path(named).expanduser()
+    path = Path(str(named)).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")
-    return path.read_text(encoding="utf-8").splitlines()
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not text in UTF-8: save its class names so, one a line") from None
 
 
 def contract(config: Mapping[str, Any]) -> Contract:
@@ -90,7 +101,7 @@ def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Feature
     read_at = [name.partition("@")[0] for name in names]
     if identity(config) is None:
         print(f"weights: none are named for {config['name']}, it is as it is built")
-    return Features(fold(module(config), read_at), names, contract(config), activated)
+    return Features(fold(frozen(config), read_at), names, contract(config), activated)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from dgn import points, report
 from dgn.errors import UserError
 
@@ -32,7 +34,7 @@ def main() -> None:
     chosen = parser().parse_args()
     try:
         chosen.run(chosen)
-    except UserError as error:
+    except (UserError, OSError, SafetensorError) as error:  # a run's folder from which something was taken
         sys.exit(f"error: {error}")
 
 

@@ -121,13 +121,11 @@ def _real(order: Sequence[str], shards: Sequence[Path], output: Path) -> str:
     """`real.csv` of the whole run, units in its order, and its pictures; a unit of two shards stands there once."""
     found: dict[str, list[dict[str, str]]] = {}
     for folder in shards:
-        if (folder / "real.csv").exists():
-            with (folder / "real.csv").open(newline="") as file:
-                own: dict[str, list[dict[str, str]]] = {}
-                for record in csv.DictReader(file):
-                    own.setdefault(record["unit"], []).append(record)
-                    _take(folder / record["image"], output / record["image"])
-            found |= own
+        own: dict[str, list[dict[str, str]]] = {}
+        for record in results.read_real(folder):
+            own.setdefault(record["unit"], []).append(record)
+            _take(folder / record["image"], output / record["image"])
+        found |= own
     if not found:
         return ""
     text = io.StringIO()

@@ -1,7 +1,5 @@
 """One self-contained page from one or more run folders: a card a unit, a strip a generator, a picture a seed."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -87,9 +85,7 @@ class Run:
     @classmethod
     def read(cls, folder: Path) -> "Run":
         """UserError where it is not the folder of a finished run."""
-        real = folder / "real.csv"
-        with real.open(newline="") if real.exists() else io.StringIO() as file:
-            return cls(folder, results.about(folder), results.read(folder / "results.csv"), list(csv.DictReader(file)))
+        return cls(folder, results.about(folder), results.read(folder / "results.csv"), results.read_real(folder))
 
 
 def write_page(folders: Sequence[Path], output: Path, title: str) -> Path:

@@ -29,7 +29,7 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
     left = [point for point in current if point.state != "finished"]
     lines = [f"sweep: {len(current) - len(left)} of {len(current)} points finished"]
     lines += [f"  {point.state}: {_name(point)}{f' ({point.reason})' if point.reason else ''}" for point in left]
-    if "shard" in axes and axes.keys() <= {"shard", "panel"} and not left:
+    if _one_run(axes) and not left:
         page = merge([point.folder for point in current if point.folder], sweep)
     else:
         table.write_tables(sweep, axes, entries)
@@ -37,6 +37,14 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
         shown = template("sweep.html.j2").render(title=sweep.name, data=page_data(sweep, axes, entries))
         write_text(page, shown)
     return "\n".join([*lines, f"page: {page.resolve()}"]), not left
+
+
+def _one_run(axes: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the points are all shards of one run and nothing else."""
+    shards = axes.get("shard", ())
+    return (
+        axes.keys() <= {"shard", "panel"} and all(one.endswith(f"/{len(shards)}") for one in shards) and len(shards) > 0
+    )
 
 
 def _name(point: Any) -> str:

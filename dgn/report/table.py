@@ -92,7 +92,7 @@ def _last(metrics: Path) -> dict[str, Any]:
     """The last value of every validation metric, and the images seen."""
     found: dict[str, Any] = {}
     with metrics.open(newline="") as file:
-        for record in csv.DictReader(file):
+        for record in csv.DictReader(line for line in file if line.endswith("\n")):  # a stop may cut the last one short
             if record["images"]:
                 found["images"] = int(float(record["images"]))
             if record["metric"].startswith("val/"):

@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
@@ -79,9 +79,14 @@ def synthesize(
         config.generator = {"_target_": _path(made)}
     with TemporaryDirectory() as scratch, as_found(live) if live is not None else nullcontext():
         folder = Path(scratch if output is None else output)
-        with claim(folder, config.resume):
-            run.synthesize(config, folder, None if live is None else live.cpu(), prior)
-            page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+        try:
+            with claim(folder, config.resume):
+                run.synthesize(config, folder, None if live is None else live.cpu(), prior)
+                page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+        except InstantiationException as error:  # what a class of the config raises
+            if not mistakes.meant_for_the_user(error):
+                raise
+            raise UserError(mistakes.sentence(error, "synthesize", words)) from None
         return _pictures(folder, page)
 
 

@@ -45,12 +45,11 @@ class Climbed:
 def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *callbacks: pl.Callback) -> Climbed:
     """Run the ascent of the config on some rows; `callbacks` see it happen, as `Bar` and `Watch` do.
 
-    In bf16 a row's last bits depend on how many rows are computed at once, and 200 steps make percents of them. There a
+    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them. So a
     batch that is not full is filled up with its first row: every row is one of `batch_size`, whatever its neighbours.
     """
     started, count = time.monotonic(), len(rows)
-    if loop.decided(config["trainer"])["precision"].startswith("bf16"):
-        rows = [*rows, *[rows[0]] * (config["batch_size"] - count)]
+    rows = [*rows, *[rows[0]] * (config["batch_size"] - count)]
     ascent = config["ascent"]
     unit = prior.moments.scale if ascent["units"] == "std" else 1.0
     start = instantiate(config["start"])
@@ -70,8 +69,9 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
     )
     trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
+    loader = torch.utils.data.DataLoader(steps, generator=torch.Generator())  # the caller's own would be moved on
     with precision.prepared(prior.generator, subject.target):
-        trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader(steps))
+        trainer.fit(module, train_dataloaders=loader)
     images = module.images().clamp(0, 1)
     with torch.no_grad():
         activation = subject.target(images)
@@ -89,9 +89,10 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
 
 
 class Bar(pl.Callback):
-    """A progress bar over all rows' steps that shows the mean score."""
+    """A progress bar over all rows' steps that shows the mean score; `rows` are those of the batch that climbs."""
 
     def __init__(self, total: int) -> None:
+        self.rows = 0
         self.progress = Progress(
             TextColumn("mean score {task.fields[score]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(), transient=True,
@@ -106,7 +107,7 @@ class Bar(pl.Callback):
         self.progress.stop()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.progress.update(self.task, advance=len(module.code))
+        self.progress.update(self.task, advance=self.rows)
         if batch_idx % 20 == 0:  # reading the score waits for the device
             self.progress.update(self.task, score=f"{float(module.curve[batch_idx].nanmean()):.2f}")
 

@@ -54,7 +54,7 @@ class Live:
         self.config["trainer"] = loop.decided(self.config["trainer"])
         self.prior, self.subject = run.load(self.config)
         if len(self.subject.units) * self.config["seeds"] != 1:
-            raise UserError(f"these are {len(self.subject.units)} units: type one, 'a' or '0.5*a+0.5*b'")
+            raise UserError("the explorer climbs one picture: type one unit, 'a' or '0.5*a+0.5*b', and seeds=1")
         self.rows = [(self.subject.units[0], self.config["seed"])]
         self.changed: dict[str, Any] = {}
         self._stopped = Event()
@@ -104,7 +104,7 @@ class Live:
             raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
         config = self.config | {"output": str(output)}
         with claim(output, resume=False):
-            parts.begin(output, config, {0: self.rows}, weights(config) | contents(config, self.subject))
+            parts.begin(output, config, {0: self.rows}, weights(config) | contents(config, self.prior, self.subject))
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             parts.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)

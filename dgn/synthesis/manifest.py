@@ -4,16 +4,19 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dgn import bundle
+from dgn.bundle import Bundle
 from dgn.files import sha256
 from dgn.networks import zoo
+from dgn.networks.weights import find
 from dgn.synthesis.subject import Subject
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
@@ -28,15 +31,33 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def contents(config: Mapping[str, Any], subject: Subject) -> dict[str, str]:
-    """What tells the contents of the other files that a run reads from others, by what they are for."""
-    found = {"start": sha256(path)} if (path := config["start"].get("path")) else {}
+def contents(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[str, str]:
+    """What tells all else that a run's pictures are made of from others, by what it is.
+
+    The layer, the other files that are read, and networks from Python or without weights.
+    """
+    found = {"layer": subject.target.layers[0]}
+    if path := config["start"].get("path"):
+        found["start"] = sha256(path)
     directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
     if directions:
-        found["directions"] = hashlib.sha256(torch.cat(directions).numpy().tobytes()).hexdigest()
+        found["directions"] = _digest(directions)
     if subject.classes:
-        found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+        found["class names"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+    if not zoo.identity(config["target"]):
+        found["target"] = _digest(subject.target.network.state_dict().values())
+    if "_target_" in config["generator"]:
+        found["codes"] = _digest([*prior.moments.tensors().values(), prior.codes])
+        if not zoo.identity(config["generator"]):
+            found["generator"] = _digest(prior.generator.state_dict().values())
     return found
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def manifest(
@@ -52,7 +73,7 @@ def manifest(
     files = {}
     for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
         if config[role].get("weights"):
-            files[role] = zoo.find(config[role]["weights"])
+            files[role] = find(config[role]["weights"])
     if "_target_" not in config["generator"]:
         files["bundle"] = bundle.find(config["bundle"], config["inverts"])
     about = {

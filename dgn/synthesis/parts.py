@@ -28,11 +28,11 @@ def begin(
 ) -> None:
     """Write `config.yaml` and `parts/contents.json`; UserError where what the folder's earlier run left would not fit.
 
-    That is where it had other settings, files with other contents, or other rows.
+    That is where it had other settings, weights or files with other contents, or other rows.
 
     Args:
         batches: unit and seed of every row of a batch, by its first row.
-        contents: what tells the contents of the files that the run reads from others, by what they are for.
+        contents: what tells all else that the pictures are made of from others, by what it is.
     """
     now = settings.counted(config)
     _same(output, now, settings.counted(settings.read(output) or now), "another ")
@@ -46,7 +46,7 @@ def begin(
         there = {0: results.read(output / "results.csv")}
     elif kept.exists():
         before = json.loads(kept.read_text("utf-8"))
-    _same(output, contents, before, "another file for the ")
+    _same(output, contents, before, "something else as its ")
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")

@@ -27,7 +27,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
             raise UserError(f"{path} holds {len(held)} tensors: call the real codes 'codes'")
         codes = held.get("codes", next(iter(held.values())))
     about = node["moments"]
-    return decoder(zoo.module(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
+    return decoder(zoo.frozen(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
 
 
 def decoder(
@@ -58,6 +58,9 @@ def decoder(
     if codes is None and not shape:
         raise UserError("nothing is known of this generator's codes: type generator.codes=FILE of real ones, or "
                         "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip
+    if len(range) != 2 or range[0] == range[1]:
+        raise UserError(f"generator.range={list(range)} is not what it gives for black and for white: type "
+                        "'generator.range=[-1,1]'")  # fmt: skip
     if codes is None and not isinstance(shape, Sequence):
         raise UserError(f"generator.moments.shape={shape} is no list: type 'generator.moments.shape=[{shape}]'")
     if codes is None:

@@ -26,6 +26,7 @@ from dgn.synthesis.real import real_images, relate, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
 
 TITLE = "What these units want to see"
+ASCENT = ("optimiser", "units", "step", "end", "steps", "noise", "moves", "whole", "render")  # of every YAML
 
 
 def run(config: DictConfig, output: Path) -> None:
@@ -75,7 +76,7 @@ def synthesize(
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
-    used, read = weights(plain), contents(plain, subject)
+    used, read = weights(plain), contents(plain, found, subject)
     parts.begin(output, plain, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:
@@ -101,10 +102,15 @@ def load(
 ) -> tuple[bundle.Bundle, Subject]:
     """The prior and the subject of a config, or those given.
 
-    The subject is checked on noise of the prior's shape, and a start is asked for: their mistakes come before anything
-    is written.
+    The subject is checked on noise of the prior's shape, and a start, a range and an optimiser are asked for: their
+    mistakes come before anything is written.
     """
     found = given or prior.load_prior(config)
+    for key in ASCENT:
+        if key not in config["ascent"]:
+            raise UserError(f"ascent.{key} has no value: type +ascent.{key}=…, as in conf/ascent/relative.yaml")
+    instantiate(config["prior"], found.moments)
+    instantiate(config["ascent"]["optimiser"])
     with torch.no_grad():
         probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
     noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
@@ -134,12 +140,13 @@ def climb_all(
     config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
 ) -> None:
     """Climb every batch, by its first row, that no earlier run has left."""
-    with Bar(sum(map(len, batches.values())) * config["ascent"]["steps"]) as bar:
-        for first, batch in batches.items():
-            if not parts.done(output, first):
-                climbed = climb(config, given, subject, batch, bar)
-                described = record(climbed, batch, first, output, subject)
-                parts.save(output, first, climbed.codes, climbed.curves, described)
+    left = {first: batch for first, batch in batches.items() if not parts.done(output, first)}
+    with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
+        for first, batch in left.items():
+            bar.rows = len(batch)
+            climbed = climb(config, given, subject, batch, bar)
+            described = record(climbed, batch, first, output, subject)
+            parts.save(output, first, climbed.codes, climbed.curves, described)
 
 
 def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:

@@ -49,7 +49,7 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     node = config["target"]
     items = units.from_file(config["units_file"]) if config["units_file"] else config["units"]
     layer, items = units.split_layer(items)
-    layer = layer or node["layer"]
+    layer = layer or str(node["layer"])
     if network is None:
         target = zoo.features(node, layer, config["activated"])
     else:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.errors import UserError
-from dgn.networks import zoo
+from dgn.networks.weights import find, read
 
 
 class Lpips(nn.Module):
@@ -26,7 +26,7 @@ class Lpips(nn.Module):
         except ImportError:
             raise UserError("loss=lpips needs the package: pip install lpips") from None
         self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
-        given = {name.removeprefix("features."): value for name, value in zoo.read(zoo.find(weights)).items()}
+        given = {name.removeprefix("features."): value for name, value in read(find(weights)).items()}
         own = self.model.net.state_dict()  # slice2.3.weight is features.3.weight
         missing = [name for name in own if name.partition(".")[2] not in given]
         if missing:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -123,8 +124,13 @@ class _Layer:
             if first > last:
                 raise UserError(f"the range {item!r} is empty: type {last}-{first}")
             at = f"@{match[3]}" if match[3] else ""
-            return [self._unit(text, [text]) for text in (f"{i}{at}" for i in range(first, last + 1))]
+            return [self._unit(text, [text]) for text in (f"{self._typed(i)}{at}" for i in range(first, last + 1))]
         return [self._unit(item, self._split(item))]
+
+    def _typed(self, channel: int) -> str:
+        """A channel as it would be typed: by its number, where that is not the name of another one."""
+        number = str(channel)
+        return number if self.names.find(number) in {None, channel} else self.names.classes[channel]
 
     def _unit(self, text: str, pieces: Sequence[str]) -> Unit:
         terms = tuple(self._term(piece) for piece in pieces)
@@ -249,7 +255,7 @@ def _direction(name: str, count: int) -> Tensor:
     if path.suffix == ".npy":
         try:
             found = torch.from_numpy(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
             raise UserError(f"{path} holds no direction that can be read ({error})") from None
     else:
         held = weights.read(path)

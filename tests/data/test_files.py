@@ -1,6 +1,11 @@
 """Which files a folder holds."""
 
+import os
+
+import pytest
+
 from dgn.data.files import folders, inside, under
+from dgn.errors import UserError
 from dgn.images import SUFFIXES
 
 
@@ -42,3 +47,17 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
         "a": ["a/1.png"],
         "b": ["b/2.png", "b/3.png"],
     }
+
+
+def test_a_folder_that_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "lost+found").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"lost\+found may not be read"):
+        folders(tmp_path)

@@ -45,6 +45,16 @@ def offline(folder):
     return sorted(folder.glob("wandb/offline-run-*/*.wandb"))
 
 
+def test_labels_may_be_numbers_and_one_that_is_too_long_is_a_sentence(tmp_path):
+    log = WandbLog(tmp_path / "a", **LABELS | {"group": 5, "tags": [1], "mode": "offline"})
+    assert (log.labels["group"], log.labels["tags"]) == ("5", ["1"])
+    before = dict(os.environ)
+    with pytest.raises(UserError, match=r"W&B takes no run .*: type other labels"):
+        _ = WandbLog(tmp_path / "b", **LABELS | {"tags": ["x" * 70], "mode": "offline"}).experiment
+    assert dict(os.environ) == before
+    assert WandbLog(tmp_path / "c", **LABELS | {"tags": None, "mode": "offline"}).labels["tags"] == []
+
+
 def of(records, kind):
     return [record[kind] for record in records if record["type"] == kind]
 

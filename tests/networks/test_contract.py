@@ -48,10 +48,13 @@ def test_what_is_no_contract_gets_a_sentence(contract):
         ({"scale": "x"}, "scale=x is not a number"),
         ({"mean": ["a", "b", "c"]}, r"mean=\['a', 'b', 'c'\] is not a number"),
         ({"std": "abc"}, "std=abc is not a number"),
+        ({"mean": []}, r"mean=\[\] is not a number"),
         ({"mean": [0.4, 0.5]}, r"mean has 2 values for 3 channels: type input.mean=\[0.4\]"),
     ):
         with pytest.raises(UserError, match=words):
             from_config(given | change)
+    with pytest.raises(UserError, match=r"a network's input is not None: type its keys, as in input\.size=64"):
+        from_config(None)
 
 
 def test_other_channels_are_saved_side_by_side(tmp_path):

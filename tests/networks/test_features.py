@@ -173,3 +173,22 @@ def test_what_gives_no_tensor_is_a_sentence(contract):
 
     with pytest.raises(UserError, match="'0' gives a dict"):
         Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))
+
+
+class Shortcut(nn.Module):
+    """A block that adds in place what its activation gave."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()
+
+    def forward(self, x):
+        y = self.act(self.conv(x))
+        y += x
+        return y
+
+
+def test_what_is_added_in_place_after_the_nonlinearity_counts(contract):
+    block, x = Shortcut(), torch.rand(1, 3, 16, 16)
+    found = Features(nn.Sequential(block), "0", contract, activated=False)(x)
+    torch.testing.assert_close(found, block(x))

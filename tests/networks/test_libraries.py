@@ -1,5 +1,6 @@
 """torchvision's and timm's models by name; no test here reaches a network."""
 
+import os
 import time
 
 import pytest
@@ -69,6 +70,24 @@ def test_pretrained_weights_that_are_there_need_no_network(tmp_path, monkeypatch
     torch.save(made.state_dict(), file)
     found = libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
     assert torch.equal(found.classifier[1].weight, made.classifier[1].weight)
+
+
+class Command:
+    """What a pickle would run when it is opened."""
+
+    def __reduce__(self):
+        return exec, ("raise SystemError('a weights file ran code')",)
+
+
+@pytest.mark.parametrize("content", [Command(), b""])
+def test_what_is_in_a_weights_file_is_not_run(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = tmp_path / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content) if isinstance(content, bytes) else torch.save({"w": content}, file)
+    with pytest.raises(UserError, match=r"b8a52dc0\.pth is not a weights file that can be read safely .*: delete it"):
+        libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
 
 
 def test_timms_weights_in_the_hubs_folder_need_no_network(tmp_path, monkeypatch):

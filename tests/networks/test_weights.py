@@ -130,3 +130,14 @@ def test_weights_that_are_not_there():
         weights.find("none.safetensors")
     with pytest.raises(UserError, match="pip install no-such-package"):
         weights.find("package:no_such_package:file")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02", b"an error page", b"."])
+def test_a_file_without_weights_is_a_sentence(tmp_path, content):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(UserError, match=r"w\.pth is not a weights file that can be read safely"):
+        weights.read(tmp_path / "w.pth")
+    (tmp_path / "w.safetensors").write_bytes(content)
+    for read in (weights.read, weights.metadata):
+        with pytest.raises(UserError, match=r"w\.safetensors is not a weights file that can be read safely"):
+            read(tmp_path / "w.safetensors")

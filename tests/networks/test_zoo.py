@@ -40,6 +40,22 @@ def test_what_tells_weights_from_others(tmp_path):
     assert zoo.identity({"name": "x", "weights": None, "args": {"pretrained": False}}) is None
 
 
+def test_a_network_without_weights_is_the_same_every_time_and_draws_nothing():
+    before = torch.get_rng_state()
+    one, other = zoo.frozen(LINEAR), zoo.frozen(LINEAR)
+    assert torch.equal(one.weight, other.weight) and torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(zoo.module(LINEAR).weight, zoo.module(LINEAR).weight)  # what is trained has its own seed
+
+
+def test_class_names(tmp_path):
+    assert zoo.classes({"classes": [0, "ant"]}) == ["0", "ant"]
+    (tmp_path / "names.txt").write_bytes("für\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"names\.txt is not text in UTF-8"):
+        zoo.classes({"classes": str(tmp_path / "names.txt")})
+    with pytest.raises(UserError, match="no file of class names 5"):
+        zoo.classes({"classes": 5})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("lite0", 160), ("lite1", 240)])
 def test_an_efficientnet_is_loaded_in_order_and_works(config, name, size):

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from dgn import files, points, report, results
 from dgn.errors import UserError
+from dgn.report.__main__ import main
 
 
 def lines(path):
@@ -167,3 +168,32 @@ def test_shards_alone_become_the_one_run(tmp_path, point_folder, run_folder):
 def test_what_is_no_sweep_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match="is not the folder of a sweep"):
         report.write_sweep(tmp_path)
+
+
+def test_a_line_of_metrics_that_a_stop_cut_short_does_not_count(sweep_folder):
+    killed = sweep_folder / "p6"
+    whole = "iteration,images,metric,value\n10,320,val/unexplained/fc6,0.5\n20,640,"
+    for cut in ("", "val/unexpl", "val/unexplained/fc6,0."):
+        (killed / "metrics.csv").write_text(whole + cut)
+        report.write_sweep(sweep_folder)
+        (line,) = [line for line in lines(sweep_folder / "points.csv") if line["folder"] == "p6"]
+        assert (line["images"], line["unexplained/fc6"]) == ("320", "0.5")
+
+
+def test_some_shards_of_a_run_are_a_sweep_like_any_other(tmp_path, run_folder):
+    task = ["units=[goldfish,lemon]", "shard=0/3,1/3"]
+    OmegaConf.save({"hydra": {"overrides": {"task": task}}}, tmp_path / "multirun.yaml")
+    for i, words in enumerate(points.planned(tmp_path)):
+        points.begin(run_folder(tmp_path / f"p{i}", own=[i], shard=f"{i}/3"), words)
+        points.finish(tmp_path / f"p{i}")
+    said, complete = report.write_sweep(tmp_path)
+    assert complete and said.endswith(f"page: {tmp_path}/index.html")
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_a_run_from_which_something_was_taken_is_a_sentence(run_folder, tmp_path, monkeypatch):
+    run = run_folder(tmp_path / "run")
+    (run / "codes.safetensors").unlink()
+    monkeypatch.setattr("sys.argv", ["dgn.report", "page", str(run), "--output", str(tmp_path / "page")])
+    with pytest.raises(SystemExit, match=r"error: No such file or directory: .*codes\.safetensors"):
+        main()

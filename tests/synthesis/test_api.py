@@ -210,3 +210,14 @@ def test_a_mistake_with_ones_own_network_is_one_sentence(users_folder):
     shown = command(users_folder, "target._target_=my_pkg.MyNet", "target.weights=g.safetensors", "units=1", code=1)
     assert "missing (fc.bias, fc.weight, layer4.0.conv.bias, …)" in shown
     assert "Traceback" not in shown
+
+
+def test_a_mistake_in_a_class_of_the_config_is_a_sentence(prior):
+    with pytest.raises(UserError, match="radius=-1 is no distance"):
+        synthesize(network(), 1, *QUICK, "prior.radius=-1", prior=prior, input={"size": 16})
+
+
+def test_the_callers_random_stream_stays_where_it_is(prior):
+    net, before = network(), torch.get_rng_state()
+    synthesize(net, 1, *QUICK, prior=prior, input={"size": 16})
+    assert torch.equal(torch.get_rng_state(), before)

@@ -38,6 +38,17 @@ def test_another_architecture_recognises_them_too(config):
     assert right.all()
 
 
+def test_in_fp32_a_row_alone_is_what_it_is_in_a_batch(config):
+    words = ("trainer.precision=32-true", "ascent.steps=40", "batch_size=4")
+    names = ["lemon", "goldfish", "school bus"]
+    together, _, _ = climbed(config, names, *words)
+    for i in (0, 2):
+        plain = settings.plain(config("synthesize", "seeds=1", *words))
+        subject = load_subject(plain | {"units": names[i]}, torch.rand(1, 3, 64, 64))
+        alone = climb(plain, bundle.load(bundle.find(plain["bundle"])), subject, [(subject.units[0], i)])
+        assert torch.equal(alone.images[0], together.images[i])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(precision.best() != "bf16-mixed", reason="this processor computes in fp32")
 def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to the bit on the processors tried

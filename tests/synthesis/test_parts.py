@@ -5,8 +5,9 @@ import resource
 import numpy as np
 import pytest
 import torch
+from hydra.errors import InstantiationException
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from dgn import bundle, results
 from dgn.errors import UserError
@@ -97,7 +98,7 @@ def test_a_run_with_fewer_units_than_it_has_batches_does_not_go_on(stopped):
 def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
     held = bundle.load(small_bundle)
     bundle.save(small_bundle, held.generator, held.moments, held.codes + 1, held.record)
-    with pytest.raises(UserError, match=r"was started with another file for the bundle: type output=DIR"):
+    with pytest.raises(UserError, match=r"was started with something else as its bundle: type output=DIR"):
         stopped[2]()
 
 
@@ -118,11 +119,50 @@ def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path
     write()
     go()
     go()  # it is complete, and has what is asked for
-    changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "classes": {"name": "b"}}
+    changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "class names": {"name": "b"}}
     for what, change in changes.items():
         write(**change)
-        with pytest.raises(UserError, match=f"was started with another file for the {what}: type output=DIR"):
+        with pytest.raises(UserError, match=f"was started with something else as its {what}: type output=DIR"):
             go()
+
+
+def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(config, users_folder, monkeypatch):
+    monkeypatch.chdir(users_folder)
+    units = users_folder / "u.txt"
+    words = ("target._target_=my_pkg.MyNet", "target.input.size=64", "generator._target_=my_pkg.G",
+             "generator.codes=codes.safetensors", f"units_file={units}", "seeds=1", "ascent.steps=1")  # fmt: skip
+
+    def go(*more):
+        synthesize(config("synthesize", *words, *more), users_folder / "out")
+
+    units.write_text("fc:1\n")
+    go()
+    go()  # neither the target nor the generator has weights: they are the same again
+    units.write_text("layer4:1\n")
+    with pytest.raises(UserError, match="something else as its layer"):
+        go()
+    units.write_text("fc:1\n")
+    codes = load_file(users_folder / "codes.safetensors")["codes"]
+    save_file({"codes": 100 * codes}, users_folder / "codes.safetensors")
+    with pytest.raises(UserError, match="something else as its codes"):
+        go()
+    save_file({"codes": codes}, users_folder / "codes.safetensors")
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda self: torch.nn.init.ones_(self.weight))
+    with pytest.raises(UserError, match=r"something else as its (generator|target)"):
+        go()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("prior.radius=-1",), "radius=-1 is no distance"),
+        (("~ascent.whole",), r"ascent\.whole has no value: type \+ascent\.whole=…"),
+    ],
+)
+def test_a_mistake_in_the_climb_leaves_nothing_behind(config, tmp_path, words, sentence):
+    with pytest.raises((UserError, InstantiationException), match=sentence):
+        synthesize(config("synthesize", *words, "units=[3]"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):

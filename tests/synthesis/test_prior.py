@@ -62,6 +62,11 @@ def test_pixels_and_the_bundle_are_named(prior):
         ((*OWN, "generator.codes=two.safetensors"), "2 tensors: call the real codes 'codes'"),
         ((*OWN, "generator.moments.shape=[5]"), r"does not take a code of shape \(5,\)"),
         ((*OWN, "generator.moments.shape=6"), r"shape=6 is no list: type 'generator\.moments\.shape=\[6\]'"),
+        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] is not what it gives for black"),
+        (
+            (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
+            "is not what it gives for black and for white",
+        ),
         (("generator._target_=my_decoders.H",), "cannot be imported"),
     ],
 )

@@ -10,7 +10,7 @@ from dgn import bundle
 from dgn.errors import UserError
 from dgn.files import sha256
 from dgn.generators.pixels import Pixels
-from dgn.networks import zoo
+from dgn.networks.weights import find
 from dgn.synthesis import starts
 from dgn.synthesis.prior import decoder
 
@@ -59,7 +59,7 @@ def test_the_code_of_an_image(prior, image_code):
     assert code.shape == (2, 1024)
     assert torch.equal(code[0], code[1])
     assert code.min() == 0  # after its ReLU, as the generator's codes are
-    prior.record["encoder_sha256"] = sha256(zoo.find(image_code().encoder["weights"]))
+    prior.record["encoder_sha256"] = sha256(find(image_code().encoder["weights"]))
     noisy = image_code(noisy=True)(prior, [0, 1], 1.0)
     assert not torch.equal(noisy[0], noisy[1])
 

@@ -179,3 +179,18 @@ def test_any_sum_of_names_is_units_or_a_sentence(item):
     except UserError:
         return
     assert all(0 <= term.channel < 1000 for term in unit.terms)
+
+
+@pytest.mark.parametrize("names", [["1", "2", "3"], ["3", "2", "1", "0"], ["a", "0", "b"]])
+def test_every_class_is_there_once_where_names_are_numbers(names):
+    found = units.parse(["all"], (len(names),), names)
+    assert [unit.channel for unit in found] == list(range(len(names)))
+    again = [units.parse([unit.text], (len(names),), names)[0].channel for unit in found]
+    assert again == list(range(len(names)))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04"])
+def test_a_direction_that_is_none_is_a_sentence(tmp_path, content):
+    (tmp_path / "d.npy").write_bytes(content)
+    with pytest.raises(UserError, match=r"d\.npy holds no direction that can be read"):
+        units.parse([f"{tmp_path}/d.npy"], (3,), None)

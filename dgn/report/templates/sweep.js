@@ -108,7 +108,7 @@ function everySetting(unit, label) {
     const place = line.split(',');
     return make('tr', {}, ...others.map((i, j) => make('th', { textContent: axes[i].values[place[j]] })), ...across.values.map((_, v) => {
       const full = axes.map((_, i) => (i === active ? v : place[others.indexOf(i)])).join(), rows = (cells[full] || none).rows;
-      return make('td', {}, make('div', { className: 'pictures' }, ...seeds.map(s => rows[`${unit} ${s}`]).filter(Boolean).map(figure)));
+      return make('td', {}, make('div', { className: 'pictures' }, ...seeds.filter(s => rows[`${unit} ${s}`]).map(s => figure(rows[`${unit} ${s}`], s))));
     }));
   });
   document.querySelector('dialog h2').textContent = label;
