@@ -120,7 +120,8 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in solution.read_text().splitlines()[1:]:
         image, _, boxes = line.partition(",")
-        found.setdefault(boxes.split()[0], []).append(str(folder / f"{image}.JPEG"))
+        for name in boxes.split()[:1]:
+            found.setdefault(name, []).append(str(folder / f"{image}.JPEG"))
     return found
 
 
@@ -135,12 +136,21 @@ def places365(root: str | None, size: int) -> tuple[Source, Source]:
         return imagefolder(root, size, held_out=20)
     lists = ("categories_places365.txt", "places365_train_standard.txt", "places365_val.txt")
     need(root, "places365", "data_256_standard", "val_256", *lists)
-    classes = [line.split()[0].removeprefix("/") for line in (path / lists[0]).read_text().splitlines()]
-    pairs = []
-    for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2])):
-        lines = [line.split() for line in (path / name).read_text().splitlines() if line]
-        pairs.append([(f"{path / folder}/{file.removeprefix('/')}", int(label)) for file, label in lines])
+    classes = [name for name, _ in _numbered(path / lists[0])]
+    pairs = [
+        [(f"{path / folder}/{file}", label) for file, label in _numbered(path / name)]
+        for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2]))
+    ]
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
+
+
+def _numbered(path: Path) -> list[tuple[str, int]]:
+    """The lines of a list of Places365, like `/a/airfield 0`, without the first slash."""
+    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        return [(name.removeprefix("/"), int(number)) for name, number in lines]
+    except ValueError:
+        raise UserError(f"{path} is not a list of Places365, a name and a number a line: take it from there") from None
 
 
 class Crops(Source):

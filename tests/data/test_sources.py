@@ -75,6 +75,9 @@ def test_places365_by_its_lists(tmp_path, images_in):
     assert train.classes == ["a/airfield", "a/alley"]
     assert list(val.labels) == [1]
     assert train.load(1).shape == (16, 16, 3)
+    (tmp_path / "places365_val.txt").write_text("000.jpg\n")
+    with pytest.raises(UserError, match=r"places365_val\.txt is not a list of Places365, a name and a number a line"):
+        sources.places365(str(tmp_path), 16)
 
 
 def test_places365_in_folders(image_tree):
