@@ -58,7 +58,10 @@ def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, reco
 
 
 def _half(value: Tensor) -> Tensor:
-    return value.detach().cpu().half().contiguous() if value.is_floating_point() else value.detach().cpu().contiguous()
+    """Floating-point numbers as fp16, where none is too large for it."""
+    value = value.detach().cpu().contiguous()
+    half = value.half() if value.is_floating_point() else value
+    return half if half.isfinite().all() else value
 
 
 def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:

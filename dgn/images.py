@@ -6,6 +6,7 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 import math
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -133,14 +134,21 @@ def channels(images: Tensor, count: int) -> Tensor:
     return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
 
 
+@cache
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """One number a channel, (1, C, 1, 1), brought to the device once: on a GPU each time would wait for it."""
+    with torch.inference_mode(False):  # whoever asks first; later a gradient may go through it
+        return torch.tensor(values, device=device, dtype=dtype).view(1, -1, 1, 1)
+
+
 def to_caffe(images: Tensor) -> Tensor:
     """RGB in [0, 1] to what Caffe's networks see: BGR in 0-255 minus the mean."""
-    return images.flip(1) * 255 - images.new_tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1)
+    return images.flip(1) * 255 - constant(CAFFE_MEAN_BGR, images.device, images.dtype)
 
 
 def from_caffe(images: Tensor) -> Tensor:
     """The inverse of `to_caffe`; nothing is clipped."""
-    return (images + images.new_tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1)).flip(1) / 255
+    return (images + constant(CAFFE_MEAN_BGR, images.device, images.dtype)).flip(1) / 255
 
 
 def crop_centre(images: Tensor, size: int) -> Tensor:

@@ -50,11 +50,17 @@ def trainer(
 
 
 def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them."""
+    """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them.
+
+    UserError for an arithmetic of 16 bits alone.
+    """
     settings, kind = dict(settings), device(settings["accelerator"])
     settings["precision"] = str(settings["precision"])  # 32 is a number to Hydra, and a name to Lightning
     if settings["precision"] == "auto":
         settings["precision"] = precision.best(kind)
+    if settings["precision"] in {"bf16-true", "16-true"}:
+        raise UserError(f"trainer.precision={settings['precision']} would keep codes and images in 16 bits: type "
+                        "trainer.precision=bf16-mixed or 32-true")  # fmt: skip
     if settings.get("sync_batchnorm") == "auto":
         settings["sync_batchnorm"] = kind == "cuda"  # torch has none for the CPU
     return settings

@@ -35,7 +35,8 @@ RANGES = {  # the least and the most that a setting may be
     "prior.shrink": (0.01, 1),
 }
 
-UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
+              errno.EEXIST}  # fmt: skip
 
 
 def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:

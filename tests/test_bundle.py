@@ -126,3 +126,9 @@ def test_what_is_not_a_bundle_of_ours_is_refused(small_bundle, tmp_path, change)
     save_file(load_file(small_bundle), path, {"dgn": json.dumps(about)} if change else None)
     with pytest.raises(UserError, match="bundle"):
         bundle.load(path)
+
+
+def test_a_code_that_is_too_large_for_fp16_is_kept(tmp_path, generator, moments):
+    codes = torch.full((2, 12), 1e5)
+    bundle.save(tmp_path / "x.safetensors", generator(), moments, codes, {})
+    assert torch.equal(bundle.load(tmp_path / "x.safetensors").codes, codes)

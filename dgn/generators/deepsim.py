@@ -52,10 +52,10 @@ def side(code_shape: Sequence[int], layers: str) -> int:
     UserError where the words do not lead from the code to an image.
     """
     with torch.device("meta"):
-        network = nn.Sequential(*_build(layers.split(), code_shape[0], False, 0.0, {}))
         try:
+            network = nn.Sequential(*_build(layers.split(), code_shape[0], False, 0.0, {}))
             image = network(torch.zeros(1, *code_shape))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # ValueError: numbers that are none, or too many
             raise UserError(
                 f"generator.layers do not take a code of {tuple(code_shape)} to an image ({error})"
             ) from None

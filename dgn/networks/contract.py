@@ -63,7 +63,7 @@ class Contract:
         x = images.channels(x, self.channels)
         if self.order == "bgr":
             x = x.flip(1)
-        mean, std = (x.new_tensor(list(v)).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (images.constant(tuple(v), x.device, x.dtype) for v in (self.mean, self.std))
         return (x * self.scale - mean) / std
 
 

@@ -1,5 +1,7 @@
 """When D and G train: the released rule, and plain alternation."""
 
+import math
+
 
 class Released:
     """DeePSiM's rule on unweighted losses, r = (L_real + L_fake) / L_fake-as-real, checked after each iteration.
@@ -15,7 +17,7 @@ class Released:
 
     def step(self, real: float, fake: float, wish: float) -> None:
         """Decide for the next iteration."""
-        ratio = (real + fake) / wish
+        ratio = (real + fake) / wish if wish else math.inf  # in fp32 the log-loss of a fooled D is 0
         if ratio < self.low and self.train_d:
             self.train_d, self.train_g = False, True
         if ratio > self.high and not self.train_d:

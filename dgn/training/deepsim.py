@@ -162,7 +162,9 @@ class DeepsimTraining(pl.LightningModule):
         The running averages of G's batch norm are left to that step.
         """
         averages = {name: value.clone() for name, value in self.generator.named_buffers()}
-        return torch.func.functional_call(self.generator, averages, code)
+        drawn = torch.func.functional_call(self.generator, averages, code)
+        torch.clear_autocast_cache()  # it would hand G's own step these weights, cast without a graph
+        return drawn
 
     def _step_d(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         trains = self.balance.train_d
@@ -206,7 +208,8 @@ class DeepsimTraining(pl.LightningModule):
     def _update(self, player: str, optimiser: Any) -> None:
         """A step with the gradients that have been gathered."""
         if self.clip:
-            self.clip_gradients(optimiser, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+            # not Lightning's clip_gradients, which refuses fused optimisers in mixed precision
+            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], self.clip)
         optimiser.step()
         optimiser.zero_grad()
         self.updates[player] += 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from dgn import images
+from dgn.errors import UserError
 from dgn.precision import full
 
 
@@ -29,6 +30,8 @@ class Discriminator(nn.Module):
         slope: of the ReLUs; 0 in the paper.
         spectral: whether every layer is spectrally normalised.
         caffe: whether images are brought to BGR minus the mean in 0-255 (the paper) or to RGB in [−1, 1].
+
+    UserError where the convolutions outrun the image.
     """
 
     def __init__(
@@ -64,6 +67,9 @@ class Discriminator(nn.Module):
         for cout, kernel, stride, padding in convs:
             layers += [nn.Conv2d(width, cout, kernel, stride, padding), act()]
             width, side = cout, (side + 2 * padding - kernel) // stride + 1
+            if side < 1:
+                raise UserError(f"discriminator.convs leave nothing of images of {size} px: type discriminator=small, "
+                                "other convolutions or a larger data.crop")  # fmt: skip
         layers += [nn.AdaptiveAvgPool2d(1)] * pool + [nn.Flatten()]
         flat = width if pool else width * side * side
         self.image = nn.Sequential(*layers, *linears([flat, *image]))

@@ -23,10 +23,14 @@ def mean_square(x: Tensor, y: Tensor, variance: float = 1.0) -> Tensor:
 
 
 def relative(x: Tensor, y: Tensor) -> Tensor:
-    """‖x − y‖² / ‖x‖² per image, mean over the batch: 1 for a reconstruction without any of x's features."""
+    """‖x − y‖² / ‖x‖² per image, mean over the batch: 1 for a reconstruction without any of x's features.
+
+    ‖x‖² counts as at least a thousandth of the batch's mean: an x without features would be worth any number of others.
+    """
     axes = tuple(range(1, x.ndim))  # not flatten, which would copy maps that are channels-last
     difference = F.mse_loss(x, y, reduction="none").sum(axes)
-    return (difference / x.square().sum(axes).clamp_min(1e-12)).mean()
+    energy = x.square().sum(axes)
+    return (difference / energy.maximum(1e-3 * energy.mean()).clamp_min(1e-12)).mean()
 
 
 def per_position(x: Tensor, y: Tensor) -> Tensor:

@@ -49,12 +49,12 @@ class Keeper(Callback):
         )
 
     def on_fit_start(self, trainer: Any, module: Any) -> None:
-        if trainer.is_global_zero:
-            self.bar.start()
         self.task = self.bar.add_task("training", total=self.iterations, completed=module.iteration)
         trainer.should_stop = module.iteration >= self.iterations  # resumed when it was complete
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
+        if trainer.is_global_zero:
+            self.bar.start()  # not before: reading the images has a bar of its own
         # Lightning's own handlers leave with 0 after SIGTERM and in the middle of an iteration after Ctrl-C
         if threading.current_thread() is threading.main_thread():
             self.handlers = {number: signal.signal(number, self._note) for number in SIGNALS}

@@ -60,6 +60,7 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
 def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
+    loop.trainer(config["trainer"], [], [])  # one that cannot be had is said before any work
     batch, parts = config["data"]["batch_size"], config["module"]["accumulate"]
     if batch % parts or batch // parts < 2:
         raise UserError(f"a batch of {batch} has no {parts} equal parts of two images or more: "
@@ -71,6 +72,10 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
         raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
                         "data.root")  # fmt: skip
     code = encoder(some[0])
+    for part in ("generator", "discriminator"):
+        if config[part]["size"] != config["data"]["crop"]:
+            raise UserError(f"{part}.size={config[part]['size']} is not the side of the images, "
+                            f"data.crop={config['data']['crop']}: leave it out, it follows data.crop")  # fmt: skip
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
@@ -235,7 +240,7 @@ def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -
     try:
         module.on_load_checkpoint(saved)
         module.load_state_dict(saved["state_dict"])
-    except (KeyError, RuntimeError):
+    except (KeyError, RuntimeError, ValueError):
         raise UserError(f"{path} is of other networks or losses, which cannot change on the way: "
                         "type the settings that it began with, or output=DIR") from None  # fmt: skip
     if code_scale and code_scale != saved["code_scale"]:
@@ -246,8 +251,8 @@ def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """A line for every setting that differs from when the run last went on: it will not be what it would have been."""
-    for key in now:
-        old, new = before.get(key), now[key]
+    for key in {**before, **now}:
+        old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from changes(old, new, f"{path}{key}.")
         elif old != new and f"{path}{key}" not in {"resume", "output"}:

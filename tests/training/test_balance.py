@@ -45,3 +45,9 @@ def test_alternation():
     other = Alternate(every=3)
     other.restore(rule.state())
     assert other.train_d
+
+
+def test_a_discriminator_that_is_wholly_fooled_trains_alone():
+    rule = Released(low=0.1, high=0.5, top=10)
+    rule.step(1.0, 1.0, 0.0)
+    assert (rule.train_d, rule.train_g) == (True, False)

@@ -12,6 +12,7 @@ from dgn.training import losses
 from dgn.training.balance import Alternate, Released
 from dgn.training.deepsim import DeepsimTraining
 from dgn.training.discriminator import Discriminator
+from dgn.training.optimisers import adam
 
 STEP = partial(torch.optim.SGD, lr=1.0)  # an update is the gradient itself
 CPU = {"accelerator": "cpu", "devices": 1, "precision": "64-true"}
@@ -129,6 +130,16 @@ def test_gradients_are_clipped_to_their_norm(training):
     for player in ("generator", "discriminator"):
         moved = [before[name] - after[name] for name in before if name.startswith(player)]  # plain SGD, rate 1
         assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_gradients_are_clipped_in_mixed_precision_with_the_fused_optimiser_too(training):
+    module = training(clip=1e-3).float()
+    module.optimiser_g = module.optimiser_d = adam(lr=1e-3, betas=(0.5, 0.9), weight_decay=0, caffe=False)
+    images = torch.rand(3, 3, 16, 16)
+    batches = torch.utils.data.DataLoader([(images, 0, torch.arange(3))], batch_size=None)
+    before = copies(module)
+    loop.trainer(CPU | {"precision": "bf16-mixed"}, [], [], max_epochs=1).fit(module, batches)
+    assert any(not torch.equal(value, before[name]) for name, value in copies(module).items())
 
 
 def test_schedules_go_by_iterations_or_by_a_players_own_updates(training):

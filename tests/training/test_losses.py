@@ -51,3 +51,10 @@ def test_layers_add_up_by_their_weights():
     x = {"a": torch.ones(1, 2), "b": torch.ones(1, 3)}
     y = {"a": torch.zeros(1, 2), "b": torch.zeros(1, 3)}
     assert losses.features(losses.half_sum, x, y, {"a": 1.0, "b": 2.0}) == 1 + 2 * 1.5
+
+
+def test_an_image_without_features_does_not_outweigh_the_batch():
+    x, y = torch.ones(4, 10), torch.zeros(4, 10)
+    x[0], y[0] = 0, 1
+    assert losses.relative(x, y).item() < 400  # and not 1e12
+    assert losses.relative(torch.zeros(2, 3), torch.zeros(2, 3)).item() == 0

@@ -97,7 +97,7 @@ def test_what_is_not_finite_ends_the_run_by_its_name_and_keeps_the_checkpoint_be
 def test_what_cannot_change_on_the_way_is_refused_and_the_run_stays_as_it_was(tmp_path):
     finish(start(tmp_path, "iterations=2"))
     before = (tmp_path / "config.yaml").read_bytes()
-    for word in ("module.ema=0.99", "loss=deepsim"):
+    for word in ("module.ema=0.99", "loss=deepsim", "encoder.layer=pool5"):
         shown = finish(start(tmp_path, "resume=true", "iterations=4", word), 1)
         assert "is of other networks or losses" in shown and "Traceback" not in shown
     shown = finish(start(tmp_path, "resume=true", "iterations=4", "generator.code_scale=2"), 1)

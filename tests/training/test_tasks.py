@@ -5,7 +5,7 @@ import torch
 
 from dgn import config as settings
 from dgn.errors import UserError
-from dgn.training.tasks import build_generator, run
+from dgn.training.tasks import build_generator, changes, run
 
 VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
 
@@ -39,3 +39,28 @@ def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts
     words = ["data=photos", f"data.batch_size={batch}", f"module.accumulate={parts}"]
     with pytest.raises(UserError, match=f"a batch of {batch} has no {parts} equal parts of two images or more"):
         run(config("train", *words), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["generator.size=128"], r"generator\.size=128 is not the side of the images, data\.crop=64: leave it out"),
+        (["discriminator.size=32"], r"discriminator\.size=32 is not the side of the images"),
+        (["discriminator=deepsim", "data.crop=32"], "discriminator.convs leave nothing of images of 32 px"),
+        (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not take a code of .1024,. to an image"),
+        (["generator.layers='fc24 fc128 8x4x4 d8 c8/3'"], "do not take a code of .1024,. to an image"),
+        (["trainer.precision=bf16-true"], "type trainer.precision=bf16-mixed or 32-true"),
+    ],
+)
+def test_sizes_and_words_that_do_not_fit_are_sentences(config, tmp_path, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        run(config("train", "data=photos", "data.workers=0", *words), tmp_path)
+
+
+def test_what_a_run_goes_on_without_is_named():
+    before = {"loss": {"feature": {"layers": {"conv2": 0, "pool5": 0.3}}}, "resume": False}
+    now = {"loss": {"feature": {"layers": {"conv2": 1}}}, "resume": True}
+    assert list(changes(before, now)) == [
+        "goes on with loss.feature.layers.conv2=1 instead of 0",
+        "goes on with loss.feature.layers.pool5=None instead of 0.3",
+    ]
