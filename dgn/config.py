@@ -63,8 +63,8 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
     if last == "_target_" and (role in ROLES or role == "generator"):
         chosen = any(other.startswith(f"{group}=") for other in typed)
         return [*([] if chosen else [f"{group}=own"]), f"{role}._target_={value}"]
-    if last == "layer" and role in ROLES:  # a layer may be called 1.10
-        return [f"{key}=" + re.sub(r"(?<![^,])\d+(\.\d+)?(?![^,])", r"'\g<0>'", value)]
+    if last == "layer" and role in ROLES and "(" not in value:  # a layer may be called 1.10
+        return [f"{key}=" + re.sub(r"(?<![^, ])\d+(\.\d+)?(?![^, ])", r"'\g<0>'", value)]
     if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
         return [f"++{word}"]
     return [word]

@@ -66,12 +66,12 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
     return found
 
 
-def named(config: Mapping[str, Any]) -> Judge | None:
-    """The network of a config as a judge; None where its outputs have no names."""
+def named(config: Mapping[str, Any], role: str = "judge") -> Judge | None:
+    """The network of a config, which plays `role`, as a judge; None where its outputs have no names."""
     classes = zoo.classes(config)
     if not classes:
         return None
     network = zoo.features(config, OUTPUT, activated=True)
-    with torch.no_grad(), first_pass(network.contract, "judge"):
+    with torch.no_grad(), first_pass(network.contract, role):
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
     return Judge(network, classes, config["name"]) if output.shape == (1, len(classes)) else None

@@ -63,7 +63,7 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
             raise UserError(f"{key}={value} is too large: type {key}={MOST[key]} or less")
     for key, (low, high) in RANGES.items():
         number = OmegaConf.select(config, key, default=high)
-        if not low <= number <= high:
+        if isinstance(number, int | float) and not low <= number <= high:
             to = "or more" if high == inf else f"to {high}"
             raise UserError(f"{key}={number} is out of range: type {key}={low} {to}")
     for key, names in CHOICES.items():

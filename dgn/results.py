@@ -119,7 +119,7 @@ def read(path: Path) -> list[Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [_row(record) for record in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not the results table of a run ({error})") from None
 
 
@@ -131,7 +131,7 @@ def read_real(folder: Path) -> list[dict[str, str]]:
             return [record | {"image": _inside(record["image"])} for record in csv.DictReader(file)]
     except FileNotFoundError:
         return []
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not the table of a run's real images ({error})") from None
 
 

@@ -77,5 +77,13 @@ def test_a_picture_outside_its_folder_is_refused(tmp_path, image):
         results.read_real(tmp_path)
 
 
+def test_a_line_that_was_cut_short_is_a_sentence(tmp_path):
+    results.write(tmp_path / "results.csv", [ROW])
+    text = (tmp_path / "results.csv").read_text()
+    (tmp_path / "results.csv").write_text(text[: text.index("done")])
+    with pytest.raises(UserError, match=r"results\.csv is not the results table of a run"):
+        results.read(tmp_path / "results.csv")
+
+
 def test_a_run_without_real_images_has_none(tmp_path):
     assert results.read_real(tmp_path) == []

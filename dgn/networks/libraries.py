@@ -32,8 +32,11 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
         _reach(chosen.url, f"put that file into {file.parent}, or type target.weights=FILE target.args.weights=null")
     try:
         with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"):
+            os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
             return models.get_model(name, weights=chosen, **args)
-    except (UnpicklingError, EOFError) as error:
+    except (UnpicklingError, EOFError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):  # a file that was cut short
+            raise
         reason = (str(error).splitlines() or ["it is empty"])[0].split(". ")[0]
         raise UserError(f"{file} is not a weights file that can be read safely ({reason}): delete it") from None
 

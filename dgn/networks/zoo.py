@@ -97,7 +97,7 @@ def contract(config: Mapping[str, Any]) -> Contract:
 
 def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
     """The network of a config, frozen, read at `layers`."""
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
     if identity(config) is None:
         print(f"weights: none are named for {config['name']}, it is as it is built")

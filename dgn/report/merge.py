@@ -90,7 +90,8 @@ def _complete(shards: Sequence[Path], abouts: Sequence[dict[str, Any]]) -> None:
         if about["shard"] in have:
             raise UserError(f"{have[about['shard']]} and {folder} are both shard {about['shard']}: name one of them")
         have[about["shard"]] = folder
-        _same(abouts[0]["weights"], about["weights"], f"{shards[0]} and {folder}")
+        for what in ("weights", "contents"):
+            _same(abouts[0].get(what, {}), about.get(what, {}), f"{shards[0]} and {folder}")
     of = abouts[0]["shard"].partition("/")[2]
     wanted = [f"{i}/{of}" for i in range(int(of))]
     if missing := [shard for shard in wanted if shard not in have]:

@@ -43,20 +43,24 @@ def contents(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict
     if directions:
         found["directions"] = _digest(directions)
     if subject.classes:
-        found["class names"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+        found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
     if not zoo.identity(config["target"]):
         found["target"] = _digest(subject.target.network.state_dict().values())
     if "_target_" in config["generator"]:
-        found["codes"] = _digest([*prior.moments.tensors().values(), prior.codes])
+        held = prior.moments
+        found["codes"] = _digest([held.mean, held.std, held.minimum, prior.codes])
         if not zoo.identity(config["generator"]):
             found["generator"] = _digest(prior.generator.state_dict().values())
     return found
 
 
-def _digest(tensors: Iterable[Tensor]) -> str:
+def _digest(tensors: Iterable[Any]) -> str:
+    """SHA-256 of tensors; of what else a state dict may hold nothing is known."""
     found = hashlib.sha256()
     for tensor in tensors:
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        if isinstance(tensor, Tensor):
+            dense = tensor.detach().cpu().to_dense().contiguous()
+            found.update(dense.flatten().view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 

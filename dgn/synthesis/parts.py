@@ -45,7 +45,7 @@ def begin(
         asked = {0: [row for batch in asked.values() for row in batch]}
         there = {0: results.read(output / "results.csv")}
     elif kept.exists():
-        before = json.loads(kept.read_text("utf-8"))
+        before = contents | json.loads(kept.read_text("utf-8"))
     _same(output, contents, before, "something else as its ")
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):

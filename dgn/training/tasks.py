@@ -146,7 +146,7 @@ def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[s
         raise UserError(f"the judge {found.name} knows no class of the data ({', '.join(classes[:3])}, …): "
                         "type network@judge=ANOTHER")  # fmt: skip
     print(f"judge: {found.name}, which knows {known} of the {len(classes)} classes")
-    own = judge.named(encoder)
+    own = judge.named(encoder, "encoder")
     return {"judge": found} | ({"encoder": own} if own and any(map(own.knows, classes)) else {})
 
 

@@ -79,9 +79,10 @@ class Command:
         return exec, ("raise SystemError('a weights file ran code')",)
 
 
-@pytest.mark.parametrize("content", [Command(), b""])
+@pytest.mark.parametrize("content", [Command(), b"", b"PK\x03\x04 cut short"])
 def test_what_is_in_a_weights_file_is_not_run(tmp_path, monkeypatch, content):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     file = tmp_path / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth"
     file.parent.mkdir(parents=True)
     file.write_bytes(content) if isinstance(content, bytes) else torch.save({"w": content}, file)

