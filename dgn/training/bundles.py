@@ -9,7 +9,6 @@ from rich.progress import track
 
 from dgn import bundle, data
 from dgn.codes import Moments
-from dgn.networks import zoo
 from dgn.training.deepsim import DeepsimTraining
 
 
@@ -51,7 +50,6 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
-        "encoder_sha256": zoo.identity(node),
         "encoder_size": node["input"]["size"],
         "data": datamodule.name,
         "holds": module.holds,

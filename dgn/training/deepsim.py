@@ -33,7 +33,7 @@ class DeepsimTraining(pl.LightningModule):
         encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the layers it is measured on.
         comparator: C, read at the layers of the feature loss; the same object as `encoder` shares one forward pass.
         kept: the codes of training images by their index, computed before, or None: then E runs in every iteration.
-        begun: where G began, for the bundle's record: what `warm_start` gives, or nothing.
+        begun: where all came from, for the bundle's record: the weights of E and C, and what `warm_start` gives.
         generator, discriminator: G and D; D is given the real image's code for real and generated images.
         pixel, feature, adversarial, code: each {weight, ...}, see conf/loss.
         balance: when D and G train.
@@ -261,7 +261,7 @@ class DeepsimTraining(pl.LightningModule):
         self.updates = dict(checkpoint["updates"])
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
-        self.begun = checkpoint["begun"]
+        self.begun = {**self.begun, **checkpoint["begun"]}
         adopt(self.configure_optimizers(), checkpoint["optimizer_states"])
         for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
             g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]

@@ -25,6 +25,8 @@ from dgn.training.discriminator import Discriminator
 from dgn.training.kept import Kept, keep
 from dgn.training.run import CHECKPOINT, Keeper
 
+READ = ("encoder", "comparator")  # frozen networks, whose weights must stay those that a run began with
+
 
 def run(config: DictConfig, output: Path) -> None:
     """Train what `config.task` names, in `output`."""
@@ -79,7 +81,8 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
-    begun = warm_start(generator, config, datamodule, encoder, kept) if begins else {}
+    begun = {f"{role}_sha256": zoo.identity(config[role]) for role in READ}
+    begun |= warm_start(generator, config, datamodule, encoder, kept) if begins else {}
     module = assembled(config, loss, encoder, comparator, generator, kept, begun)
     print(f"code {generator.code_shape} of {config['encoder']['name']} {encoder.layers[0]}; image {generator.size} px; "
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
@@ -237,6 +240,10 @@ def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -
     Lightning restores it once more; by then the run's folder says that it goes on with these settings.
     """
     saved = torch.load(path, map_location="cpu", weights_only=True)
+    for role in READ:
+        before, now = (begun.get(f"{role}_sha256") for begun in (saved.get("begun", {}), getattr(module, "begun", {})))
+        if before and before != now:
+            raise UserError(f"{path} was trained with other weights of the {role}: put those back, or type output=DIR")
     try:
         module.on_load_checkpoint(saved)
         module.load_state_dict(saved["state_dict"])

@@ -21,7 +21,7 @@ ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "mo
           "optimiser": {"_target_": "dgn.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
 CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.starts.Noise"},
           "prior": {"_target_": "dgn.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},
-          "trainer": {"accelerator": "cpu", "devices": 1, "precision": "32-true"}}  # fmt: skip
+          "batch_size": 1, "trainer": {"accelerator": "cpu", "devices": 1, "precision": "32-true"}}  # fmt: skip
 
 TORCHVISION = {  # name: size, hidden layers of which each kind of activation is read, further arguments
     "alexnet": (64, ["features.6"], {}),

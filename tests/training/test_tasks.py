@@ -1,11 +1,12 @@
 """What a training task refuses before its first iteration."""
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from dgn import config as settings
 from dgn.errors import UserError
-from dgn.training.tasks import build_generator, changes, run
+from dgn.training.tasks import build_generator, changes, restored, run
 
 VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
 
@@ -64,3 +65,21 @@ def test_what_a_run_goes_on_without_is_named():
         "goes on with loss.feature.layers.conv2=1 instead of 0",
         "goes on with loss.feature.layers.pool5=None instead of 0.3",
     ]
+
+
+class Begun(pl.LightningModule):
+    """A run that knows the weights that it reads."""
+
+    def __init__(self, sha256):
+        super().__init__()
+        self.begun = {"encoder_sha256": sha256}
+
+
+def test_a_run_goes_on_with_the_weights_that_it_began_with(tmp_path):
+    path = tmp_path / "last.ckpt"
+    for before, now in (("a", "a"), (None, "b")):
+        torch.save({"begun": {"encoder_sha256": before}, "state_dict": {}, "images": 3}, path)
+        assert restored(Begun(now), path, None) == 3
+    torch.save({"begun": {"encoder_sha256": "a"}, "state_dict": {}, "images": 3}, path)
+    with pytest.raises(UserError, match=r"last\.ckpt was trained with other weights of the encoder: put those back"):
+        restored(Begun("b"), path, None)
