@@ -18,7 +18,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dgn.codes import Moments
-from dgn.errors import UserError, nearest
+from dgn.errors import UserError, first_line, nearest
 from dgn.files import whole
 from dgn.generators import Generator
 from dgn.generators.deepsim import Deepsim
@@ -119,7 +119,7 @@ def load(path: Path) -> Bundle:
             raise ValueError(f"its axes are not those of codes of shape {expected}")
         return Bundle(generator.eval().requires_grad_(False), moments, codes, about["record"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise UserError(f"{path} is not a sound bundle ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

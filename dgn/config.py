@@ -41,11 +41,10 @@ DEVICES = ("trainer.devices", "trainer.num_nodes")  # free as well, but not in t
 def words(command: str, typed: list[str]) -> list[str]:
     """The command line as Hydra takes it.
 
-    `debug=true` names the group member conf/debug/COMMAND.yaml, because
-    Hydra takes no true or false as a member's name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the
-    member `own`, so that no key of the default network stays behind; arguments need no plus: `target.args.depth=18`. A
-    layer that is called by a number is a word.
-    A sweep's folders are told by which keys are swept.
+    `debug=true` names the group member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's
+    name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `own`, so that no key of the default
+    network stays behind; arguments need no plus: `target.args.depth=18`. A layer that is called by a number is a word.
+    A sweep's folders are told by which keys are swept. UserError for a group of which nothing is chosen.
     """
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
     typed = [taken for word in typed for taken in _own(debug.get(word.lower(), word), typed)]

@@ -19,6 +19,11 @@ class Stopped(SystemExit):
         self.what = what
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, in a line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def nearest(word: str, names: Iterable[str], most: int = 3) -> str:
     """The end of a sentence: "did you mean 'a' or 'b'?", or the first few names where none is like `word`."""
     names = list(names)

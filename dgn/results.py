@@ -150,7 +150,8 @@ def _row(record: dict[str, str]) -> Row:
     values: dict[str, Any] = {name: record[name] for name in needed}
     for name in kinds.keys() & values.keys():
         values[name] = kinds[name](values[name]) if values[name] else None
-    return Row(**values | {"image": _inside(values["image"])})
+    _inside(values["image"])
+    return Row(**values)
 
 
 def about(folder: Path) -> dict[str, Any]:

@@ -13,9 +13,12 @@ from dgn.errors import UserError
         ("ascent.render=before", "there is no ascent.render 'before': there are: last, before_last_step"),
         ("prior.lower=zeros", "there is no prior.lower 'zeros': did you mean 'zero'"),
         ("prior.lower=null", "there is no prior.lower None: there are: auto, zero"),
+        ("ascent.whole=2", "ascent.whole=2 is out of range: type ascent.whole=0 to 1"),
+        ("prior.shrink=0", "prior.shrink=0 is out of range: type prior.shrink=0.01 to 1"),
+        ("prior.k=-1", "prior.k=-1 is out of range: type prior.k=0 or more"),
     ],
 )
-def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sentence):
+def test_what_is_none_of_those_there_are_or_out_of_range_is_a_sentence(config, word, sentence):
     with pytest.raises(UserError, match=sentence):
         mistakes.check(config("synthesize", word), {}, "synthesize")
 
@@ -48,19 +51,6 @@ def test_a_word_that_is_none_of_those_there_are_is_a_sentence(config, word, sent
 def test_what_is_no_count_is_a_sentence(config, command, word, sentence):
     with pytest.raises(UserError, match=sentence):
         mistakes.check(config(command, word), {}, command)
-
-
-@pytest.mark.parametrize(
-    ("word", "sentence"),
-    [
-        ("ascent.whole=2", "ascent.whole=2 is out of range: type ascent.whole=0 to 1"),
-        ("prior.shrink=0", "prior.shrink=0 is out of range: type prior.shrink=0.01 to 1"),
-        ("prior.k=-1", "prior.k=-1 is out of range: type prior.k=0 or more"),
-    ],
-)
-def test_what_is_out_of_range_is_a_sentence(config, word, sentence):
-    with pytest.raises(UserError, match=sentence):
-        mistakes.check(config("synthesize", word), {}, "synthesize")
 
 
 def test_a_number_of_a_chosen_member_is_one(config):

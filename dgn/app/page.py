@@ -28,7 +28,7 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,  # it would start a second server
     "footer_links": [],
     "quiet": True,
-    "max_file_size": 1,  # bytes: nothing is sent here, so no other site need be let
+    "max_file_size": 1,  # bytes: the page takes no file, and no other site is to leave one here
 }
 HEAD = """<h1>What does this unit want to see?</h1>
 <p>A picture climbs the score of one unit, over the code of a generator. Choose, start, stop, keep.</p>"""

@@ -120,8 +120,8 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in solution.read_text().splitlines()[1:]:
         image, _, boxes = line.partition(",")
-        for name in boxes.split()[:1]:
-            found.setdefault(name, []).append(str(folder / f"{image}.JPEG"))
+        if boxes.strip():
+            found.setdefault(boxes.split()[0], []).append(str(folder / f"{image}.JPEG"))
     return found
 
 

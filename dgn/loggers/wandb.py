@@ -58,9 +58,8 @@ class WandbLog(Log):
         except (ImportError, AttributeError):  # a folder called wandb can be imported too, but has no settings
             raise UserError("logger=wandb needs a package: type pip install wandb") from None
         self.wandb, self.offline = wandb, mode == "offline"
-        self.labels: dict[str, Any] = {"mode": mode, "project": project, "entity": entity, "group": group}
-        self.labels["job_type"] = job_type
-        self.labels = {key: None if label is None else str(label) for key, label in self.labels.items()}
+        given = {"mode": mode, "project": project, "entity": entity, "group": group, "job_type": job_type}
+        self.labels: dict[str, Any] = {key: None if label is None else str(label) for key, label in given.items()}
         self.labels["tags"] = [tags] if isinstance(tags, str) else [str(tag) for tag in tags or ()]
         self.run: Any = None
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from dgn.errors import UserError
+from dgn.errors import UserError, first_line
 from dgn.networks.contract import Contract
 from dgn.networks.features import Features
 
@@ -18,9 +18,8 @@ def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
         yield
     except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
         shape = (1, contract.channels, contract.size, contract.size)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"the network does not take an input of {shape} ({reason}): type {role}.input.size=… or "
-                        f"{role}.input.channels=…") from error  # fmt: skip
+        raise UserError(f"the network does not take an input of {shape} ({first_line(error)}): type "
+                        f"{role}.input.size=… or {role}.input.channels=…") from error  # fmt: skip
 
 
 def check(target: Features, image: Tensor) -> Tensor:

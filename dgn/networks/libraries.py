@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from dgn.errors import UserError, nearest
+from dgn.networks.weights import unreadable
 
 SECONDS = 5  # to wait for an answer before saying that there is none
 
@@ -37,8 +38,7 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
     except (UnpicklingError, EOFError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):  # a file that was cut short
             raise
-        reason = (str(error).splitlines() or ["it is empty"])[0].split(". ")[0]
-        raise UserError(f"{file} is not a weights file that can be read safely ({reason}): delete it") from None
+        raise UserError(f"{unreadable(file, error)}: delete it") from None
 
 
 def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Module:

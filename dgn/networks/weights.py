@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from dgn.errors import UserError
+from dgn.errors import UserError, first_line
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Tensor]:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of bytes that are no weights torch's unpickler raises a dozen kinds
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if _state(held):
         return dict(held)
     inside = {name: value for name, value in held.items() if _state(value)} if isinstance(held, Mapping) else {}
@@ -55,9 +55,9 @@ def read(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]
-    return UserError(f"{path} is not a weights file that can be read safely ({reason})")
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What to say of a weights file that raised `error` when it was read."""
+    return UserError(f"{path} is not a weights file that can be read safely ({first_line(error).split('. ')[0]})")
 
 
 def _state(held: Any) -> bool:
@@ -73,7 +73,7 @@ def metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def load(network: nn.Module, path: Path, by_order: bool = False, strict: bool = True) -> None:

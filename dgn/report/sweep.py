@@ -42,9 +42,8 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
 def _one_run(axes: Mapping[str, Sequence[str]]) -> bool:
     """Whether the points are all shards of one run and nothing else."""
     shards = axes.get("shard", ())
-    return (
-        axes.keys() <= {"shard", "panel"} and all(one.endswith(f"/{len(shards)}") for one in shards) and len(shards) > 0
-    )
+    every = bool(shards) and all(one.endswith(f"/{len(shards)}") for one in shards)
+    return every and axes.keys() <= {"shard", "panel"}
 
 
 def _name(point: Any) -> str:

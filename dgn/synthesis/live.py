@@ -104,7 +104,8 @@ class Live:
             raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
         config = self.config | {"output": str(output)}
         with claim(output, resume=False):
-            parts.begin(output, config, {0: self.rows}, weights(config) | contents(config, self.prior, self.subject))
+            used = weights(config)
+            parts.begin(output, config, {0: self.rows}, used | contents(config, used, self.prior, self.subject))
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             parts.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)

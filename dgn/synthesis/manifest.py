@@ -31,10 +31,11 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def contents(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[str, str]:
+def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, subject: Subject) -> dict[str, str]:
     """What tells all else that a run's pictures are made of from others, by what it is.
 
-    The layer, the other files that are read, and networks from Python or without weights.
+    The layer, the other files that are read, and networks from Python or without weights: those that `used`, which
+    `weights` gave, does not name.
     """
     found = {"layer": subject.target.layers[0]}
     if path := config["start"].get("path"):
@@ -44,12 +45,12 @@ def contents(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict
         found["directions"] = _digest(directions)
     if subject.classes:
         found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
-    if not zoo.identity(config["target"]):
+    if "target" not in used:
         found["target"] = _digest(subject.target.network.state_dict().values())
     if "_target_" in config["generator"]:
         held = prior.moments
         found["codes"] = _digest([held.mean, held.std, held.minimum, prior.codes])
-        if not zoo.identity(config["generator"]):
+        if "generator" not in used:
             found["generator"] = _digest(prior.generator.state_dict().values())
     return found
 

@@ -26,7 +26,8 @@ from dgn.synthesis.real import real_images, relate, write_real_images
 from dgn.synthesis.subject import Subject, load_subject
 
 TITLE = "What these units want to see"
-ASCENT = ("optimiser", "units", "step", "end", "steps", "noise", "moves", "whole", "render")  # of every YAML
+# what a YAML of conf/ascent has
+ASCENT = ("optimiser", "units", "step", "end", "steps", "noise", "moves", "whole", "render")
 
 
 def run(config: DictConfig, output: Path) -> None:
@@ -76,7 +77,8 @@ def synthesize(
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
           f"prior: {prior.name(plain)}")  # fmt: skip
-    used, read = weights(plain), contents(plain, found, subject)
+    used = weights(plain)
+    read = contents(plain, used, found, subject)
     parts.begin(output, plain, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:

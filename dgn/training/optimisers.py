@@ -31,7 +31,7 @@ class CaffeAdam(torch.optim.Adam):
 def adopt(optimisers: Sequence[torch.optim.Optimizer], states: Sequence[dict[str, Any]]) -> None:
     """Put the settings of `optimisers` into a checkpoint's states of them, from which torch would take the old ones.
 
-    KeyError where they have other settings, so are of another kind.
+    KeyError where they have other settings, so are of another kind; ValueError where they have other groups.
     """
     for optimiser, state in zip(optimisers, states, strict=True):
         for now, then in zip(optimiser.param_groups, state["param_groups"], strict=True):

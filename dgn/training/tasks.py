@@ -39,8 +39,16 @@ def run(config: DictConfig, output: Path) -> None:
         tasks[config.task](plain, output, logs)
 
 
+def check_devices(settings: Mapping[str, Any]) -> None:
+    """UserError for a trainer that cannot be had here, or whose devices would not share out a batch."""
+    several = loop.trainer(settings, [], []).world_size > 1
+    if several and settings.get("use_distributed_sampler", True):
+        raise UserError("several devices share out a batch with trainer=ddp alone: type it before trainer.devices=2")
+
+
 def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
+    check_devices(config["trainer"])
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     node = config["classifier"]
     if len(datamodule.classes) < 2:
@@ -61,12 +69,16 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
 
 def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
+    check_devices(config["trainer"])
     datamodule = data.build(config["data"], config["augment"], config["seed"])
-    loop.trainer(config["trainer"], [], [])  # one that cannot be had is said before any work
     batch, parts = config["data"]["batch_size"], config["module"]["accumulate"]
     if batch % parts or batch // parts < 2:
         raise UserError(f"a batch of {batch} has no {parts} equal parts of two images or more: "
                         "type another module.accumulate, or data.batch_size")  # fmt: skip
+    for part in ("generator", "discriminator"):
+        if config[part].get("size", config["data"]["crop"]) != config["data"]["crop"]:
+            raise UserError(f"{part}.size={config[part]['size']} is not the side of the images, "
+                            f"data.crop={config['data']['crop']}: leave it out, it follows data.crop")  # fmt: skip
     loss = instantiate(config["loss"])
     encoder, comparator = encoder_and_comparator(config, loss["feature"])
     some = next(datamodule.plain(128), None)
@@ -74,10 +86,6 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
         raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
                         "data.root")  # fmt: skip
     code = encoder(some[0])
-    for part in ("generator", "discriminator"):
-        if config[part]["size"] != config["data"]["crop"]:
-            raise UserError(f"{part}.size={config[part]['size']} is not the side of the images, "
-                            f"data.crop={config['data']['crop']}: leave it out, it follows data.crop")  # fmt: skip
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
@@ -212,10 +220,6 @@ def fit(
     if resume:
         datamodule.start = restored(module, resume, config.get("generator", {}).get("code_scale"))
         print("\n".join(changes(settings.read(output) or config, config)))
-    if loop.trainer(config["trainer"], [], []).world_size > 1 and config["trainer"].get(
-        "use_distributed_sampler", True
-    ):
-        raise UserError("several devices share out a batch with trainer=ddp alone: type it before trainer.devices=2")
     if first():
         settings.write(config, output, "train")
     keys = ("iterations", "log_every", "eval_every", "save_minutes", "snapshot_every")

@@ -46,6 +46,7 @@ def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts
     ("words", "sentence"),
     [
         (["generator.size=128"], r"generator\.size=128 is not the side of the images, data\.crop=64: leave it out"),
+        (["generator=bundle"], "type generator=small or generator=deepsim"),
         (["discriminator.size=32"], r"discriminator\.size=32 is not the side of the images"),
         (["discriminator=deepsim", "data.crop=32"], "discriminator.convs leave nothing of images of 32 px"),
         (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not take a code of .1024,. to an image"),
