@@ -14,15 +14,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
+from dgn import tensors
 from dgn.codes import Moments
 from dgn.errors import UserError, first_line, nearest
-from dgn.files import whole
 from dgn.generators import Generator
 from dgn.generators.deepsim import Deepsim
-from dgn.networks import zoo
+from dgn.networks import weights, zoo
 
 ASSETS = Path(__file__).parent / "assets"
 SCHEMA = 1
@@ -49,19 +48,10 @@ class Bundle:
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
     """Write a bundle, weights as fp16, whole or not at all."""
     kind = next(name for name, cls in KINDS.items() if type(generator) is cls)
-    tensors = {f"generator.{k}": _half(v) for k, v in generator.state_dict().items()}
-    tensors |= {f"moments.{k}": v for k, v in moments.tensors().items()}
-    tensors["codes"] = _half(codes)
+    compact = tensors.compact({f"generator.{k}": v for k, v in generator.state_dict().items()} | {"codes": codes})
+    kept = compact | {f"moments.{k}": v for k, v in moments.tensors().items()}
     about = {"schema": SCHEMA, "generator": {"kind": kind, "args": generator.args}, "record": dict(record)}
-    with whole(path) as part:  # not save_file: its errors do not say that the disk is full
-        part.write_bytes(serialise(tensors, {"dgn": json.dumps(about)}))
-
-
-def _half(value: Tensor) -> Tensor:
-    """Floating-point numbers as fp16, where none is too large for it."""
-    value = value.detach().cpu().contiguous()
-    half = value.half() if value.is_floating_point() else value
-    return half if half.isfinite().all() else value
+    tensors.save(path, kept, {"dgn": json.dumps(about)})
 
 
 def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
@@ -102,16 +92,16 @@ def load(path: Path) -> Bundle:
     try:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get("dgn", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about is None or about["schema"] != SCHEMA:
             raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py")
         with torch.device("meta"):  # what the header claims costs no memory until the tensors bear it out
             generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
-        state = {k: v.float() if v.is_floating_point() else v for k, v in _under("generator.", tensors).items()}
+        state = {k: v.float() if v.is_floating_point() else v for k, v in _under("generator.", held).items()}
         generator.load_state_dict(state, assign=True)
         generator.to(memory_format=torch.channels_last)
-        moments = Moments.from_tensors(_under("moments.", tensors))
-        codes = tensors["codes"].float()
+        moments = Moments.from_tensors(_under("moments.", held))
+        codes = held["codes"].float()
         expected = tuple(about["generator"]["args"]["code_shape"])
         if tuple(codes.shape[1:]) != expected or not torch.isfinite(codes).all():
             raise ValueError(f"its codes are not finite ones of shape {expected}")
@@ -119,11 +109,13 @@ def load(path: Path) -> Bundle:
             raise ValueError(f"its axes are not those of codes of shape {expected}")
         return Bundle(generator.eval().requires_grad_(False), moments, codes, about["record"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        if weights.is_training(path):
+            raise weights.training(path) from None
         raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _under(prefix: str, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
 
 
 def inverts(held: Bundle, node: Mapping[str, Any]) -> bool:

@@ -101,6 +101,7 @@ def register_resolvers() -> None:
     `${unique:}`: a name no other run has, one a command. `${point:KEYS}`: the folder of the sweep point.
     `${sweep:}`: the sweep's folder by its name, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
     `${record:…}`: what torchvision or timm record of a model's input; they are imported when it is read.
+    `${trained_input:WEIGHTS,KEY,DEFAULT}`: what the network of a weights file that train.py wrote was trained with.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
@@ -108,6 +109,9 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("place", lambda shard: int(str(shard or 0).partition("/")[0]), replace=True)
     OmegaConf.register_new_resolver(
         "record", lambda *what: import_module("dgn.networks.libraries").record(*what), use_cache=False, replace=True
+    )
+    OmegaConf.register_new_resolver(
+        "trained_input", lambda *what: import_module("dgn.networks.weights_file").trained_input(*what), replace=True
     )
 
 

@@ -15,7 +15,7 @@ from dgn import config as settings
 from dgn.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.layers import Layer, layers
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
 from dgn.units import split_layer
 from dgn.units.names import Names

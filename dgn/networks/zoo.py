@@ -3,29 +3,48 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, reduce
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from torch import nn
 
 from dgn import files
-from dgn.errors import UserError
+from dgn.errors import UserError, first_line
 from dgn.networks import names
 from dgn.networks.contract import Contract, from_config
 from dgn.networks.features import Features
 from dgn.networks.fold import fold
-from dgn.networks.weights import find, load, metadata
+from dgn.networks.weights import load
+from dgn.networks.weights_file import class_names, find
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
-    """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
-    network = build(config["_target_"], config.get("args") or {})
-    if config.get("weights"):
-        load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
+    """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start.
+
+    A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
+    """
+    weights, args = config.get("weights"), dict(config.get("args") or {})
+    if "classes" not in args and (names := class_names(weights)) and _takes_classes(config["_target_"]):
+        args["classes"] = len(names)
+    network = build(config["_target_"], args)
+    if weights:
+        keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}
+        load(network, find(weights), **keys)
     return network
+
+
+def _takes_classes(target: str) -> bool:
+    try:
+        return "classes" in inspect.signature(_located(target)).parameters
+    except (TypeError, ValueError):  # built in C
+        return False
 
 
 def frozen(config: Mapping[str, Any]) -> nn.Module:
@@ -37,21 +56,56 @@ def frozen(config: Mapping[str, Any]) -> nn.Module:
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
     """What the importable class or function `target` gives for `args`; modules in the current folder are importable."""
-    network = _called(_imported(target), target, dict(args))
+    network = _called(_located(target), target, _arguments(target, args))
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
     return network
 
 
-def _imported(target: str) -> Callable:
+def _located(target: str) -> Callable:
+    """The class, function or method at a dotted path; modules in the current folder count."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a script has its own folder there instead; last, so that it shadows nothing
-    path, _, name = str(target).rpartition(".")
     try:
-        return getattr(import_module(path), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"the network {target} cannot be imported ({error})") from None
+        builder = _imported(str(target).split("."))
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"the network {target} cannot be imported ({first_line(error)})") from None
+    if isinstance(builder, ModuleType):
+        inside = [name for name, value in vars(builder).items() if _is_network(value) and value.__module__ == target]
+        raise UserError(f"{target} is a module: name a class or function in it, such as "
+                        f"_target_={target}.{inside[0] if inside else 'MyNet'}")  # fmt: skip
+    if not callable(builder):
+        raise UserError(f"{target} is a {type(builder).__name__}: name a class or function that gives a network")
+    return builder
+
+
+def _imported(parts: Sequence[str]) -> Any:
+    """The longest module that the path begins with, then attributes: `pkg.module.Class.method`."""
+    for count in (*range(len(parts) - 1, 0, -1), len(parts)):
+        name = ".".join(parts[:count])
+        try:
+            return reduce(getattr, parts[count:], import_module(name))
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(f"{error.name}."):  # a module that the user's own wants
+                raise
+            missing = error
+    raise missing
+
+
+def _is_network(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with every `_target_` in them built as Hydra does."""
+    try:
+        return instantiate(dict(args), _convert_="all")
+    except InstantiationException as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, ImportError):
+            raise
+        reason = first_line(error).partition(", set env var")[0]
+        raise UserError(f"{target} cannot be built with its args ({reason})") from None
 
 
 def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
@@ -69,18 +123,16 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
 
 
 def classes(config: Mapping[str, Any]) -> list[str] | None:
-    """The names of the network's outputs: `classes` is "imagenet", "weights" (the file carries them), a list, a text
-    file with one name a line, or null."""
+    """The names of the network's outputs: `classes` is "imagenet", a list, or a text file with one name a line; null
+    (or "weights") takes those that the weights file carries. None if there are none."""
     named = config.get("classes")
-    if named is None:
-        return None
+    if named is None or named == "weights":
+        names_in_file = class_names(config.get("weights"))
+        return names.readable(names_in_file) if names_in_file else None
     if isinstance(named, list):
         return [str(name) for name in named]
     if named == "imagenet":
         return names.imagenet()
-    if named == "weights":
-        found = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
-        return names.readable(found.split("\n")) if found else None
     path = Path(str(named)).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")
@@ -99,15 +151,28 @@ def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Feature
     """The network of a config, frozen, read at `layers`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
-    if identity(config) is None:
-        print(f"weights: none are named for {config['name']}, it is as it is built")
+    if not config.get("weights") and not _library_weights(config):
+        print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads some")
     return Features(fold(frozen(config), read_at), names, contract(config), activated)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:
     """What tells a network's weights from others: the file's SHA-256, or a library's name for them; None if random."""
     if config.get("weights"):
-        return files.sha256(find(config["weights"]))
-    args = config.get("args") or {}
-    chosen = args.get("weights") or args.get("pretrained")
+        path = find(config["weights"])
+        status = path.stat()
+        return _sha256(path.resolve(), status.st_mtime_ns, status.st_size)
+    chosen = _library_weights(config)
     return f"{config.get('name') or config['_target_']} {chosen}" if chosen else None
+
+
+def _library_weights(config: Mapping[str, Any]) -> Any:
+    """torchvision's or timm's name for the weights that it is asked for."""
+    args = config.get("args") or {}
+    return args.get("weights") or args.get("pretrained")
+
+
+@cache
+def _sha256(path: Path, modified: int, size: int) -> str:
+    """A file is read once as long as its time and size stay."""
+    return files.sha256(path)

@@ -16,7 +16,7 @@ from dgn import bundle
 from dgn.bundle import Bundle
 from dgn.files import sha256
 from dgn.networks import zoo
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.synthesis.subject import Subject
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")

@@ -11,7 +11,7 @@ from dgn.bundle import Bundle
 from dgn.errors import UserError
 from dgn.generators import Generator
 from dgn.generators.decoder import Decoder, given, measured
-from dgn.networks import weights, zoo
+from dgn.networks import weights, weights_file, zoo
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:
@@ -21,7 +21,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
         return bundle.load(bundle.find(config["bundle"], config["inverts"]))
     codes = None
     if node["codes"]:
-        path = weights.find(node["codes"])
+        path = weights_file.find(node["codes"])
         held = weights.read(path)
         if "codes" not in held and len(held) != 1:
             raise UserError(f"{path} holds {len(held)} tensors: call the real codes 'codes'")

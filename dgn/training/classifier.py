@@ -1,19 +1,19 @@
 """Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from dgn import images
+from dgn import images, tensors
 from dgn.errors import UserError
-from dgn.files import whole
 from dgn.networks.features import Contract
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
@@ -22,9 +22,10 @@ from dgn.training.schedule import one_cycle
 class Classifier(pl.LightningModule):
     """Softmax cross-entropy with label smoothing, SGD with Nesterov momentum, one learning-rate cycle.
 
-    `sizes` maps a share of the iterations to the image side from there on, in shares of the network's input side
-    ({0: 0.625, 0.5: 1}): small images first cost little and lose little. Top-1 and top-5 are always measured at the
-    network's own size. UserError for a network that does not take the smallest.
+    `sizes` are pairs: a share of the iterations, and the image side from there on in shares of the network's input
+    side. [[0, 0.625], [0.5, 1]]: small images first cost little and lose little. Top-1 and top-5 are always measured at
+    the network's own size. UserError for a network that does not take the smallest, and for one whose weights cannot be
+    written.
     """
 
     def __init__(
@@ -39,17 +40,18 @@ class Classifier(pl.LightningModule):
         momentum: float,
         weight_decay: float,
         label_smoothing: float,
-        sizes: Mapping[float, float],
+        sizes: Sequence[Sequence[float]],
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.contract, self.classes = contract, classes
         self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
         self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
-        self.sizes = dict(sizes)
+        self.sizes = checked(sizes)
         self.iteration = self.images = 0
         self.automatic_optimization = False
-        self._check(min(map(self.side, self.sizes.values())))
+        self._check(min(self.side(share) for _, share in self.sizes))
+        tensors.check_writable(network.state_dict(), type(network).__name__)
 
     @torch.no_grad()
     def _check(self, side: int) -> None:
@@ -57,8 +59,7 @@ class Classifier(pl.LightningModule):
         try:
             self.network.eval()(torch.zeros(1, self.contract.channels, side, side))
         except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
-            same = ",".join(f"{share}:1" for share in self.sizes)
-            raise UserError(f"this network takes no images of {side} px: type 'module.sizes={{{same}}}'") from None
+            raise UserError(f"this network takes no images of {side} px: set 'module.sizes=[[0,1]]'") from None
         self.network.train(training)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -73,8 +74,13 @@ class Classifier(pl.LightningModule):
 
     def size(self) -> int:
         """The image side at this iteration, pixels."""
-        now = [size for share, size in sorted(self.sizes.items()) if share * self.iterations <= self.iteration]
-        return self.side(now[-1])
+        return self.side([side for share, side in self.sizes if share * self.iterations <= self.iteration][-1])
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) as evaluation has them, whole or their centre, at this iteration's side."""
+        if self.contract.fit == "crop":
+            x = self.contract.fitted(x)
+        return images.resize(x, self.size(), self.contract.interpolation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images in [0, 1] to class scores."""
@@ -85,7 +91,7 @@ class Classifier(pl.LightningModule):
         optimizer: Any = self.optimizers()
         for group in optimizer.param_groups:
             group["lr"] = self.peak_lr * one_cycle(self.iteration / self.iterations, self.warm_up)
-        scores = self(images.resize(x, self.size()))
+        scores = self(self.seen(x))
         loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -107,11 +113,10 @@ class Classifier(pl.LightningModule):
         return {name: 100 * float(meter.compute()) for name, meter in meters.items()}
 
     def write(self, path: Path) -> None:
-        """The weights as fp16 safetensors, with the class names inside."""
-        state = {name: value.half().contiguous() if value.is_floating_point() else value
-                 for name, value in self.network.state_dict().items()}  # fmt: skip
-        with whole(path) as part:
-            part.write_bytes(serialise(state, {"classes": "\n".join(self.classes)}))
+        """The weights as safetensors, with the class names and the input settings inside, so that `weights=FILE` knows
+        them."""
+        about = {"classes": "\n".join(self.classes), "input": json.dumps(asdict(self.contract))}
+        tensors.save(path, tensors.compact(self.network.state_dict()), about)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint |= {"iteration": self.iteration, "images": self.images}
@@ -119,3 +124,15 @@ class Classifier(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
         adopt([self.configure_optimizers()], checkpoint["optimizer_states"])
+
+
+def checked(sizes: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """`sizes` as pairs in order; UserError unless they are pairs of numbers that begin at 0 and are shares."""
+    try:
+        pairs = sorted((float(share), float(side)) for share, side in sizes)
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or pairs[0][0] != 0 or pairs[-1][0] >= 1 or not all(0 < side <= 1 for _, side in pairs):
+        raise UserError(f"module.sizes={sizes} is not a list of pairs, [share of the iterations, share of the image "
+                        "side], from 0 on: set 'module.sizes=[[0,0.5],[0.5,1]]', or [[0,1]]")  # fmt: skip
+    return pairs

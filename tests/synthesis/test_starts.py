@@ -10,7 +10,7 @@ from dgn import bundle
 from dgn.errors import UserError
 from dgn.files import sha256
 from dgn.generators.pixels import Pixels
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.synthesis import starts
 from dgn.synthesis.prior import decoder
 
