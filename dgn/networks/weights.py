@@ -49,8 +49,8 @@ def _objects(path: Path, error: Exception) -> UserError | None:
     if kind is None and "TorchScript" not in text:
         return None
     what = f"a Python object ({kind[1]})" if kind else "a TorchScript program"
-    return UserError(f"{path} holds {what}, which is not read because that could run code: write the weights alone "
-                     "with torch.save(net.state_dict(), FILE)")  # fmt: skip
+    return UserError(f"{path} is not a weights file that can be read safely, because it holds {what}: write the "
+                     "weights alone with torch.save(net.state_dict(), FILE)")  # fmt: skip
 
 
 def is_training(path: Path) -> bool:

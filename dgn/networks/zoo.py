@@ -14,6 +14,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from dgn import files
 from dgn.errors import UserError, first_line
@@ -60,7 +61,16 @@ def build(target: str, args: Mapping[str, Any]) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
+    _unexpand(network)
     return network
+
+
+def _unexpand(network: nn.Module) -> None:
+    """Give expanded buffers, such as a mask, memory of their own: nothing can be loaded into them otherwise."""
+    for module in network.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if not is_lazy(buffer) and buffer.layout == torch.strided and 0 in buffer.stride():
+                setattr(module, name, buffer.clone(memory_format=torch.contiguous_format))
 
 
 def _located(target: str) -> Callable:
