@@ -101,7 +101,7 @@ def register_resolvers() -> None:
     `${unique:}`: a name no other run has, one a command. `${point:KEYS}`: the folder of the sweep point.
     `${sweep:}`: the sweep's folder by its name, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
     `${record:…}`: what torchvision or timm record of a model's input; they are imported when it is read.
-    `${trained_input:WEIGHTS,KEY,DEFAULT}`: what the network of a weights file that train.py wrote was trained with.
+    `${trained_input:KEY,DEFAULT}`: with what the network of the weights file was trained, if train.py wrote the file.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
@@ -110,9 +110,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver(
         "record", lambda *what: import_module("dgn.networks.libraries").record(*what), use_cache=False, replace=True
     )
-    OmegaConf.register_new_resolver(
-        "trained_input", lambda *what: import_module("dgn.networks.weights_file").trained_input(*what), replace=True
-    )
+    OmegaConf.register_new_resolver("trained_input", trained_input, replace=True)
 
 
 def point(*swept: str, _root_: DictConfig) -> str:
@@ -128,6 +126,12 @@ def point(*swept: str, _root_: DictConfig) -> str:
     readable = re.sub(r"[^A-Za-z0-9.+@-]+", "_", "+".join(values)).replace("-_", "-").replace("_+", "+")
     readable = readable[:80].strip("_.+-")
     return f"{readable}-{digest}" if readable else digest
+
+
+def trained_input(key: str, default: Any, _parent_: DictConfig) -> Any:
+    """A key of a network's input: see `dgn.networks.weights_file.trained_input`."""
+    weights = OmegaConf.select(_parent_, "..weights")
+    return import_module("dgn.networks.weights_file").trained_input(weights, key, default)
 
 
 def sweep() -> str | None:

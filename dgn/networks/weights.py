@@ -67,9 +67,9 @@ def is_training(path: Path) -> bool:
 
 def training(path: Path) -> UserError:
     """The sentence for a checkpoint of `train.py` where a finished file is needed."""
-    bundles = sorted(path.parent.glob("*.bundle.safetensors"))
-    beside = f"set bundle={bundles[0]}" if bundles else "the finished run writes one beside it"
-    return UserError(f"{path} is a checkpoint of a training, not a bundle or a weights file: {beside}; "
+    written = sorted(path.parent.glob("*.safetensors"))
+    instead = f"use {written[0]}, which the run wrote" if written else "the run writes one when it finishes"
+    return UserError(f"{path} is a checkpoint of a training, not a bundle or a weights file: {instead}; "
                      f"train.py goes on with output={path.parent} resume=true")  # fmt: skip
 
 
@@ -92,5 +92,5 @@ def load(
     if problems := fit.problems():
         print(f"warning: {len(fit.tensors)} of {len(own)} tensors are from {path}: {problems}")
     elif fit.outside:
-        print(f"weights: {len(fit.outside)} tensors in {path} are left out: {shortened(fit.outside)}")
+        print(f"weights: not used of {path}: {shortened(fit.outside)} ({len(fit.outside)} in all)")
     network.load_state_dict({name: value.to(own[name].dtype) for name, value in fit.tensors.items()}, strict=False)

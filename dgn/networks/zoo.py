@@ -161,9 +161,10 @@ def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Feature
     """The network of a config, frozen, read at `layers`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
+    network = frozen(config)
     if not config.get("weights") and not _library_weights(config):
         print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads some")
-    return Features(fold(frozen(config), read_at), names, contract(config), activated)
+    return Features(fold(network, read_at), names, contract(config), activated)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:

@@ -65,7 +65,7 @@ def synthesize(
         words: further words of the command line: "seeds=4", "ascent.steps=100".
         prior: a bundle from `dgn.bundle.load` or `dgn.decoder`; by default the one that the words name.
         output: a folder for everything that the command writes; nothing stays where it is None.
-        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network/own.yaml.
+        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network_base.yaml.
 
     Raises UserError, one sentence, for a mistake in what is asked for.
     """

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file, save_model
 from torch import nn
 
+from dgn import bundle
 from dgn.errors import UserError
 from dgn.networks import weights, weights_file
 
@@ -175,7 +176,7 @@ def test_what_is_left_out_is_printed(network, tmp_path, capsys):
     torch.save(prefixed("model.", other(network)) | {"criterion.weight": torch.ones(5)}, tmp_path / "w.pth")
     weights.load(network, tmp_path / "w.pth")
     said = capsys.readouterr().out
-    assert "1 tensors in" in said and "criterion.weight" in said and "warning" not in said
+    assert "w.pth: criterion.weight (1 in all)" in said and "warning" not in said
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -281,3 +282,20 @@ def test_what_is_no_tensor_in_a_state_dict_is_passed_by(tmp_path):
     network = Noted(2, 3)
     weights.load(network, tmp_path / "w.pth")
     assert torch.equal(network.weight, state["weight"])
+
+
+def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
+    held = {"pytorch-lightning_version": "2", "iteration": 3, "images": 9, "state_dict": {"generator.w": torch.ones(2)}}
+    path = tmp_path / "last.ckpt"
+    torch.save(held, path)
+    for refuse in (lambda: weights.load(network, path), lambda: bundle.load(path)):
+        with pytest.raises(UserError, match=r"a checkpoint of a training, .*the run writes one when it finishes"):
+            refuse()
+        (tmp_path / "made.bundle.safetensors").touch()
+        with pytest.raises(UserError, match=r"use .*made.bundle.safetensors, which the run wrote.*resume=true"):
+            refuse()
+        (tmp_path / "made.bundle.safetensors").unlink()
+    held["state_dict"] = prefixed("network.", other(network))
+    torch.save(held, path)
+    weights.load(network, path)  # a classifier's holds all that is asked for
+    assert same(network, other(network))
