@@ -5,9 +5,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import bundle
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.generators import bundle
 
 NET = "torch.nn.Identity"
 
@@ -40,7 +40,8 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     )
     assert own == {
         "name": NET, "_target_": NET, "args": {"depth": 3}, "weights": None, "strict": True, "by_order": False,
-        "prefix": None, "layer": "output", "classes": None, "measure": [], "suits": "caffenet64-fc6", "radius": 1.5, "steps": 200,
+        "prefix": None, "layer": "output", "classes": None, "measure": [],
+        "suits": "caffenet64-fc6", "radius": 1.5, "steps": 200,
         "input": {"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1, "channels": 3,
                   "order": "rgb", "interpolation": "bilinear", "fit": "resize"},
     }  # fmt: skip

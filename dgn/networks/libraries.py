@@ -12,7 +12,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from dgn.errors import UserError, nearest
+from dgn.base.errors import UserError, nearest
 from dgn.networks.weights_file import unreadable
 
 # Their weights take inputs of mean and std 0.5. torchvision switches the change from ImageNet's mean and std on only

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 
 COUNTER = "num_batches_tracked"  # of a batch norm: no weight, and not in every file
 FEWEST = 0.5  # of a network's tensors that must come from the file with strict=false
@@ -48,8 +48,14 @@ class Match:
         return "; ".join(f"{len(names)} {what} ({shortened(names)})" for what, names in kinds.items() if names)
 
 
-def match(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], strict: bool, prefix: str | None,
-          by_order: bool) -> Match:  # fmt: skip
+def match(
+    path: Path,
+    state: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    strict: bool = True,
+    prefix: str | None = None,
+    by_order: bool = False,
+) -> Match:
     """What of `state`, the tensors of the file `path`, goes into a network with the state dict `own`.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks.matching import match, shortened
 from dgn.networks.weights_file import SUFFIX, unreadable
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from dgn.errors import UserError, first_line
+from dgn.base.errors import UserError, first_line
 
 ASSETS = Path(__file__).parent.parent / "assets"
 SUFFIX = ".safetensors"
@@ -43,7 +43,7 @@ def metadata(path: Path) -> dict[str, str]:
         raise unreadable(path, error) from None
 
 
-def class_names(weights: str | None) -> list[str] | None:
+def carried_classes(weights: str | None) -> list[str] | None:
     """The class names that a weights file carries; None if it carries none."""
     names = metadata(find(weights)).get("classes") if weights else None
     return names.split("\n") if names else None

@@ -16,14 +16,14 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from dgn import files
-from dgn.errors import UserError, first_line
-from dgn.networks import names
-from dgn.networks.contract import Contract, from_config
+from dgn.base import files
+from dgn.base.errors import UserError, first_line
+from dgn.networks import class_names
 from dgn.networks.features import Features
-from dgn.networks.fold import fold
+from dgn.networks.fuse_bn import fold
+from dgn.networks.preprocessing import Contract, from_config
 from dgn.networks.weights import load
-from dgn.networks.weights_file import class_names, find
+from dgn.networks.weights_file import carried_classes, find
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
@@ -32,7 +32,7 @@ def module(config: Mapping[str, Any]) -> nn.Module:
     A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
     weights, args = config.get("weights"), dict(config.get("args") or {})
-    if "classes" not in args and (names := class_names(weights)) and _takes_classes(config["_target_"]):
+    if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
         args["classes"] = len(names)
     network = build(config["_target_"], args)
     if weights:
@@ -137,12 +137,12 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
     (or "weights") takes those that the weights file carries. None if there are none."""
     named = config.get("classes")
     if named is None or named == "weights":
-        names_in_file = class_names(config.get("weights"))
-        return names.readable(names_in_file) if names_in_file else None
+        carried = carried_classes(config.get("weights"))
+        return class_names.readable(carried) if carried else None
     if isinstance(named, list):
         return [str(name) for name in named]
     if named == "imagenet":
-        return names.imagenet()
+        return class_names.imagenet()
     path = Path(str(named)).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")

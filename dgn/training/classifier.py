@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from dgn import images, tensors
-from dgn.errors import UserError
+from dgn.base import images, tensors
+from dgn.base.errors import UserError
 from dgn.networks.features import Contract
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle

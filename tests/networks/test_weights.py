@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file, save_model
 from torch import nn
 
-from dgn import bundle
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.generators import bundle
 from dgn.networks import weights, weights_file
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from dgn import config as settings
-from dgn import images
-from dgn.errors import UserError
+from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.networks import weights, zoo
 from dgn.training.classifier import Classifier
 
