@@ -44,9 +44,17 @@ def metadata(path: Path) -> dict[str, str]:
 
 
 def carried_classes(weights: str | None) -> list[str] | None:
-    """The class names that a weights file carries; None if it carries none."""
-    names = metadata(find(weights)).get("classes") if weights else None
-    return names.split("\n") if names else None
+    """The class names that a weights file carries; None if it carries none, or more or fewer than it has outputs."""
+    path = find(weights) if weights else None
+    names = metadata(path).get("classes", "").split("\n") if path else []
+    return names if path and names != [""] and len(names) in _lengths(path) else None
+
+
+def _lengths(path: Path) -> set[int]:
+    """The lengths of the tensors in a safetensors file: one of them is the number of outputs."""
+    with safe_open(path, "np") as file:
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    return {shape[0] for shape in shapes if shape}
 
 
 def trained_input(weights: str | None, key: str, default: Any) -> Any:

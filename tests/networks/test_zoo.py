@@ -99,6 +99,8 @@ def test_a_file_with_class_names_gives_their_number_where_none_is_set(own, tmp_p
     assert zoo.module({"_target_": "own_module.Net", "weights": path}).out.out_features == 5
     assert zoo.classes({"classes": None, "weights": path}) == list("abcde")
     assert zoo.classes({"classes": None, "weights": None}) is None
+    save_file(made.state_dict(), path, {"classes": "\n" * 99})  # not of this network
+    assert zoo.classes({"classes": None, "weights": path}) is None
     linear = {"_target_": "torch.nn.Linear", "args": {"in_features": 3, "out_features": 5}}  # it takes no classes
     save_file(torch.nn.Linear(3, 5).state_dict(), path, {"classes": "a\nb"})
     assert zoo.module(linear | {"weights": path}).out_features == 5
