@@ -9,11 +9,13 @@ from hydra.utils import instantiate
 from torch import nn
 
 from dgn import units
+from dgn.errors import UserError
 from dgn.judge import Judge
 from dgn.networks import zoo
-from dgn.networks.check import check
+from dgn.networks.check import check, settle
 from dgn.networks.features import Features
 from dgn.units import Scorer, Unit
+from dgn.units.objective import places
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Subject:
 
 
 def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
-    """The target of the config, or `network` with the config's layer and contract, checked on `probe` (1, C, H, W)."""
+    """The target of the config, or `network` with the config's layer and contract, checked on `probe`,
+    two images (2, C, H, W) as the prior makes them."""
     node = config["target"]
     items = units.from_file(config["units_file"]) if config["units_file"] else config["units"]
     layer, items = units.split_layer(items)
@@ -53,11 +56,15 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     if network is None:
         target = zoo.features(node, layer, config["activated"])
     else:
-        target = Features(network, layer, zoo.contract(node), config["activated"])
-    activation = check(target, probe)
+        target = settle(Features(network, layer, zoo.contract(node), config["activated"]))
+    activation = check(target, probe, config["trainer"]["precision"])
+    for name, place in target.places.items():
+        print(f"{name} gives several tensors: {place} is read")
     classes = zoo.classes(node)
     named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
     chosen = units.parse(items, activation.shape[1:], named)
     objective = instantiate(config["objective"])
+    if isinstance(objective, units.LogProbability) and places(activation).shape[1] == 1:
+        raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
     Scorer(chosen, objective)  # refuses what does not go together before anything runs
     return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)

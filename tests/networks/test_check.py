@@ -61,7 +61,7 @@ def test_a_layer_of_another_rank_is_refused(contract):
 
 def test_a_contract_that_does_not_fit_is_named(contract):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
-    with pytest.raises(UserError, match=r"does not take an input of \(1, 3, 16, 16\) .*type target.input.size="):
+    with pytest.raises(UserError, match=r"does not take an input of \(2, 3, 16, 16\) .*set target.input.size="):
         check(Features(network, "1", contract, False), IMAGE)
-    with pytest.raises(UserError, match=r"type target\.input\.size="):
+    with pytest.raises(UserError, match=r"set target\.input\.size="):
         layers(network, contract)
