@@ -111,7 +111,9 @@ class Features(nn.Module):
         for layer in self.layers:
             if layer not in found:
                 raise UserError(_not_run(layer, find(self.network, layer.partition("@")[0])))
-        tensors = {layer: _token(layer, channels_first(full(found[layer])))[:count] for layer in self.layers}
+        tensors = {layer: _token(layer, channels_first(full(found[layer]))) for layer in self.layers}
+        if len(x) > count:
+            tensors = {layer: value[:count] for layer, value in tensors.items()}
         return tensors, output
 
     @contextmanager
