@@ -202,7 +202,7 @@ def leave_inference_mode(network: nn.Module) -> None:
         held: Any
         for held in (module._parameters, module._buffers):
             for name, value in held.items():
-                if value is not None and value.is_inference():
+                if value is not None and not is_lazy(value) and value.is_inference():
                     with torch.inference_mode(False):
                         copy = copies.setdefault(id(value), value.detach().clone())
                         held[name] = copy if held is module._buffers else nn.Parameter(copy, value.requires_grad)
