@@ -74,6 +74,7 @@ def test_the_judge_of_a_config(node, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["judge.classes=[one]"], "has one class, which is always its first"),
         (["judge.classes=null"], "has no class names: type judge.classes=imagenet"),
         (["judge.classes=imagenet"], "does not put out one number for each of its 1000 class names"),
     ],
