@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from dgn.errors import UserError, nearest
-from dgn.networks.contract import Contract
+from dgn.base.errors import UserError, nearest
+from dgn.base.precision import full
 from dgn.networks.layout import arranged, close
 from dgn.networks.outputs import channels_first, chosen, parts
-from dgn.precision import full
+from dgn.networks.preprocessing import Contract
 
 OUTPUT = "output"  # the layer that is the whole network, where none of its own is called so
 ACTIVATIONS = (
@@ -186,7 +186,9 @@ def _not_run(layer: str, module: nn.Module) -> str:
     kind = type(module).__name__
     if inside:
         more = ", …" if len(inside) > 3 else ""
-        return f"the layer {layer!r} ({kind}) is not run by the network as a whole: choose {', '.join(inside[:3])}{more}"
+        return (
+            f"the layer {layer!r} ({kind}) is not run by the network as a whole: choose {', '.join(inside[:3])}{more}"
+        )
     return f"the layer {layer!r} ({kind}) was not run by the network's forward pass: choose another"
 
 

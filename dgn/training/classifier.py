@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from dgn import images
-from dgn.errors import UserError
-from dgn.files import whole
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.files import whole
 from dgn.networks import layout
-from dgn.networks.check import noise
-from dgn.networks.contract import Contract
 from dgn.networks.outputs import parts
+from dgn.networks.preprocessing import Contract
+from dgn.networks.validate import noise
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dgn.networks.check import check, noise, settle
 from dgn.networks.features import Features
+from dgn.networks.validate import check, noise, settle
 
 LAST = torch.channels_last
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from dgn.networks.features import Features
-from dgn.networks.layers import layers
 from dgn.networks.outputs import parts, tensor_of
+from dgn.networks.summary import layers
 
 Pair = namedtuple("Pair", "logits aux")
 
