@@ -11,7 +11,6 @@ from dgn.base.errors import UserError
 from dgn.evaluation import metrics
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
-from dgn.networks.validate import first_pass
 from dgn.units.names import Names
 
 
@@ -60,6 +59,8 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
     classes = zoo.classes(config)
     if not classes:
         raise UserError(f"the judge {name} has no class names: type judge.classes=imagenet or judge.classes=FILE")
+    if len(classes) == 1:
+        raise UserError(f"the judge {name} has one class, which is always its first: set network@judge=ANOTHER")
     found = named(config)
     if found is None:
         raise UserError(f"the judge {name} does not put out one number for each of its {len(classes)} class names: "
@@ -68,11 +69,11 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
 
 
 def named(config: Mapping[str, Any], role: str = "judge") -> Judge | None:
-    """The network of a config, which plays `role`, as a judge; None where its outputs have no names."""
+    """The network of a config, which plays `role`, as a judge; None where its outputs have no names, or it has one."""
     classes = zoo.classes(config)
-    if not classes:
+    if not classes or len(classes) == 1:
         return None
-    network = zoo.features(config, OUTPUT, activated=True)
-    with torch.no_grad(), first_pass(network.contract, role):
+    network = zoo.features(config, OUTPUT, activated=True, role=role)
+    with torch.no_grad():
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
     return Judge(network, classes, config["name"]) if output.shape == (1, len(classes)) else None

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dgn.networks.features import OUTPUT, channels_first, tensor_of
+from dgn.networks.features import OUTPUT
+from dgn.networks.outputs import channels_first, tensor_of
 from dgn.networks.preprocessing import Contract
 from dgn.networks.preserve_state import as_found
-from dgn.networks.validate import first_pass
+from dgn.networks.validate import noise, tried
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
     """
     found: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)
-    images = torch.rand(2, contract.channels, contract.size, contract.size, generator=torch.Generator().manual_seed(0))
+    images = noise(contract)
 
     def ended(name: str, module: nn.Module, out: Any) -> None:
-        value = tensor_of(out)
+        value = tensor_of(out, len(images))
         if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in found:
             return
         count = sum(parameter.numel() for parameter in module.parameters())
@@ -59,8 +59,8 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
         ]
         try:
             # fused attention is not counted, and without gradients attention is always fused
-            with first_pass(contract), sdpa_kernel(SDPBackend.MATH), counter:
-                network(contract.normalise(images.requires_grad_()))
+            with sdpa_kernel(SDPBackend.MATH), counter:
+                tried(network, lambda: network(contract.normalise(images.requires_grad_())), contract)
         finally:
             for handle in handles:
                 handle.remove()

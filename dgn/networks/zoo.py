@@ -19,9 +19,10 @@ from torch.nn.parameter import is_lazy
 from dgn.base import files
 from dgn.base.errors import UserError, first_line
 from dgn.networks import class_names
-from dgn.networks.features import Features
+from dgn.networks.features import Features, leave_inference_mode
 from dgn.networks.fuse_bn import fold
 from dgn.networks.preprocessing import Contract, from_config
+from dgn.networks.validate import initialise, settle
 from dgn.networks.weights import load
 from dgn.networks.weights_file import carried_classes, find
 
@@ -35,6 +36,8 @@ def module(config: Mapping[str, Any]) -> nn.Module:
     if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
         args["classes"] = len(names)
     network = build(config["_target_"], args)
+    if config.get("input"):
+        initialise(network, contract(config))
     if weights:
         keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}
         load(network, find(weights), **keys)
@@ -62,6 +65,7 @@ def build(target: str, args: Mapping[str, Any]) -> nn.Module:
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
     _unexpand(network)
+    leave_inference_mode(network)
     return network
 
 
@@ -157,14 +161,14 @@ def contract(config: Mapping[str, Any]) -> Contract:
     return from_config(config["input"])
 
 
-def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
-    """The network of a config, frozen, read at `layers`."""
+def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str = "target") -> Features:
+    """The network of a config, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
     network = frozen(config)
     if not config.get("weights") and not _library_weights(config):
         print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads some")
-    return Features(fold(network, read_at), names, contract(config), activated)
+    return settle(Features(fold(network, read_at), names, contract(config), activated), role)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:

@@ -82,7 +82,9 @@ def synthesize(
         folder = Path(scratch if output is None else output)
         try:
             with claim(folder, config.resume):
-                run.synthesize(config, folder, None if live is None else live.cpu(), prior)
+                if live is not None:
+                    live.cpu()
+                run.synthesize(config, folder, live, prior)
                 page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
         except InstantiationException as error:  # what a class of the config raises
             if not mistakes.meant_for_the_user(error):

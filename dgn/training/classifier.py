@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from dgn.base import images, tensors
 from dgn.base.errors import UserError
-from dgn.networks.features import Contract
+from dgn.networks import layout
+from dgn.networks.outputs import parts
+from dgn.networks.preprocessing import Contract
+from dgn.networks.validate import first_pass, noise
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
 
@@ -43,24 +47,44 @@ class Classifier(pl.LightningModule):
         sizes: Sequence[Sequence[float]],
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
         self.contract, self.classes = contract, classes
         self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
         self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
         self.sizes = checked(sizes)
         self.iteration = self.images = 0
         self.automatic_optimization = False
-        self._check(min(self.side(share) for _, share in self.sizes))
+        self.channels_last = self._tried(min(self.side(share) for _, share in self.sizes))
         tensors.check_writable(network.state_dict(), type(network).__name__)
 
-    @torch.no_grad()
-    def _check(self, side: int) -> None:
-        training = self.network.training
+    def _tried(self, side: int) -> bool:
+        """Whether the network is trained channels-last, see `layout.settle`; it is left as it was otherwise."""
+        training, images = self.network.training, noise(replace(self.contract, size=side))
+
+        def run(channels_last: bool) -> list[Tensor]:
+            x = layout.arranged(images, channels_last)
+            self.network.eval()
+            with torch.no_grad():
+                scores = self.network(x)
+            self._check_scores(scores)
+            return [scores, torch.tensor(float(_trains(self.network, x)))]
+
         try:
-            self.network.eval()(torch.zeros(1, self.contract.channels, side, side))
+            with torch.random.fork_rng(devices=[]):
+                return layout.settle(self.network, run)
         except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
+            with first_pass(self.contract, "classifier"), torch.no_grad():
+                self.network(noise(self.contract))
             raise UserError(f"this network takes no images of {side} px: set 'module.sizes=[[0,1]]'") from None
-        self.network.train(training)
+        finally:
+            self.network.train(training)
+
+    def _check_scores(self, scores: Any) -> None:
+        count = len(self.classes)
+        if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] != count:
+            what = f"a tensor of {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+            raise UserError(f"a classifier of {count} classes gives one score a class, a tensor (images, {count}): "
+                            f"this network gives {what}")  # fmt: skip
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -84,7 +108,11 @@ class Classifier(pl.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images in [0, 1] to class scores."""
-        return self.network(self.contract.normalise(x))
+        return self.network(self.arranged(x))
+
+    def arranged(self, x: Tensor) -> Tensor:
+        """Images in [0, 1] to the network's input, in the memory format in which it runs."""
+        return layout.arranged(self.contract.normalise(x), self.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
         x, labels = batch[:2]
@@ -136,3 +164,14 @@ def checked(sizes: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
         raise UserError(f"module.sizes={sizes} is not a list of pairs, [share of the iterations, share of the image "
                         "side], from 0 on: set 'module.sizes=[[0,0.5],[0.5,1]]', or [[0,1]]")  # fmt: skip
     return pairs
+
+
+def _trains(network: torch.nn.Module, x: Tensor) -> bool:
+    """Whether a training pass and its gradient run; on a copy, for they move the network's statistics."""
+    copy = deepcopy(network)
+    copy.train()
+    try:
+        torch.stack([scores.float().sum() for scores in parts(copy(x)).values()]).sum().backward()
+    except (RuntimeError, ValueError):
+        return False
+    return True

@@ -8,11 +8,12 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
+from dgn.base.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.features import Features
-from dgn.networks.validate import check
+from dgn.networks.validate import check, settle
 from dgn.units.grammar import Unit, from_file, parse, split_layer
-from dgn.units.objective import Scorer
+from dgn.units.objective import LogProbability, Scorer, places
 
 
 @dataclass
@@ -44,7 +45,8 @@ class Subject:
 
 
 def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
-    """The target of the config, or `network` with the config's layer and contract, checked on `probe` (1, C, H, W)."""
+    """The target of the config, or `network` with the config's layer and contract, checked on `probe`,
+    two images (2, C, H, W) as the prior makes them."""
     node = config["target"]
     items = from_file(config["units_file"]) if config["units_file"] else config["units"]
     layer, items = split_layer(items)
@@ -52,11 +54,15 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     if network is None:
         target = zoo.features(node, layer, config["activated"])
     else:
-        target = Features(network, layer, zoo.contract(node), config["activated"])
-    activation = check(target, probe)
+        target = settle(Features(network, layer, zoo.contract(node), config["activated"]))
+    activation = check(target, probe, config["trainer"]["precision"])
+    for name, place in target.places.items():
+        print(f"{name} gives several tensors: {place} is read")
     classes = zoo.classes(node)
     named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
     chosen = parse(items, activation.shape[1:], named)
     objective = instantiate(config["objective"])
+    if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
+        raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
     Scorer(chosen, objective)  # refuses what does not go together before anything runs
     return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)

@@ -56,3 +56,14 @@ def test_so_it_is_after_an_error(network, contract):
     with pytest.raises(UserError), as_found(network):
         Features(network, "nowhere", contract, activated=False)
     same(before, state(network))
+
+
+def test_a_network_that_was_built_under_inference_mode_is_read(contract):
+    with torch.inference_mode():
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    before, x = state(network), torch.rand(2, 3, 16, 16, requires_grad=True)
+    with as_found(network):
+        features = Features(network, "1", contract, activated=False)
+        features(x).sum().backward()
+    assert x.grad.abs().sum() > 0
+    same(before, state(network))

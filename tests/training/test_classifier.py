@@ -178,3 +178,41 @@ def test_the_file_knows_the_classes_their_number_and_the_input(config, contract,
         zoo.module(node("target.args.classes=4"))
     words = ("network@target=caffenet64", "target.weights=w.safetensors")
     assert zoo.contract(settings.plain(config("synthesize", *words))["target"]) == contract
+
+
+class Viewed(nn.Module):
+    """It takes contiguous tensors alone; its norm keeps statistics, and its train() returns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.Linear(256, 2)
+
+    def train(self, mode=True):
+        super().train(mode)
+
+    def forward(self, x):
+        return self.out(nn.functional.dropout(self.norm(self.conv(x)), training=self.training).view(-1, 256))
+
+
+def test_networks_of_contiguous_tensors_are_trained(contract):
+    images = torch.rand(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
+    for network, last in ((Viewed(), False), (nn.Sequential(nn.Conv2d(3, 2, 16), nn.Flatten()), True)):
+        state = torch.get_rng_state()
+        module = Classifier(network=network, contract=contract, sizes=[[0, 1]], **SETTINGS)
+        assert (module.channels_last, network.training) == (last, True)
+        assert torch.equal(torch.get_rng_state(), state)
+        module(images).sum().backward()
+
+
+def test_the_trial_does_not_move_a_networks_statistics(contract):
+    network = Viewed()
+    Classifier(network=network, contract=contract, sizes=[[0, 1]], **SETTINGS)
+    assert not network.norm.running_mean.any() and not network.norm.num_batches_tracked
+
+
+def test_a_network_for_no_size_or_of_other_outputs_says_so(contract):
+    with pytest.raises(UserError, match=r"does not take an input of \(2, 3, 16, 16\).*classifier.input.size"):
+        Classifier(network=nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), contract=contract, sizes=[[0, 1]], **SETTINGS)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 5))
+    with pytest.raises(UserError, match=r"a tensor \(images, 2\): this network gives a tensor of \(2, 5\)"):
+        Classifier(network=network, contract=contract, sizes=[[0, 1]], **SETTINGS)
