@@ -1,7 +1,7 @@
 """Is this network fit to be looked into? It is tried on two images before any work, and answered in one sentence."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -76,8 +76,10 @@ def settle(reader: Features, role: str = "target") -> Features:
         reader.channels_last = channels_last
         x = images.clone().requires_grad_()
         activations, output = reader.whole(x)
-        tensors = [*activations.values(), *parts(output).values()]
-        return [tensor.detach() for tensor in tensors] + _gradient(list(activations.values()), x)
+        weighted = [_weighted(activation) for activation in activations.values() if activation.requires_grad]
+        if channels_last and weighted:  # not compared: at a nonlinearity's kink it may go either way
+            torch.autograd.grad(torch.stack(weighted).sum(), x, allow_unused=True)
+        return [tensor.detach() for tensor in (*activations.values(), *parts(output).values())]
 
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         last = tried(reader.network, lambda: layout.settle(reader.network, run), reader.contract, role)
@@ -87,15 +89,6 @@ def settle(reader: Features, role: str = "target") -> Features:
             print(f"note: the {role} gives an image other values beside other images (batch statistics, or chance): "
                   "its rows depend on the rows beside them, and on batch_size")  # fmt: skip
     return reader
-
-
-def _gradient(activations: Sequence[Tensor], x: Tensor) -> list[Tensor]:
-    """Of a sum of all activations, at `x`; none where there is none. Whether one is needed is not asked here."""
-    weighted = [_weighted(activation) for activation in activations if activation.requires_grad]
-    try:
-        return list(torch.autograd.grad(torch.stack(weighted).sum(), x))
-    except RuntimeError:
-        return []
 
 
 def _weighted(activation: Tensor) -> Tensor:
