@@ -14,7 +14,7 @@ from dgn.networks import layout
 from dgn.networks.features import Features, lazy
 from dgn.networks.layout import close
 from dgn.networks.outputs import parts
-from dgn.networks.preprocessing import Contract
+from dgn.networks.preprocessing import Preprocessing
 
 T = TypeVar("T")
 # of a library's messages, those that another size or another number of channels may mend, and those that only look so
@@ -22,14 +22,14 @@ OF_SHAPES = re.compile(r"size|shape|channel|height|width|dimension|elements|mult
 OF_OTHERS = re.compile(r"dtype|type|size and stride|more than 1 value per channel|argument|inference", re.IGNORECASE)
 
 
-def noise(contract: Contract, count: int = 2) -> Tensor:
+def noise(contract: Preprocessing, count: int = 2) -> Tensor:
     """The same images (count, C, H, W) of uniform noise in [0, 1] each time, of a network's own size and channels."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand(count, contract.channels, contract.size, contract.size, generator=generator)
 
 
 @contextmanager
-def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
+def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
     """The first time that images go through a network: what it raises becomes one sentence, with what to set."""
     try:
         yield
@@ -43,7 +43,7 @@ def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
         raise UserError(f"the network does not take an input of {shape} ({said}){advice}") from error
 
 
-def tried(network: nn.Module, run: Callable[[], T], contract: Contract, role: str = "target") -> T:
+def tried(network: nn.Module, run: Callable[[], T], contract: Preprocessing, role: str = "target") -> T:
     """`run()`, the network's first pass; again in fp32 where it fails and the network holds other floating types."""
     with first_pass(contract, role):
         try:
@@ -55,7 +55,7 @@ def tried(network: nn.Module, run: Callable[[], T], contract: Contract, role: st
             return run()
 
 
-def initialise(network: nn.Module, contract: Contract) -> None:
+def initialise(network: nn.Module, contract: Preprocessing) -> None:
     """Give lazy modules that have not run yet their shapes and their random weights, by a pass of two images."""
     if lazy(network):
         training = network.training

@@ -25,7 +25,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
 from dgn.base.images import from_uint8
 from dgn.generators.bundle import Bundle
-from dgn.networks.preserve_state import as_found
+from dgn.networks.preserve_state import preserve_state
 from dgn.report import results
 from dgn.synthesis import run
 
@@ -78,7 +78,7 @@ def synthesize(
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}
-    with TemporaryDirectory() as scratch, as_found(live) if live is not None else nullcontext():
+    with TemporaryDirectory() as scratch, preserve_state(live) if live is not None else nullcontext():
         folder = Path(scratch if output is None else output)
         try:
             with claim(folder, config.resume):
