@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from dgn import config as settings
+from dgn import settings
 from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
-from dgn.networks.features import Contract
+from dgn.networks.features import Preprocessing
 from tests.run_folders import point_folder, run_folder, sweep_folder  # noqa: F401, as fixtures
 
 ROOT = Path(__file__).parent.parent
@@ -42,8 +41,7 @@ def config():
 
     def build(command: str, *words: str) -> DictConfig:
         GlobalHydra.instance().clear()
-        with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
-            return compose(command, overrides=settings.words(command, list(words)))
+        return settings.composed(command, settings.words(command, list(words))).config
 
     return build
 
@@ -51,7 +49,7 @@ def config():
 @pytest.fixture
 def contract():
     """A plain input contract: RGB as it is, 16 px."""
-    return Contract(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
+    return Preprocessing(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
                     fit="resize")  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.precision import full
 from dgn.networks.layout import arranged, close
 from dgn.networks.outputs import channels_first, chosen, parts
-from dgn.networks.preprocessing import Contract
+from dgn.networks.preprocessing import Preprocessing
 
 OUTPUT = "output"  # the layer that is the whole network, where none of its own is called so
 ACTIVATIONS = (
@@ -47,7 +47,9 @@ class Features(nn.Module):
         places: of the layers that gave several tensors, which one was read, see `dgn.networks.outputs`.
     """
 
-    def __init__(self, network: nn.Module, layers: str | Sequence[str], contract: Contract, activated: bool) -> None:
+    def __init__(
+        self, network: nn.Module, layers: str | Sequence[str], contract: Preprocessing, activated: bool
+    ) -> None:
         super().__init__()
         if lazy(network):
             raise UserError("the network has lazy layers without weights: run it on an image once before")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def as_found(network: nn.Module) -> Iterator[nn.Module]:
+def preserve_state(network: nn.Module) -> Iterator[nn.Module]:
     """Give `network`; afterwards its modes, parameters and buffers are those of before, whatever became of them inside.
 
     Per module the train or eval mode; per parameter `requires_grad`, device, dtype, memory format and gradient. The

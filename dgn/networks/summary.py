@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dgn.networks.features import OUTPUT
 from dgn.networks.outputs import channels_first, tensor_of
-from dgn.networks.preprocessing import Contract
-from dgn.networks.preserve_state import as_found
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.preserve_state import preserve_state
 from dgn.networks.validate import noise, tried
 
 
@@ -33,7 +33,7 @@ class Layer:
     flops: int
 
 
-def layers(network: nn.Module, contract: Contract) -> list[Layer]:
+def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
     """The readable layers in the order in which they end, from one pass; the network is left as it was found.
 
     Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
@@ -50,7 +50,7 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
         shape = tuple(channels_first(value).shape[1:])
         found[name] = Layer(name, type(module).__name__, shape, count, counter.get_total_flops() // len(images))
 
-    with as_found(network):
+    with preserve_state(network):
         network.eval()
         named = [(name or OUTPUT, module) for name, module in network.named_modules()]
         handles = [

@@ -1,7 +1,7 @@
 """Is this network fit to be looked into? It is tried on two images before any work, and answered in one sentence."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from dgn.networks import layout
 from dgn.networks.features import Features, lazy
 from dgn.networks.layout import close
 from dgn.networks.outputs import parts
-from dgn.networks.preprocessing import Contract
+from dgn.networks.preprocessing import Preprocessing
 
 T = TypeVar("T")
 # of a library's messages, those that another size or another number of channels may mend, and those that only look so
@@ -22,14 +22,14 @@ OF_SHAPES = re.compile(r"size|shape|channel|height|width|dimension|elements|mult
 OF_OTHERS = re.compile(r"dtype|type|size and stride|more than 1 value per channel|argument|inference", re.IGNORECASE)
 
 
-def noise(contract: Contract, count: int = 2) -> Tensor:
+def noise(contract: Preprocessing, count: int = 2) -> Tensor:
     """The same images (count, C, H, W) of uniform noise in [0, 1] each time, of a network's own size and channels."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand(count, contract.channels, contract.size, contract.size, generator=generator)
 
 
 @contextmanager
-def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
+def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
     """The first time that images go through a network: what it raises becomes one sentence, with what to set."""
     try:
         yield
@@ -43,7 +43,7 @@ def first_pass(contract: Contract, role: str = "target") -> Iterator[None]:
         raise UserError(f"the network does not take an input of {shape} ({said}){advice}") from error
 
 
-def tried(network: nn.Module, run: Callable[[], T], contract: Contract, role: str = "target") -> T:
+def tried(network: nn.Module, run: Callable[[], T], contract: Preprocessing, role: str = "target") -> T:
     """`run()`, the network's first pass; again in fp32 where it fails and the network holds other floating types."""
     with first_pass(contract, role):
         try:
@@ -55,7 +55,7 @@ def tried(network: nn.Module, run: Callable[[], T], contract: Contract, role: st
             return run()
 
 
-def initialise(network: nn.Module, contract: Contract) -> None:
+def initialise(network: nn.Module, contract: Preprocessing) -> None:
     """Give lazy modules that have not run yet their shapes and their random weights, by a pass of two images."""
     if lazy(network):
         training = network.training
@@ -76,8 +76,10 @@ def settle(reader: Features, role: str = "target") -> Features:
         reader.channels_last = channels_last
         x = images.clone().requires_grad_()
         activations, output = reader.whole(x)
-        tensors = [*activations.values(), *parts(output).values()]
-        return [tensor.detach() for tensor in tensors] + _gradient(list(activations.values()), x)
+        weighted = [_weighted(activation) for activation in activations.values() if activation.requires_grad]
+        if channels_last and weighted:  # not compared: at a nonlinearity's kink it may go either way
+            torch.autograd.grad(torch.stack(weighted).sum(), x, allow_unused=True)
+        return [tensor.detach() for tensor in (*activations.values(), *parts(output).values())]
 
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         last = tried(reader.network, lambda: layout.settle(reader.network, run), reader.contract, role)
@@ -87,15 +89,6 @@ def settle(reader: Features, role: str = "target") -> Features:
             print(f"note: the {role} gives an image other values beside other images (batch statistics, or chance): "
                   "its rows depend on the rows beside them, and on batch_size")  # fmt: skip
     return reader
-
-
-def _gradient(activations: Sequence[Tensor], x: Tensor) -> list[Tensor]:
-    """Of a sum of all activations, at `x`; none where there is none. Whether one is needed is not asked here."""
-    weighted = [_weighted(activation) for activation in activations if activation.requires_grad]
-    try:
-        return list(torch.autograd.grad(torch.stack(weighted).sum(), x))
-    except RuntimeError:
-        return []
 
 
 def _weighted(activation: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from dgn.base.errors import UserError, first_line
 from dgn.networks import class_names
 from dgn.networks.features import Features, leave_inference_mode
 from dgn.networks.fuse_bn import fold
-from dgn.networks.preprocessing import Contract, from_config
+from dgn.networks.preprocessing import Preprocessing, from_config
 from dgn.networks.validate import initialise, settle
 from dgn.networks.weights import load
 from dgn.networks.weights_file import carried_classes, find
@@ -156,7 +156,7 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
         raise UserError(f"{path} is not text in UTF-8: save its class names so, one a line") from None
 
 
-def contract(config: Mapping[str, Any]) -> Contract:
+def contract(config: Mapping[str, Any]) -> Preprocessing:
     """The input contract of a network's config."""
     return from_config(config["input"])
 

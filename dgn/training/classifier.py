@@ -17,7 +17,7 @@ from dgn.base import images, tensors
 from dgn.base.errors import UserError
 from dgn.networks import layout
 from dgn.networks.outputs import parts
-from dgn.networks.preprocessing import Contract
+from dgn.networks.preprocessing import Preprocessing
 from dgn.networks.validate import first_pass, noise
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
@@ -36,7 +36,7 @@ class Classifier(pl.LightningModule):
         self,
         *,
         network: torch.nn.Module,
-        contract: Contract,
+        contract: Preprocessing,
         classes: Sequence[str],
         iterations: int,
         peak_lr: float,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dgn.networks.features import Features
-from dgn.networks.validate import check, noise, settle
+from dgn.networks.validate import check, initialise, noise, settle
 
 LAST = torch.channels_last
 
@@ -78,6 +78,14 @@ def test_what_cannot_be_channels_last_keeps_its_weights_and_an_ordinary_network_
     for kind, last in (("map", False), ("flatten", True)):
         target = settle(Features({**CONTIGUOUS, **ANY}[kind](), "output", contract, activated=False))
         assert target.network.conv.weight.is_contiguous(memory_format=LAST) == last
+
+
+def test_kinks_and_ties_do_not_cost_a_deep_network_its_speed(contract):
+    torch.manual_seed(0)
+    parts = [part for _ in range(8) for part in (nn.LazyConv2d(8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 1, 1))]
+    network = nn.Sequential(*parts, nn.Flatten(), nn.LazyLinear(5))
+    initialise(network, contract)
+    assert settle(Features(network, "output", contract, activated=False)).channels_last
 
 
 def test_the_trial_leaves_random_numbers_and_what_lies_behind_a_layer_alone(tiny, contract):

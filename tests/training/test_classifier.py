@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.networks import weights, zoo
