@@ -15,6 +15,8 @@ from dgn.networks.check import check
 from dgn.networks.features import Features
 from dgn.units import Scorer, Unit
 
+DEBUG = 2  # units of a run with debug=true
+
 
 @dataclass
 class Subject:
@@ -57,7 +59,7 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     activation = check(target, probe)
     classes = zoo.classes(node)
     named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
-    chosen = units.parse(items, activation.shape[1:], named)
+    chosen = units.parse(items, activation.shape[1:], named)[: DEBUG if config["debug"] else None]
     objective = instantiate(config["objective"])
     Scorer(chosen, objective)  # refuses what does not go together before anything runs
     return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)
