@@ -36,7 +36,9 @@ def _exit_code(words: list[str]) -> int:
     try:
         if words[0] == "-m":
             sys.argv = words[1:]
-            warnings.filterwarnings("ignore", ".* found in sys.modules after import", RuntimeWarning)  # imported by a test
+            warnings.filterwarnings(
+                "ignore", ".* found in sys.modules after import", RuntimeWarning
+            )  # imported by a test
             runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = words

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from dgn import config as settings
-from dgn.bundle import load
-from dgn.synthesis import parts
+from dgn.generators.bundle import load
+from dgn.synthesis import resume
 from tests.commands import ROOT
 from tests.commands import run as command
 
@@ -179,14 +179,14 @@ def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path, monkeypatch):
              "ascent.steps=3"]  # fmt: skip
     command(*words, f"output={tmp_path}/whole")
     half = tmp_path / "half"
-    keep = parts.save
+    keep = resume.save
 
     def save(*what):
         keep(*what)
         raise SystemExit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "save", save)
+        patch.setattr(resume, "save", save)
         command(*words, f"output={half}", code=9)
     assert not (half / "results.csv").exists()
     _, error = command(*words, "seeds=3", "resume=true", f"output={half}", code=1)
@@ -201,7 +201,7 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
     lab = tmp_path / "lab"
     words = [str(ROOT / "synthesize.py"), "-m", f"bundle={small_bundle}", "units=[1,2]", "batch_size=1", "seeds=1",
              "ascent.steps=2", "prior.k=1,2,3", f"output={lab}"]  # fmt: skip
-    keep, saved = parts.save, []
+    keep, saved = resume.save, []
 
     def save(*what):
         keep(*what)
@@ -212,7 +212,7 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
             raise SystemExit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "save", save)
+        patch.setattr(resume, "save", save)
         _, error = command(*words, code=9)
     assert "RuntimeError: a bug" in error and "Traceback" in error
     said, _ = command("-m", "dgn.report", "sweep", str(lab), code=1)

@@ -14,7 +14,8 @@ import dgn.benchmark.__main__
 import dgn.data.__main__
 import dgn.networks.__main__
 from dgn import config as settings
-from dgn import mistakes, points
+from dgn import mistakes
+from dgn.sweeps import jobs
 from tests.commands import ROOT, run
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
@@ -109,11 +110,13 @@ def test_a_command_line_of_the_documents_composes(line, parse, config):
     assert (ROOT / script).exists()
     if script.name in {"train.py", "synthesize.py"}:
         words = [word for word in typed[2:] if not word.startswith("-")]
-        for point in every_word(points.combinations(words)) if "-m" in typed else [words]:
+        for point in every_word(jobs.combinations(words)) if "-m" in typed else [words]:
             check_words(script.stem, point)
 
 
-@pytest.mark.parametrize("words", [["dgn.report", "pages", "a"], ["dgn.bundle", "inf", "x"], ["dgn.dashboard", "lab"]])
+@pytest.mark.parametrize(
+    "words", [["dgn.report", "pages", "a"], ["dgn.generators.bundle", "inf", "x"], ["dgn.loggers.dashboard", "lab"]]
+)
 def test_a_flag_that_a_module_does_not_have_is_found(words, parse):
     with pytest.raises(AssertionError, match="usage: python -m"):
         parse(*words)
