@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
@@ -18,6 +17,7 @@ from dgn import loggers, mistakes, report
 from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks

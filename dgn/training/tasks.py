@@ -6,7 +6,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from dgn import config as settings
@@ -14,12 +13,14 @@ from dgn import data, loggers
 from dgn.base import images, lightning, precision
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.evaluation import inversion, judge
 from dgn.generators import Generator, bundle
 from dgn.generators.deepsim import pattern, side
 from dgn.networks import class_names, zoo
 from dgn.networks.features import Features
+from dgn.networks.validate import first_pass
 from dgn.training import export
 from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
@@ -87,7 +88,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     if some is None:
         raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
                         "data.root")  # fmt: skip
-    code = encoder(some[0])
+    code = first_codes(encoder, comparator, some[0])
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
@@ -131,6 +132,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
     encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
+    first_codes(encoder, encoder, next(iter(datamodule.val_dataloader()))[0][:1])
     judges = load_judges(config, node, class_names.readable(datamodule.classes))
     settings.write(config, output, "train")
     with torch.no_grad():
@@ -181,6 +183,16 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
     wanted = [encoder["layer"], *config["measure"], *(layers if same else [])]
     read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True)
     return read, own or (read if same else zoo.features(comparator, layers, activated=True))
+
+
+def first_codes(encoder: Features, comparator: Comparator, images: torch.Tensor) -> torch.Tensor:
+    """The codes of some images (N, 3, H, W); UserError where E, or C as a network of its own, does not take them."""
+    with first_pass(encoder.contract, "encoder"):
+        codes = encoder(images)
+    if isinstance(comparator, Features) and comparator is not encoder:
+        with first_pass(comparator.contract, "comparator"):
+            comparator(images[:2])
+    return codes
 
 
 def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
+from dgn.base.instantiate import instantiate
 from dgn.networks import zoo
 from dgn.networks.features import Features
 from dgn.networks.validate import check

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dgn.generators.bundle import load
-from dgn.training.callbacks import TrainingMonitor
+from dgn.training.callbacks import Keeper
 from tests.commands import ROOT, run
 
 WORDS = ["data=photos", "debug=true", "iterations=16", "log_every=4", "eval_every=8",
@@ -55,7 +55,7 @@ def iteration(out):
 def during(monkeypatch):
     """Have something done at the start of an iteration: `with during(3, do): train(…)`."""
 
-    started = TrainingMonitor.on_train_batch_start
+    started = Keeper.on_train_batch_start
 
     @contextmanager
     def at(number, do):
@@ -65,7 +65,7 @@ def during(monkeypatch):
                 do()
 
         with monkeypatch.context() as patch:
-            patch.setattr(TrainingMonitor, "on_train_batch_start", on_train_batch_start)
+            patch.setattr(Keeper, "on_train_batch_start", on_train_batch_start)
             yield
 
     return at
