@@ -62,7 +62,7 @@ class Keeper(Callback):
         for logger in trainer.loggers:
             logger.rewind(module.iteration)  # what a killed run logged after its last checkpoint
         self.saved = time.monotonic()
-        self.begun = module.iteration
+        self.begun, self.timed_from = module.iteration, self.saved
         self._restart(module.iteration)
 
     def _note(self, number: int, _: Any) -> None:
@@ -90,7 +90,9 @@ class Keeper(Callback):
         if log:
             self._log_step(trainer, module, outputs)
         if done % self.eval_every == 0 or last:
+            began = time.monotonic()
             self.evaluate(trainer, module)
+            self.timed_from += time.monotonic() - began
             self._restart(done)
         if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
             module.write(self.output / "snapshots" / f"{done:08d}.safetensors")
