@@ -113,8 +113,8 @@ class Keeper(Callback):
         seconds = (time.monotonic() - self.timed_from) / TIMED
         left = self.iterations - module.iteration
         rate = trainer.datamodule.batch_size * trainer.world_size / seconds
-        self.bar.console.print(f"{rate:.3g} images/s: the remaining {left:,} iterations take about "
-                               f"{duration(left * seconds)}, without evaluations", highlight=False, soft_wrap=True)  # fmt: skip
+        text = f"the remaining {left:,} iterations take about {duration(left * seconds)}, without evaluations"
+        self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
         """Whether to stop and whether to save now: the same answer on every rank, whoever was asked."""

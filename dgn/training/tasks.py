@@ -8,8 +8,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from dgn import config as settings
-from dgn import data, loggers
+from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import write_text

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.training import tasks
 from dgn.training.callbacks import duration

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgn import config as settings
+from dgn import settings
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
 from tests.commands import ROOT
@@ -215,7 +215,7 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
         patch.setattr(resume, "save", save)
         _, error = command(*words, code=9)
     assert "RuntimeError: a bug" in error and "Traceback" in error
-    said, _ = command("-m", "dgn.report", "sweep", str(lab), code=1)
+    said, _ = command("-m", "dgn", "report", "sweep", str(lab), code=1)
     assert "sweep: 1 of 3 points finished" in said
     states = {row["prior.k"]: (row["state"], row["reason"]) for row in csv.DictReader((lab / "points.csv").open())}
     assert states == {"1": ("failed", "RuntimeError: a bug"), "2": ("finished", ""), "3": ("stopped", "")}
