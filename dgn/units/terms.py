@@ -145,9 +145,9 @@ class _Layer:
         last = self.count - 1
         if self.names.classes:
             raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}")
-        naming = "" if len(self.shape) > 1 else ("; at the network's output you can name the classes with "
-                                                 "target.classes=FILE or target.classes=[a,b,c]")  # fmt: skip
-        raise UserError(f"there is no unit {element!r}: this layer has no names, set an index from 0 to {last}{naming}")
+        naming = ", or name the network's outputs by target.classes=FILE or target.classes=[a,b,c]"
+        raise UserError(f"there is no unit {element!r}: this layer has no names; set an index from 0 to {last}"
+                        + naming * (len(self.shape) == 1))  # fmt: skip
 
     def _check_index(self, text: str, index: int) -> None:
         if index >= self.count:

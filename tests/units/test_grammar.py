@@ -153,7 +153,7 @@ def test_a_sum_is_about_no_single_element():
 
 
 def test_a_layer_without_names_asks_for_an_index():
-    with pytest.raises(UserError, match=r"index from 0 to 11; .*target\.classes=FILE or target\.classes=\[a,b,c\]"):
+    with pytest.raises(UserError, match=r"index from 0 to 11, .*target\.classes=FILE or target\.classes=\[a,b,c\]"):
         units.parse(["goldfish"], (12,), None)
     with pytest.raises(UserError, match=r"index from 0 to 11$"):
         units.parse(["goldfish"], (12, 4, 4), None)
