@@ -21,9 +21,10 @@
 | `conv5:12@mean`, `conv5:12@max` | its mean; its maximum | 1 |
 | `blocks.11:12@cls`, `blocks.11:12@3` | element 12 of the first token; of token 3 | 1 |
 | `blocks.11:12@mean`, `blocks.11:12@max` | its mean over all tokens; its maximum | 1 |
-| `conv5:3-40`, `-conv5:3-40`, `conv5:-3-40` | a range of channels | 38 |
-| `conv5:3-40@center`, `-conv5:3-40@4x4` | a range of channels, each at that place | 38 |
-| `conv5:all`, `-conv5:all@max` | every channel | all |
+| `conv5:3-40`, `conv5:3-40@center` | a range of channels; each one at that place | 38 |
+| `-conv5:3-40`, `conv5:-3-40`, `-conv5:3-40@4x4` | a range of channels, each minimised | 38 |
+| `conv5:all` | every channel | all |
+| `-conv5:all@max` | every channel, its maximum minimised | all |
 | `conv5:3-conv5:40`, `conv5:40-conv5:3` | a difference: name the layer in both terms | 1 |
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
