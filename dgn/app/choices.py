@@ -12,13 +12,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks import zoo
-from dgn.networks.layers import Layer, layers
+from dgn.networks.summary import Layer, layers
 from dgn.networks.weights import find
 from dgn.synthesis.api import configure
-from dgn.units.class_names import ClassNames
 from dgn.units.grammar import as_list
+from dgn.units.names import ClassNames
 
 COMPOSING = Lock()  # Hydra composes one config at a time in a process
 MOST_UNITS = 1000  # in the list; every unit can be typed

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.files import read_text
 from dgn.data.files import folders, inside, shown
-from dgn.errors import UserError
-from dgn.files import read_text
 
 
 class Source:

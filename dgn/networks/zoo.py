@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from dgn import files
-from dgn.errors import UserError
-from dgn.networks import names
-from dgn.networks.contract import Contract, from_config
+from dgn.base import files
+from dgn.base.errors import UserError
+from dgn.networks import class_names
 from dgn.networks.features import Features
-from dgn.networks.fold import fold
+from dgn.networks.fuse_bn import fold
+from dgn.networks.preprocessing import Contract, from_config
 from dgn.networks.weights import find, load, metadata
 
 
@@ -78,16 +78,16 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
     if chosen is None:
         return None
     if isinstance(chosen, list):
-        return names.complete(list(map(str, chosen)), "classes")
+        return class_names.complete(list(map(str, chosen)), "classes")
     if chosen in {"imagenet", "auto"}:
-        return names.imagenet()
+        return class_names.imagenet()
     if chosen == "weights":
         stored = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
-        return names.readable(stored.split("\n")) if stored else None
+        return class_names.readable(stored.split("\n")) if stored else None
     path = Path(os.path.expanduser(str(chosen)))
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
-    return names.from_file(path)
+    return class_names.from_file(path)
 
 
 def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks import weights
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".npy")

@@ -44,9 +44,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.units import directions
-from dgn.units.class_names import ClassNames
+from dgn.units.names import ClassNames
 
 WEIGHT = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 LAYER = r"[\w.]+(?:@\w+)?"  # "@cls" makes a vector of a layer of tokens

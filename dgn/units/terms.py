@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.units import directions
-from dgn.units.class_names import SIGNS, ClassNames
 from dgn.units.grammar import INDEX, NUMBERS, Part, Range, as_list, read
+from dgn.units.names import SIGNS, ClassNames
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dgn.files import read_text
-from dgn.units.class_names import ClassNames
+from dgn.base.files import read_text
+from dgn.units.names import ClassNames
 
 
 def from_file(path: Path | str, classes: Sequence[str] | None = None) -> list[str]:

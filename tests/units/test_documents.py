@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from dgn import units
-from dgn.networks import names
+from dgn.networks import class_names
 from dgn.units import grammar
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ PARSER = OverridesParser.create()
 PART = (ROOT / "docs/networks.md").read_text().partition("## Units")[2].partition("\n## ")[0]
 ROWS = [line for line in PART.splitlines() if line.startswith("| `")]
 FORMS = [(form, row.split("|")[3].strip()) for row in ROWS for form in re.findall(r"`([^`]+)`", row.split("|")[1])]
-IMAGENET = names.imagenet()
+IMAGENET = class_names.imagenet()
 NAMES = [name.split(",")[0] for name in IMAGENET]
 SHAPES = {"conv5": (512, 13, 13), "blocks.11": (16, 64), "fc6": (4096,), "fc8": (1000,)}
 FILES = ("cat.safetensors", "cat.npy", "dog.npy", "dir-2/a-1.npy")
