@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from dgn import config as settings
-from dgn import units
+from dgn import settings, units
 from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.units.target import Subject, load_subject
