@@ -85,8 +85,7 @@ def check_arguments(function: Callable[..., Any], values: Mapping[str, Any], pat
         except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
             continue
         try:
-            # YAML has no tuples, such as torch's `betas`
-            adapter.validate_python(tuple(value) if isinstance(value, list) and _is_tuple(kind) else value)
+            adapter.validate_python(tuple(value) if _is_tuple(kind) and isinstance(value, list) else value)
         except ValidationError as error:
             raise UserError(sentence(error, value, f"{path}{key}.", kind)) from None
 
@@ -96,7 +95,8 @@ def _is_model(kind: Any) -> bool:
 
 
 def _is_tuple(kind: Any) -> bool:
-    return tuple in {get_origin(one) or one for one in (kind, *get_args(kind))}
+    """Whether a type is a tuple, of which YAML has none: a list stands for it."""
+    return kind is tuple or get_origin(kind) is tuple
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
