@@ -119,7 +119,7 @@ def load(
     instantiate(config["ascent"]["optimiser"])
     with torch.no_grad():
         probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
-    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
     if config["judge"]:
         subject.judge = load_judge(config, found, subject)
