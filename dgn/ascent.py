@@ -1,18 +1,22 @@
 """How a code moves: an optimizer over codes, one row a code, that never looks at another row."""
 
 from collections.abc import Callable, Iterable
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
+
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # a negative one would descend
 
 
 class NormalisedGradient(torch.optim.Optimizer):
-    """code ← code + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
+    """y ← y + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
 
     `.grad` is the gradient of the score: the code climbs it.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: Rate) -> None:
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
@@ -24,6 +28,6 @@ class NormalisedGradient(torch.optim.Optimizer):
                 code.add_(group["lr"] * code.grad / size.view(-1, *[1] * (code.ndim - 1)))
 
 
-def climb_adam(params: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
+def climb_adam(params: Iterable[Tensor], lr: Rate) -> torch.optim.Optimizer:
     """Adam, uphill; element by element, so rows stay apart."""
     return torch.optim.Adam(params, lr=lr, maximize=True)

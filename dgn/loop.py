@@ -2,16 +2,20 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
 
 from dgn import heap, precision
 from dgn.errors import UserError
 
+# what Lightning raises for a trainer that cannot be: Slurm's variables alone give three of these
+REFUSED = (MisconfigurationException, TypeError, ValueError, RuntimeError, KeyError, ImportError)
 KNOWN = (  # what Lightning says of every run here, and what is meant so
     "You passed in a `val_dataloader` but have no `validation_step`",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
@@ -28,7 +32,7 @@ def trainer(
 ) -> pl.Trainer:
     """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own.
 
-    UserError where this machine or Lightning has no such trainer.
+    UserError where Lightning cannot make it on this machine.
     """
     heap.keep()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -44,9 +48,21 @@ def trainer(
             enable_model_summary=False,
             **more,
         )
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        raise UserError(f"Lightning takes no such trainer ({' '.join(str(error).split())}): type trainer=cpu, gpu or "
-                        "ddp, and single keys of it as Lightning's Trainer has them") from error  # fmt: skip
+    except REFUSED as error:
+        raise UserError(f"the trainer cannot be set up ({' '.join(str(error).split())}): set trainer=cpu, gpu or ddp; "
+                        "its keys are those of Lightning's Trainer") from error  # fmt: skip
+
+
+@contextmanager
+def on_device(device: torch.device, *modules: nn.Module) -> Iterator[None]:
+    """Have the modules on `device`, and on the CPU afterwards, where Lightning leaves what it has trained."""
+    for module in modules:
+        module.to(device)
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.cpu()
 
 
 def decided(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ CHOICES = {  # settings that are one of a few words
 }
 
 RANGES = {  # the least and the most that a setting may be
+    "ascent.step": (0, inf),
+    "ascent.end": (0, inf),
+    "ascent.moves": (0, inf),
     "ascent.whole": (0, 1),
     "ascent.noise": (0, inf),
     "prior.k": (0, inf),

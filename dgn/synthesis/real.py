@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
-from dgn import data, images, results
+from dgn import data, images, loop, results
 from dgn.data.dataset import Images
 from dgn.errors import UserError
 from dgn.files import write_text
@@ -49,10 +49,10 @@ def write_real_images(
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     found, kept, labels = [], [], Counter[int]()
-    with Progress(transient=True) as bar:
+    with Progress(transient=True) as bar, loop.on_device(subject.device, subject.target):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            activation = subject.target(x)
+            activation = subject.target(x.to(subject.device)).cpu()
             found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
             kept.append(index)
             labels.update(label.tolist())

@@ -1,7 +1,7 @@
 """What is looked at: the target at one layer, its units, and how they are scored."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,6 +27,8 @@ class Subject:
         is_output: whether the layer is the vector that the target puts out: then its softmax means something.
         classes: the names of the layer's elements, where they have any.
         judge: another network that is asked about the finished pictures, or None.
+        is_map: whether the layer is a map of several places.
+        device: where finished pictures and real images are looked at. The networks are there only meanwhile.
     """
 
     target: Features
@@ -35,6 +37,12 @@ class Subject:
     is_output: bool
     classes: list[str] | None = None
     judge: Judge | None = None
+    is_map: bool = False
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def at_one_place(self, unit: Unit) -> bool:
+        """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""
+        return self.is_map and any(isinstance(term.place, int) for term in unit.terms)
 
     def wanted(self, unit: Unit) -> str | None:
         """The name of the one class that a unit maximises at the target's output; None of any other unit."""
@@ -60,4 +68,11 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     chosen = units.parse(items, activation.shape[1:], named)
     objective = instantiate(config["objective"])
     Scorer(chosen, objective)  # refuses what does not go together before anything runs
-    return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)
+    return Subject(
+        target,
+        chosen,
+        lambda rows: Scorer(rows, objective),
+        target.is_output(probe, activation),
+        named,
+        is_map=activation.ndim == 4 and activation[0, 0].numel() > 1,
+    )
