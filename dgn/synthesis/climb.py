@@ -52,13 +52,16 @@ def climb(
 ) -> Climbed:
     """Run the ascent of the config on some rows at once; `callbacks` see it happen, as `Bar` and `Watch` do.
 
-    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them; they do
-    not depend on which rows those are. The networks are on the CPU before and after.
+    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them. On two
+    cores they depend on a row's place, too, where the rows are five, six or seven. So fewer rows than `batch_size` are
+    filled up to the next power of two, with the first row. The networks are on the CPU before and after.
 
     Args:
         start: gives the initial codes; None makes the config's. A run of many batches makes it once.
     """
-    started, seeds = time.monotonic(), [seed for _, seed in rows]
+    started, count = time.monotonic(), len(rows)
+    rows = [*rows, *[rows[0]] * (batch_of(count, config["batch_size"]) - count)]
+    seeds = [seed for _, seed in rows]
     ascent = config["ascent"]
     unit = prior.moments.scale if ascent["units"] == "std" else 1.0
     start = start or instantiate(config["start"])
@@ -85,15 +88,20 @@ def climb(
     with torch.no_grad(), loop.on_device(trainer.strategy.root_device, module):
         images = module.images().clamp(0, 1)
         return Climbed(
-            images=images.cpu(),
-            activation=subject.target(images).cpu(),
-            codes=module.code.detach().cpu(),
-            curves=module.curve.T.cpu(),
-            alive=module.alive.cpu(),
-            taken=module.taken.cpu(),
-            at_bound=module.prior.at_bound(module.code.detach()).cpu(),
+            images=images[:count].cpu(),
+            activation=subject.target(images)[:count].cpu(),
+            codes=module.code.detach()[:count].cpu(),
+            curves=module.curve.T[:count].cpu(),
+            alive=module.alive[:count].cpu(),
+            taken=module.taken[:count].cpu(),
+            at_bound=module.prior.at_bound(module.code.detach())[:count].cpu(),
             seconds=time.monotonic() - started,
         )
+
+
+def batch_of(rows: int, most: int) -> int:
+    """How many rows are computed at once for `rows`: the next power of two, or `most` where that is less."""
+    return min(most, 1 << (rows - 1).bit_length())
 
 
 class Bar(pl.Callback):
