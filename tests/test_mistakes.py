@@ -3,7 +3,7 @@
 import pytest
 
 from dgn import mistakes
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,8 @@ from dgn.errors import UserError
         ("ascent.render=before", "there is no ascent.render 'before': there are: last, before_last_step"),
         ("prior.lower=zeros", "there is no prior.lower 'zeros': did you mean 'zero'"),
         ("prior.lower=null", "there is no prior.lower None: there are: auto, zero"),
+        ("ascent.step=-1", "ascent.step=-1 is out of range: type ascent.step=0 or more"),
+        ("ascent.moves=-1", "ascent.moves=-1 is out of range: type ascent.moves=0 or more"),
         ("ascent.whole=2", "ascent.whole=2 is out of range: type ascent.whole=0 to 1"),
         ("prior.shrink=0", "prior.shrink=0 is out of range: type prior.shrink=0.01 to 1"),
         ("prior.k=-1", "prior.k=-1 is out of range: type prior.k=0 or more"),

@@ -12,10 +12,11 @@ from hydra.utils import instantiate
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from dgn import loop, precision, units
-from dgn.bundle import Bundle
+from dgn import units
+from dgn.base import lightning, precision
+from dgn.generators.bundle import Bundle
 from dgn.synthesis.module import Synthesis
-from dgn.synthesis.subject import Subject
+from dgn.units.target import Subject
 
 Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
 
@@ -80,12 +81,12 @@ def climb(
         whole=ascent["whole"],
         render=ascent["render"],
     )
-    trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
+    trainer = lightning.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
     loader = torch.utils.data.DataLoader(steps, generator=torch.Generator())  # the caller's own would be moved on
     with precision.prepared(prior.generator, subject.target):
         trainer.fit(module, train_dataloaders=loader)
-    with torch.no_grad(), loop.on_device(trainer.strategy.root_device, module):
+    with torch.no_grad(), lightning.on_device(trainer.strategy.root_device, module):
         images = module.images().clamp(0, 1)
         return Climbed(
             images=images[:count].cpu(),

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dgn import views
-from dgn.ascent import Rate
 from dgn.networks.features import Features
+from dgn.synthesis import transforms
+from dgn.synthesis.ascent import Rate
 
 FP16_SCALE = 1024.0  # fp16 ends at 6e-8, and gradients at pixels are about 1e-3 of a score
 
@@ -22,11 +22,11 @@ class Synthesis(pl.LightningModule):
     order, for every row by itself:
 
         score     s = h(T(G(y)))                T: the part of the picture that the target sees, in the last steps
-                                                the whole (not in the paper: `dgn.views`)
+                                                the whole (not in the paper: `transforms`)
         gradient  g = P(∂s/∂y)                  P: the identity, or along the axes of real codes (not in the paper:
                                                 `Ellipsoid.uphill`)
         step      y ← y + αᵢ · g / mean|g|      αᵢ = α₀ + (α_end − α₀) · i / n (released code: `NormalisedGradient`)
-        range     y ← clip(y, 0, mean + 3 std)  section 2: every element stays where real codes are (`dgn.priors`)
+        range     y ← clip(y, 0, mean + 3 std)  section 2: every element stays where real codes are (`priors`)
         decay     y ← y · 0.99                  the released stand-in for the gradient of −λ‖y‖ (`shrink`)
 
     The picture is G(y) at the end.
@@ -35,13 +35,13 @@ class Synthesis(pl.LightningModule):
         generator: G, frozen, in eval mode.
         target: the network under study, read at the units' layer.
         score: h: activation (N, ...) to scores (N,), row i by its own unit.
-        prior: P, range and decay: `uphill` and `apply_to`, see `dgn.priors`.
+        prior: P, range and decay: `uphill` and `apply_to`, see `priors`.
         codes: the initial codes, (N, *code_shape).
         seeds: one a row; the transforms are drawn from them.
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: α₀ and α_end, in absolute numbers of the code.
         steps: n.
-        moves: one a row: how far what the target sees is from the picture as it is, see `dgn.views`; 0 is not at all.
+        moves: one a row: how far what the target sees is from the picture as it is, see `transforms`; 0 is not at all.
         whole: share of the steps, the last, in which the target sees the picture as it is: a thing that is known in
             all its parts may not be in the whole, which is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
@@ -72,7 +72,7 @@ class Synthesis(pl.LightningModule):
         step: Rate,
         end: Annotated[float, Field(ge=0, allow_inf_nan=False)],
         steps: Annotated[int, Field(ge=1)],
-        moves: Sequence[float],
+        moves: Sequence[Annotated[float, Field(ge=0, allow_inf_nan=False)]],
         whole: Annotated[float, Field(ge=0, le=1)],
         render: Literal["last", "before_last_step"],
     ) -> None:
@@ -82,7 +82,7 @@ class Synthesis(pl.LightningModule):
         self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
         self.render, self.parts = render, steps - round(whole * steps) if any(moves) else 0
         # all draws at once, moved to the device with the module: a draw in the loop would wait for it
-        self.register_buffer("maps", views.draw(seeds, moves, self.parts), persistent=False)
+        self.register_buffer("maps", transforms.draw(seeds, moves, self.parts), persistent=False)
         self.register_buffer("moved", torch.tensor(moves).view(-1, 1, 1, 1) > 0, persistent=False)
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
@@ -103,7 +103,7 @@ class Synthesis(pl.LightningModule):
         """T: what the target sees of the pictures in step i; those of rows that are not moved to the bit."""
         if i >= self.parts:
             return pictures
-        return torch.where(self.moved, views.transform(pictures, self.maps[i]), pictures)
+        return torch.where(self.moved, transforms.transform(pictures, self.maps[i]), pictures)
 
     def _gradient(self, score: Tensor) -> Tensor:
         """∂s/∂y of every row; under fp16 on its way back times a constant, which keeps small numbers from being 0."""

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from dgn import bundle, judge, precision
 from dgn import config as settings
+from dgn.base import precision
+from dgn.evaluation import judge
+from dgn.generators import bundle
 from dgn.synthesis.climb import Bar, batch_of, climb
 from dgn.synthesis.run import describe
-from dgn.synthesis.subject import load_subject
+from dgn.units.target import load_subject
 
 WORDS = ("seeds=1", "ascent.steps=100")
 
@@ -55,7 +57,7 @@ def test_a_short_request_is_not_filled_up_to_the_largest_batch(rows, most, compu
 
 def test_one_unit_is_computed_alone(config, monkeypatch):
     seen = []
-    monkeypatch.setattr("dgn.views.transform", lambda x, maps: seen.append(len(x)) or x)
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(len(x)) or x)
     climbed(config, ["lemon"], "ascent.steps=2", "batch_size=8", "ascent.whole=0")
     assert seen == [1, 1]
 

@@ -7,12 +7,13 @@ import torch
 from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
-from dgn import loop, units, views
-from dgn.ascent import NormalisedGradient
+from dgn import units
+from dgn.base import lightning
 from dgn.generators.deepsim import Deepsim
 from dgn.networks.features import Contract, Features
-from dgn.priors import Box
-from dgn.synthesis import Synthesis
+from dgn.synthesis import Synthesis, transforms
+from dgn.synthesis.ascent import NormalisedGradient
+from dgn.synthesis.priors import Box
 
 CPU = {"accelerator": "cpu", "devices": 1}
 
@@ -27,7 +28,7 @@ def climb(generator, target, moments, chosen, codes, precision="64-true", steps=
     )  # fmt: skip
     if precision == "64-true":
         module.double()
-    trainer = loop.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
+    trainer = lightning.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
     if plugin:
         trainer.strategy._precision_plugin = plugin
     trainer.fit(module, torch.utils.data.DataLoader(torch.arange(steps)))
@@ -103,11 +104,11 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves)
 def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
     g, target, moments = setting
     seen = []
-    monkeypatch.setattr("dgn.views.transform", lambda x, maps: seen.append(maps.clone()) or x)
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(maps.clone()) or x)
     chosen = units.parse(["1"], (7,), None)
     climb(g, target, moments, chosen, torch.rand(1, 12), steps=steps, moves=0.5, whole=whole, seeds=[9])
     assert len(seen) == steps - last
-    for step, maps in enumerate(views.draw([9], [0.5], steps - last)):
+    for step, maps in enumerate(transforms.draw([9], [0.5], steps - last)):
         assert torch.equal(seen[step], maps.double())
 
 
@@ -130,7 +131,7 @@ def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
         prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
         seeds=[0, 1], step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, render="before_last_step",
     )  # fmt: skip
-    loop.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
+    lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
         module, torch.utils.data.DataLoader(torch.arange(10))
     )
     assert torch.equal(module.images()[0], still.images()[0])
