@@ -1,13 +1,11 @@
 """How a code moves: an optimizer over codes, one row a code, that never looks at another row."""
 
 from collections.abc import Callable, Iterable
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # a negative one would descend
+from dgn.base.typed import Positive
 
 
 class NormalisedGradient(torch.optim.Optimizer):
@@ -16,7 +14,7 @@ class NormalisedGradient(torch.optim.Optimizer):
     `.grad` is the gradient of the score: the code climbs it.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: Rate) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: Positive) -> None:
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
@@ -28,6 +26,6 @@ class NormalisedGradient(torch.optim.Optimizer):
                 code.add_(group["lr"] * code.grad / size.view(-1, *[1] * (code.ndim - 1)))
 
 
-def climb_adam(params: Iterable[Tensor], lr: Rate) -> torch.optim.Optimizer:
+def climb_adam(params: Iterable[Tensor], lr: Positive) -> torch.optim.Optimizer:
     """Adam, uphill; element by element, so rows stay apart."""
     return torch.optim.Adam(params, lr=lr, maximize=True)

@@ -1,16 +1,14 @@
 """The method: the code is the only parameter, and every row climbs the score of its own unit."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.networks.features import Features
 from dgn.synthesis import transforms
-from dgn.synthesis.ascent import Rate
 
 FP16_SCALE = 1024.0  # fp16 ends at 6e-8, and gradients at pixels are about 1e-3 of a score
 
@@ -30,6 +28,8 @@ class Synthesis(pl.LightningModule):
         decay     y ← y · 0.99                  the released stand-in for the gradient of −λ‖y‖ (`shrink`)
 
     The picture is G(y) at the end.
+
+    Ranges of the numbers: `dgn.synthesis.settings.AscentSettings`.
 
     Args:
         generator: G, frozen, in eval mode.
@@ -69,12 +69,12 @@ class Synthesis(pl.LightningModule):
         codes: Tensor,
         seeds: Sequence[int],
         optimiser: Callable,
-        step: Rate,
-        end: Annotated[float, Field(ge=0, allow_inf_nan=False)],
-        steps: Annotated[int, Field(ge=1)],
-        moves: Sequence[Annotated[float, Field(ge=0, allow_inf_nan=False)]],
-        whole: Annotated[float, Field(ge=0, le=1)],
-        render: Literal["last", "before_last_step"],
+        step: float,
+        end: float,
+        steps: int,
+        moves: Sequence[float],
+        whole: float,
+        render: str,
     ) -> None:
         super().__init__()
         self.code = nn.Parameter(codes)
