@@ -141,9 +141,9 @@ def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject
     took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
                  given.record.get("encoder_sha256")}  # fmt: skip
     found = judge.load(node, took_part)
-    classes = zoo.classes(target)
+    classes = subject.classes if subject.is_output else zoo.classes(target)
     if not classes:
-        raise UserError(f"the target {target['name']} has no class names that a judge could know: type "
+        raise UserError(f"the target {target['name']} has no class names that a judge could know: set "
                         "target.classes=imagenet or target.classes=FILE")  # fmt: skip
     if not any(map(found.knows, classes)):
         raise UserError(f"the judge {found.name} knows no class of the target {target['name']}: "
