@@ -65,7 +65,7 @@ class ImageCode(Noise):
     def _encode(self, bundle: Bundle) -> Tensor:
         """The image's code, (1, *code_shape)."""
         same_encoder(bundle, self.encoder, "start.encoder")
-        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True)
+        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True, role="start.encoder")
         code = encoder(images.read(self.path, encoder.contract.size))
         shape = tuple(bundle.generator.code_shape)
         if tuple(code.shape[1:]) != shape:

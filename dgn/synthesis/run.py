@@ -115,7 +115,7 @@ def load(
     codes = instantiate(config["start"])(found, [config["seed"], config["seed"] + 1], config["ascent"]["noise"])
     with torch.no_grad():
         probe = found.generator(codes[:1])
-    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
     check_seeds(config, codes, subject)
     subject.device = lightning.trainer(config["trainer"], [], []).strategy.root_device
