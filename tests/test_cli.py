@@ -135,7 +135,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
     assert not any(r["judge_rank"] for r in rows[2:])  # what is minimised, and classes that the judge does not know
     expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
-                "config.yaml", "manifest.json"}  # fmt: skip
+                "config.yaml", "manifest.json", ".lock"}  # fmt: skip
     assert {path.name for path in out.iterdir()} == expected
     assert len(list((out / "real").iterdir())) == 8
     about = json.loads((out / "manifest.json").read_text())
