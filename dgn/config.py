@@ -24,8 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.folders import CONF, members
 
-CONF = Path(__file__).parent / "conf"
 ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks
 STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 FREE = (  # what may differ between two runs that are the same run: these do not decide what comes out
@@ -55,7 +55,7 @@ def words(command: str, typed: list[str]) -> list[str]:
 
 def _own(word: str, typed: Sequence[str]) -> list[str]:
     key, _, value = word.partition("=")
-    if value == "null" and (CONF / key.partition("@")[0]).is_dir():
+    if value == "null" and members(key.partition("@")[0]):
         raise UserError(f"{word} chooses nothing: leave it away for the default, or type {key}=NAME")
     role, _, last = key.removeprefix("network@").rpartition(".")
     group = role if role == "generator" else f"network@{role}"

@@ -11,9 +11,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dgn.config import CONF
 from dgn.config import hydra as hydra_running
 from dgn.errors import UserError, nearest
+from dgn.folders import members
 
 COUNTS = (  # settings that are a whole number from one on
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),
@@ -146,7 +146,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         group, _, member = match[1].rpartition("/")
         if group == "hydra/launcher":
             return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
-        return f"there is no {group} {member!r}: {nearest(member, _members(group))}"
+        return f"there is no {group} {member!r}: {nearest(member, members(group))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
         key, values = match.groups()
         return f"{key}={values} is a sweep: add -m to run every value, or type '{key}=[{values}]' for a list"
@@ -203,7 +203,3 @@ def _composed(command: str, chosen: Sequence[str] = ()) -> tuple[DictConfig, lis
         OmegaConf.set_struct(config, False)
         config.pop("hydra")
         return config, groups
-
-
-def _members(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

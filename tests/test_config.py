@@ -1,11 +1,13 @@
 """What a command line is made into, and when two runs are the same."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import bundle
+from dgn import bundle, folders
 from dgn import config as settings
 from dgn.errors import UserError
 
@@ -58,6 +60,7 @@ def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
 
 
 MEMBERS = sorted(path.relative_to(settings.CONF) for path in settings.CONF.glob("*/*.yaml"))
+MEMBERS += [Path("experiment") / name for name in folders.members("experiment")]
 TRAIN = ("debug/train", "discriminator/", "generator/deepsim", "generator/small", "loss/", "schedule/", "task/",
          "experiment/deepsim_fc6", "experiment/prior_lite0")  # fmt: skip
 PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  # not under the group's own name

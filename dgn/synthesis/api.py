@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -108,7 +107,7 @@ def configure(
     settings.register_resolvers()
     name = "torch.nn.Module" if isinstance(target, nn.Module) else target or ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
-    held = Singleton.get_state()  # the caller may run in an application of Hydra's
+    application = GlobalHydra.instance().hydra  # of Hydra's, in which the caller may run
     GlobalHydra.instance().clear()
     typed = settings.words("synthesize", [*chosen, *words])
     try:
@@ -129,7 +128,7 @@ def configure(
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(mistakes.sentence(error, "synthesize", typed)) from None
     finally:
-        Singleton.set_state(held)
+        GlobalHydra.instance().hydra = application
 
 
 def _set(node: DictConfig, keys: dict[str, Any]) -> None:
