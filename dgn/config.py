@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from dgn.errors import UserError
 from dgn.files import write_text
@@ -181,7 +182,10 @@ def read(folder: Path) -> dict[str, Any] | None:
     path = folder / "config.yaml"
     if not path.exists():
         return None
-    found = plain(OmegaConf.create(path.read_text(encoding="utf-8")))
+    try:
+        found = plain(OmegaConf.create(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, AssertionError) as error:
+        raise UserError(f"{path} is not the config of a run ({' '.join(str(error).split())})") from None
     found.pop("defaults", None)
     return found
 

@@ -159,11 +159,8 @@ def crop_centre(images: Tensor, size: int) -> Tensor:
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
-    n, c, h, w = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    sheet = images.new_ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
-    for i, image in enumerate(images):
-        y, x = (i // columns) * (h + gap), (i % columns) * (w + gap)
-        sheet[:, y : y + h, x : x + w] = image
-    return sheet
+    from torchvision.utils import make_grid  # takes long to import, and most runs tile nothing
+
+    sheet = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=gap, pad_value=1)
+    border = gap if len(images) > 1 else 0  # the library draws one around the whole, and repeats a grey channel
+    return sheet[: images.shape[1], border : sheet.shape[1] - border, border : sheet.shape[2] - border]

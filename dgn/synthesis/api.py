@@ -81,7 +81,7 @@ def synthesize(
         try:
             with claim(folder, config.resume):
                 run.synthesize(config, folder, None if live is None else live.cpu(), prior)
-                page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+                page = None if output is None else report.write_page([folder], folder, config.title)
         except InstantiationException as error:  # what a class of the config raises
             if not mistakes.meant_for_the_user(error):
                 raise

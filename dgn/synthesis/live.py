@@ -109,4 +109,4 @@ class Live:
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             parts.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)
-            return report.write_page([output], output, config["title"] or run.TITLE)
+            return report.write_page([output], output, config["title"])
