@@ -23,9 +23,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dgn.errors import UserError
-from dgn.files import write_text
-from dgn.folders import CONF, members
+from dgn.base.errors import UserError
+from dgn.base.files import write_text
+from dgn.base.folders import CONF, members
 
 ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks
 STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"

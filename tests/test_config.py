@@ -7,9 +7,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import bundle, folders
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base import folders
+from dgn.base.errors import UserError
+from dgn.generators import bundle
 
 NET = "torch.nn.Identity"
 

@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 
-from dgn import folders
+from dgn.base import folders
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,9 +13,8 @@ from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 from safetensors import safe_open
 
 from dgn import config as settings
-from dgn import results
-from dgn.files import write_text
-from dgn.report import method, private
+from dgn.base.files import write_text
+from dgn.report import method, private, results
 from dgn.report.pictures import WHOLE, inline
 from dgn.report.private import names_only
 

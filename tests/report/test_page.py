@@ -10,8 +10,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgn import images, report, results
-from dgn.errors import UserError
+from dgn import report
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.report import results
 from dgn.report.__main__ import main
 from dgn.report.private import names_only
 
