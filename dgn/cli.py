@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dgn import mistakes
 from dgn.base import ranks
 from dgn.base.errors import Stopped, UserError
-from dgn.base.files import claim
+from dgn.base.files import claim, remove_empty
 from dgn.config import CONF, words
 from dgn.sweeps import callback, jobs
 
@@ -61,6 +61,10 @@ def main(command: str) -> None:
     try:
         sys.argv[1:] = words(command, sys.argv[1:] or ALONE[command])
         job()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read this, as `| head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python writes once more as it ends
+        sys.exit(1)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:  # Hydra makes the output folder
         if not mistakes.meant_for_the_user(error):
             raise
@@ -68,6 +72,8 @@ def main(command: str) -> None:
     except Stopped as stopped:
         print(f"stopped: {stopped.what}; the same line with resume=true goes on", file=sys.stderr)
         raise
+    finally:
+        remove_empty(callback.NewFolders.noted)
 
 
 def _stop(number: int, _: Any) -> None:
@@ -91,7 +97,9 @@ def run(command: str, config: DictConfig) -> None:
     mistakes.check(config, HydraConfig.get().runtime.choices, command)
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, config.resume) if ranks.first() else nullcontext():
-        import_module(TASKS[command]).run(config, output)
+        task = import_module(TASKS[command])
+        import_module("dgn.base.process").prepare()
+        task.run(config, output)
         if callback.running() and ranks.first():
             jobs.finish(output)
 

@@ -100,11 +100,13 @@ def register_resolvers() -> None:
     """What a config may compute.
 
     `${unique:}`: a name no other run has, one a command. `${point:KEYS}`: the folder of the sweep point.
+    `${home:PATH}`: the path, `~` replaced by the user's own folder.
     `${sweep:}`: the sweep's folder by its name, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
     `${record:…}`: what torchvision or timm record of a model's input; they are imported when it is read.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
+    OmegaConf.register_new_resolver("home", lambda path: str(Path(str(path)).expanduser()), replace=True)
     OmegaConf.register_new_resolver("sweep", sweep, replace=True)
     OmegaConf.register_new_resolver("place", lambda shard: int(str(shard or 0).partition("/")[0]), replace=True)
     OmegaConf.register_new_resolver(

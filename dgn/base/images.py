@@ -4,7 +4,6 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 """
 
 import math
-import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -22,8 +21,6 @@ CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
 MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here, without a word a file
 
 
 class Unreadable(Exception):

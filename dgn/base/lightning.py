@@ -1,7 +1,5 @@
 """Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
 
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,18 +7,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from dgn.base import malloc, precision
+from dgn.base import precision
 from dgn.base.errors import UserError
-
-KNOWN = (  # what Lightning says of every run here, and what is meant so
-    "You passed in a `val_dataloader` but have no `validation_step`",
-    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
-    "Found .* module\\(s\\) in eval mode",
-    "The '.*' does not have many workers",
-    "`training_step` returned `None`",
-    "The number of training batches",
-    "The `srun` command is available",
-)
 
 
 def trainer(
@@ -30,10 +18,6 @@ def trainer(
 
     UserError where this machine or Lightning has no such trainer.
     """
-    malloc.keep()
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    for text in KNOWN:
-        warnings.filterwarnings("ignore", text)
     try:
         return pl.Trainer(
             **decided(settings),

@@ -66,6 +66,9 @@ def composed(command: str, words: Sequence[str]) -> DictConfig:
 
 def run(typed: argparse.Namespace, config: DictConfig) -> None:
     """One command; torch is loaded only now."""
+    from dgn.base import process
+
+    process.prepare()
     if typed.command == "bench":
         from dgn.data.bench import bench
 

@@ -194,4 +194,5 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], **metadata: str) -> None:
     """Write tensors as safetensors, whole or not at all. OSError names a full disk, which `save_file` does not."""
     with whole(path) as part:
-        part.write_bytes(serialise(dict(tensors), metadata or None))
+        plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}  # the library takes no strides
+        part.write_bytes(serialise(plain, metadata or None))

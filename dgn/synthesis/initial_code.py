@@ -62,11 +62,11 @@ class ImageCode(Noise):
     """
 
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
-        self.path, self.encoder, self.noisy = path, encoder, noisy
+        self.path, self.encoder, self.noisy = Path(path).expanduser(), encoder, noisy
 
     def describe(self) -> str:
         """What the search starts from, for the page: the file's name without its folder."""
-        return f"the code of the image {Path(self.path).name}{', with noise' if self.noisy else ''}"
+        return f"the code of the image {self.path.name}{', with noise' if self.noisy else ''}"
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         same_encoder(bundle, self.encoder, "start.encoder")

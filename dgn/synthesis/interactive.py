@@ -8,7 +8,6 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -51,7 +50,6 @@ class Live:
     """
 
     def __init__(self, config: DictConfig) -> None:
-        torch.set_float32_matmul_precision("high")
         self.config = settings.plain(config)
         self.config["trainer"] = lightning.decided(self.config["trainer"])
         self.prior, self.subject = run.load(self.config)

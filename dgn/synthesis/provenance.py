@@ -41,7 +41,7 @@ def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, 
     """
     found = {"layer": subject.target.layers[0]}
     if path := config["start"].get("path"):
-        found["start"] = sha256(path)
+        found["start"] = sha256(Path(path).expanduser())
     directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
     if directions:
         found["directions"] = _digest(directions)

@@ -65,7 +65,6 @@ def synthesize(
 
     `network` and `given` are a target and a prior from Python; otherwise the config says where both come from.
     """
-    torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])

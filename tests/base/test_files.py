@@ -122,3 +122,16 @@ def test_the_umask_says_who_may_read(tmp_path, umask, mode):
 def test_nothing_needs_a_module_that_windows_lacks():
     for path in (Path(files.__file__).parents[1]).rglob("*.py"):
         assert "import fcntl" not in path.read_text(encoding="utf-8"), path
+
+
+def test_of_new_folders_only_empty_ones_are_removed(tmp_path):
+    (tmp_path / "there").mkdir()
+    noted = files.missing(tmp_path / "there/a/b")
+    assert noted == [tmp_path / "there/a/b", tmp_path / "there/a"]
+    with files.claim(tmp_path / "there/a/b", resume=False):
+        pass
+    files.remove_empty(noted)
+    assert not (tmp_path / "there/a").exists() and (tmp_path / "there").exists()
+    files.write_text(tmp_path / "there/a/b/x", "kept")
+    files.remove_empty(noted)
+    assert (tmp_path / "there/a/b/x").exists()

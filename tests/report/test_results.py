@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from dgn.base.errors import UserError
 from dgn.report import results
@@ -63,6 +63,9 @@ def test_tensors_are_the_library_s_file_whole_or_not_at_all(tmp_path):
     save_file(tensors, tmp_path / "whole")
     results.write_tensors(tmp_path / "ours", tensors)
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "whole").read_bytes()
+    results.write_tensors(tmp_path / "views", {name: value.T for name, value in tensors.items()})
+    for name, value in load_file(tmp_path / "views").items():
+        assert np.array_equal(value, tensors[name].T)
     with pytest.raises(SafetensorError):
         results.write_tensors(tmp_path / "ours", {"codes": np.array(["a"])})
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "whole").read_bytes()
