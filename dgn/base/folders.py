@@ -20,10 +20,23 @@ CONF, EXPERIMENTS = HOME / "conf", HOME / "experiments"
 GROUP = "experiment"
 
 
-def members(group: str) -> list[str]:
-    """The names of the group's shipped members, sorted; none for what is not a group."""
-    folder = EXPERIMENTS if group == GROUP else CONF / group
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def folder(group: str) -> Path:
+    """Where our members of a config group are."""
+    return EXPERIMENTS if group == GROUP else CONF / group
+
+
+def file(name: str, *more: Path) -> Path | None:
+    """The YAML of a config, "synthesize" or "GROUP/MEMBER": ours, or in `more` folders laid out like conf; or None."""
+    group, _, member = name.removesuffix(".yaml").rpartition("/")
+    places = (folder(group), *(one / group for one in more))
+    return next((path for place in places if (path := place / f"{member}.yaml").is_file()), None)
+
+
+def members(group: str, *more: Path) -> list[str]:
+    """The names of a group's members, ours and those in `more` folders laid out like conf; none of what is no group."""
+    return sorted(
+        {path.stem for place in (folder(group), *(one / group for one in more)) for path in place.glob("*.yaml")}
+    )
 
 
 class Experiments(ConfigSource):

@@ -19,7 +19,7 @@ from dgn.data.dataset import Images
 from dgn.networks import class_names
 from dgn.report import results
 from dgn.units import Unit
-from dgn.units.names import Names
+from dgn.units.names import ClassNames
 from dgn.units.target import Subject
 
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
@@ -83,7 +83,7 @@ def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]
     """
     if not subject.is_output:
         return [sum(of_class.values())] * len(chosen)
-    found = Names(list(of_class))
+    found = ClassNames(list(of_class))
     places = [None if (name := subject.wanted(unit)) is None else found.find(name) for unit in chosen]
     return [0 if i is None else of_class[found.classes[i]] for i in places]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 from safetensors import safe_open
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.files import write_text
 from dgn.report import method, private, results
 from dgn.report.pictures import WHOLE, inline

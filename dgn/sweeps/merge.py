@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
 from dgn.report import results

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dgn import config as settings
-from dgn import units
+from dgn import settings, units
 from dgn.base.errors import UserError
 from dgn.evaluation import dataset_examples
 from dgn.networks.features import Features

@@ -10,11 +10,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgn import report
+from dgn import cli, report
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.report import results
-from dgn.report.__main__ import main
 from dgn.report.private import names_only
 
 EVIL = "</script><script>alert(1)</script>'\"<b>"
@@ -180,35 +179,34 @@ def test_a_panel_that_leads_out_of_its_run_is_refused(tmp_path, name):
         report.write_page([tmp_path], tmp_path)
 
 
-def ask(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["report", *map(str, words)])
-    main()
+def ask(*words):
+    cli.main(["report", *map(str, words)])
 
 
-def test_one_run_s_page_needs_no_more_words(tmp_path, monkeypatch, capsys):
+def test_one_run_s_page_needs_no_more_words(tmp_path, capsys):
     run = write_run(tmp_path / "a", label="Cats")
-    ask(monkeypatch, "page", run)
+    ask("page", run)
     assert capsys.readouterr().out == f"page: {run / 'index.html'}\n"
     assert "<h1>Cats</h1>" in (run / "index.html").read_text()
 
 
-def test_a_run_with_panels_is_a_page_of_them(tmp_path, monkeypatch):
+def test_a_run_with_panels_is_a_page_of_them(tmp_path):
     for name in ("box", "no prior"):
         write_run(tmp_path / "lab" / name)
     OmegaConf.save({"panels": {"box": [], "no prior": []}, "title": "Ranges"}, tmp_path / "lab/config.yaml")
-    ask(monkeypatch, "page", tmp_path / "lab")
+    ask("page", tmp_path / "lab")
     page = (tmp_path / "lab/index.html").read_text()
     assert "<h1>Ranges</h1>" in page and "<b>no prior</b>" in page and page.count("<figure") == 4
 
 
-def test_a_sweep_s_page_is_made_by_either_word(sweep_folder, monkeypatch, capsys):
+def test_a_sweep_s_page_is_made_by_either_word(sweep_folder, capsys):
     with pytest.raises(SystemExit, match="1"):
-        ask(monkeypatch, "page", sweep_folder)
+        ask("page", sweep_folder)
     assert "6 of 8 points finished" in capsys.readouterr().out
     assert "Sweep lab" in (sweep_folder / "index.html").read_text()
 
 
-def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder, monkeypatch):
+def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
     run = write_run(tmp_path / "a")
     broken = write_run(tmp_path / "b")
     (broken / "config.yaml").write_text("a: [")
@@ -220,4 +218,4 @@ def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder, monkey
         (["page", broken], "is not the config of a run"),
     ):
         with pytest.raises(SystemExit, match=sentence):
-            ask(monkeypatch, *words)
+            ask(*words)

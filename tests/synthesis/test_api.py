@@ -110,7 +110,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
     [
         ("nope.Net", 1, (), {}, "nope.Net cannot be imported"),
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
-        (network(), "bee", (), {"input": {"size": 16}}, "type an index from 0 to 4"),
+        (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
         (network(), 1, ("seeds=0",), {}, "less than one"),
         (network(), 1, (), {"layr": "3"}, "a target has no 'layr': did you mean 'layer'"),
