@@ -34,7 +34,6 @@ READ = ("encoder", "comparator")  # frozen networks, whose weights must stay tho
 
 def run(config: DictConfig, output: Path) -> None:
     """Train what `config.task` names, in `output`."""
-    torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])

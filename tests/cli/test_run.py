@@ -142,7 +142,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
     assert not any(r["judge_rank"] for r in rows[2:])  # what is minimised, and classes that the judge does not know
     expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
-                "config.yaml", "manifest.json"}  # fmt: skip
+                "config.yaml", "manifest.json", ".lock"}  # fmt: skip
     assert {path.name for path in out.iterdir()} == expected
     assert len(list((out / "real").iterdir())) == 8
     about = json.loads((out / "manifest.json").read_text())
@@ -343,3 +343,17 @@ def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(smal
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
     assert "there is no /none" in error
     assert not (tmp_path / "out/config.yaml").exists()
+
+
+def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path):
+    call = [sys.executable, str(ROOT / "train.py"), "--help"]
+    process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(60) == 1
+
+
+def test_a_mistake_leaves_no_folder_and_takes_none(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for words in ([], ["output=new/deep"], ["output=mine"]):
+        command(str(ROOT / "synthesize.py"), "seeds=0", *words, cwd=tmp_path, code=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
