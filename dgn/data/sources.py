@@ -12,6 +12,7 @@ from PIL import Image
 
 from dgn.base import images
 from dgn.base.errors import UserError
+from dgn.base.files import read_text
 from dgn.data.files import folders, inside, shown
 
 
@@ -118,7 +119,7 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
             f"or put Kaggle's {solution.name} in data.root"
         )
     found: dict[str, list[str]] = {}
-    for line in solution.read_text().splitlines()[1:]:
+    for line in read_text(solution).splitlines()[1:]:
         image, _, boxes = line.partition(",")
         if boxes.strip():
             found.setdefault(boxes.split()[0], []).append(str(folder / f"{image}.JPEG"))
@@ -146,7 +147,7 @@ def places365(root: str | None, size: int) -> tuple[Source, Source]:
 
 def _numbered(path: Path) -> list[tuple[str, int]]:
     """The lines of a list of Places365, like `/a/airfield 0`, without the first slash."""
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    lines = [line.split() for line in read_text(path).splitlines() if line.strip()]
     try:
         return [(name.removeprefix("/"), int(number)) for name, number in lines]
     except ValueError:

@@ -12,14 +12,14 @@ import torch
 from rich.progress import Progress
 
 from dgn import data
-from dgn.base import images
+from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
 from dgn.networks import class_names
 from dgn.report import results
 from dgn.units import Unit
-from dgn.units.names import Names
+from dgn.units.names import ClassNames
 from dgn.units.target import Subject
 
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
@@ -51,10 +51,10 @@ def write_real_images(
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     found, kept, labels = [], [], Counter[int]()
-    with Progress(transient=True) as bar:
+    with Progress(transient=True) as bar, lightning.on_device(subject.device, subject.target):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            activation = subject.target(x)
+            activation = subject.target(x.to(subject.device)).cpu()
             found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
             kept.append(index)
             labels.update(label.tolist())
@@ -83,7 +83,7 @@ def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]
     """
     if not subject.is_output:
         return [sum(of_class.values())] * len(chosen)
-    found = Names(list(of_class))
+    found = ClassNames(list(of_class))
     places = [None if (name := subject.wanted(unit)) is None else found.find(name) for unit in chosen]
     return [0 if i is None else of_class[found.classes[i]] for i in places]
 

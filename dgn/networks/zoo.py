@@ -137,23 +137,39 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
 
 
 def classes(config: Mapping[str, Any]) -> list[str] | None:
-    """The names of the network's outputs: `classes` is "imagenet", a list, or a text file with one name a line; null
-    (or "weights") takes those that the weights file carries. None if there are none."""
-    named = config.get("classes")
-    if named is None or named == "weights":
+    """The names of the network's outputs, in order; None if it has none.
+
+    `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), a text file with one name a line, a
+    list, or null (or "weights"): those that the weights file carries, if it does. Raises UserError for a file that is
+    not one.
+    """
+    chosen = config.get("classes")
+    if chosen is None or chosen == "weights":
         carried = carried_classes(config.get("weights"))
         return class_names.readable(carried) if carried else None
-    if isinstance(named, list):
-        return [str(name) for name in named]
-    if named == "imagenet":
+    if isinstance(chosen, list):
+        return class_names.complete(list(map(str, chosen)), "classes")
+    if chosen in {"imagenet", "auto"}:
         return class_names.imagenet()
-    path = Path(str(named)).expanduser()
+    path = Path(os.path.expanduser(str(chosen)))
     if not path.is_file():
-        raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not text in UTF-8: save its class names so, one a line") from None
+        raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
+    return class_names.from_file(path)
+
+
+def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] | None:
+    """`classes(config)` for a network with so many outputs. Raises UserError if there are more names or fewer.
+
+    `role` is the network's key in the config: "target", "judge".
+    """
+    found = classes(config)
+    if found is None or len(found) == outputs:
+        return found
+    if config.get("classes") in (None, "auto"):
+        return None
+    chosen = f"{role}.classes={config['classes']}" if isinstance(config["classes"], str) else f"{role}.classes"
+    raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name for "
+                    f"each output, or {role}.classes=null")  # fmt: skip
 
 
 def contract(config: Mapping[str, Any]) -> Preprocessing:

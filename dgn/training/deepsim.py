@@ -1,14 +1,16 @@
 """Train G to invert a layer of E: pixel, feature and adversarial losses under manual optimisation (DeePSiM)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Literal, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dgn.base.errors import UserError
+from dgn.base.typed import Count, Positive, Share
 from dgn.evaluation import inversion
 from dgn.generators import Generator
 from dgn.networks.features import Features
@@ -68,12 +70,12 @@ class DeepsimTraining(pl.LightningModule):
         optimiser_d: Callable,
         schedule: Callable[[float], float],
         own_clocks: bool,
-        iterations: int,
-        warm_up: int,
-        ema: float | None,
-        holds: str,
-        accumulate: int,
-        clip: float | None,
+        iterations: Count,
+        warm_up: Annotated[int, Field(ge=0)],
+        ema: Share | None,
+        holds: Literal["raw", "ema"],
+        accumulate: Count,
+        clip: Positive | None,
         share_every: int,
     ) -> None:
         super().__init__()
@@ -86,6 +88,8 @@ class DeepsimTraining(pl.LightningModule):
         self.optimiser_g, self.optimiser_d = optimiser_g, optimiser_d
         self.iterations, self.warm_up, self.share_every = iterations, warm_up, share_every
         self.accumulate, self.clip, self.holds = accumulate, clip, holds
+        # Batch norm's running statistics are G's own: they are averages already. Averaged once more, as timm's
+        # ModelEmaV3 does, they lag: an error of fc6 of 96.0 instead of 93.8 % after 120 small iterations.
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
         self.code_layer = encoder.layers[0]
         self.iteration = self.images = 0
@@ -210,7 +214,10 @@ class DeepsimTraining(pl.LightningModule):
         """A step with the gradients that have been gathered."""
         if self.clip:
             # not Lightning's clip_gradients, which refuses fused optimisers in mixed precision
-            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], self.clip)
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # under 16-mixed
+            # the gradients are still times its scale: a fused optimiser undoes that in its step
+            most = self.clip * (1.0 if scaler is None else scaler.get_scale())
+            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], most)
         optimiser.step()
         optimiser.zero_grad()
         self.updates[player] += 1

@@ -113,7 +113,7 @@ class Evil:
         return print, ("ran",)
 
 
-@pytest.mark.filterwarnings("ignore:.*TorchScript")
+@pytest.mark.filterwarnings("ignore:.*(TorchScript|torch.jit)")
 def test_a_file_that_names_code_is_refused(tmp_path, capsys):
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(UserError, match="not a weights file that can be read safely"):
