@@ -18,6 +18,12 @@ class TrainSettings(Settings):
     trainer: dict[str, Any]
     logger: dict[str, Any]
     debug: bool
+    # debug=true sets these for every task; those that read them narrow their types below
+    iterations: Count | None = None
+    log_every: Count | None = None
+    eval_every: Count | None = None
+    moments: Any = None
+    kept_codes: Count | None = None
 
 
 class LoopSettings(TrainSettings):

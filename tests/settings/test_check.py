@@ -92,3 +92,8 @@ def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
 )
 def test_what_is_right_passes(words):
     assert checked(*words)["seed"] == 0
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_has_a_debug_form(task):
+    assert checked("train", f"task={task}", "debug=true")["debug"]
