@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
@@ -116,10 +117,14 @@ def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return instantiate(dict(args), _convert_="all")
     except InstantiationException as error:
-        if error.__cause__ is not None and not isinstance(error.__cause__, ImportError):
+        cause = error.__cause__
+        if isinstance(cause, TypeError) and re.search("unexpected keyword|required .*argument", str(cause)):
+            raise UserError(f"{target} cannot be built with its args ({first_line(cause)})") from None
+        if cause is not None and not isinstance(cause, ImportError):
             raise
-        reason = first_line(error).partition(", set env var")[0]
-        raise UserError(f"{target} cannot be built with its args ({reason})") from None
+        raise UserError(
+            f"{target} cannot be built with its args ({first_line(error).partition(', set env')[0]})"
+        ) from None
 
 
 def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
