@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dgn.base.errors import UserError, first_line, nearest
 from dgn.base.files import whole
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
 from dgn.networks import zoo

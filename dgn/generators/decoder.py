@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dgn.base.errors import UserError
 from dgn.base.precision import full
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.generators.moments import Moments
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.precision import full
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 
 
 def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
-from dgn.generators import Generator, bundle
+from dgn.generators import bundle
+from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured
 from dgn.networks import weights, zoo

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.generators.moments import Moments
 
 

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dgn.base.errors import UserError
 from dgn.base.typed import Count, Positive, Share
 from dgn.evaluation import inversion
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.networks.features import Features
 from dgn.training import losses
 from dgn.training.code_cache import Kept

@@ -16,7 +16,8 @@ from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.evaluation import inversion, judge
-from dgn.generators import Generator, bundle
+from dgn.generators import bundle
+from dgn.generators.base import Generator
 from dgn.generators.deepsim import pattern, side
 from dgn.networks import class_names, zoo
 from dgn.networks.features import Features

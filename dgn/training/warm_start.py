@@ -10,7 +10,8 @@ from torch import Tensor
 from dgn import data
 from dgn.base.errors import UserError
 from dgn.base.files import sha256
-from dgn.generators import Generator, bundle
+from dgn.generators import bundle
+from dgn.generators.base import Generator
 from dgn.networks import zoo
 from dgn.networks.features import Features
 from dgn.training.code_cache import Kept
