@@ -17,7 +17,7 @@ from torch import Tensor
 from dgn import data, loop
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import composed
-from dgn.data.augment import Augment
+from dgn.data.dataset import Augment
 from dgn.data.sources import Source
 from dgn.precision import prepared
 from dgn.training import tasks

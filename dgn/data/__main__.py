@@ -67,7 +67,7 @@ def composed(command: str, words: Sequence[str]) -> DictConfig:
 def run(typed: argparse.Namespace, config: DictConfig) -> None:
     """One command; torch is loaded only now."""
     if typed.command == "bench":
-        from dgn.data.bench import bench
+        from dgn.benchmark.image_loading import bench
 
         for line in bench(config):
             print(line, flush=True)

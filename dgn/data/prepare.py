@@ -16,8 +16,8 @@ from PIL import Image
 from rich.progress import track
 
 from dgn import images
-from dgn.data.files import shown, under
-from dgn.data.skipped import NAMED, check_share, refuse_too_many
+from dgn.data.dataset import NAMED, check_share, refuse_too_many
+from dgn.data.listing import shown, under
 from dgn.data.workers import count, cpus
 from dgn.errors import UserError
 from dgn.files import whole, write_text

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dgn import images
-from dgn.data.files import folders, inside, shown
+from dgn.data.listing import folders, inside, shown
 from dgn.errors import UserError
 
 

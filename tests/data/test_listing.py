@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dgn.data.files import folders, inside, under
+from dgn.data.listing import folders, inside, under
 from dgn.errors import UserError
 from dgn.images import SUFFIXES
 

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 import torch
 
-from dgn.data.augment import Augment
-from dgn.data.module import DataModule
+from dgn.data.dataset import Augment
+from dgn.data.loader import DataModule
 from dgn.data.sources import imagefolder
 from dgn.errors import UserError
 

@@ -11,10 +11,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dgn.data.augment import Augment, to_float
-from dgn.data.dataset import Images, Raw
-from dgn.data.order import Endless
-from dgn.data.skipped import check_share
+from dgn.data.dataset import Augment, Endless, Images, Raw, check_share, to_float
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
 from dgn.errors import UserError
