@@ -35,12 +35,12 @@ class Layout:
     Attributes:
         train: its classes are the data set's.
         held_out: by the same classes; None where some of the training images must serve.
-        where: what the two folders are called, for people; empty where the classes are not in two folders.
+        where: what the two folders are called, for people.
     """
 
     train: Listing
     held_out: Listing | None
-    where: tuple[str, str] | None = None
+    where: tuple[str, str] = ("", "")
 
 
 def by_class(folder: Path) -> Listing:
@@ -92,7 +92,7 @@ def layout(root: Path) -> Layout:
         elif not held_out.files:
             raise UserError(f"{shown(root / second)} has no folders of images by class: sort its images like those of "
                             f"{train}, or move it out of {shown(root)}")  # fmt: skip
-    return Layout(found, held_out, (train, second) if second else None)
+    return Layout(found, held_out, (train, second or ""))
 
 
 def _has_classes(folder: Path) -> bool:

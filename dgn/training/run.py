@@ -16,6 +16,7 @@ from torch import Tensor
 from dgn import images
 from dgn.errors import Stopped, UserError
 from dgn.files import whole
+from dgn.training import inversion
 
 CHECKPOINT = "last.ckpt"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -162,7 +163,7 @@ class Keeper(Callback):
         module.eval()
         with trainer.precision_plugin.forward_context():
             summary = module.evaluate(self._held_out(trainer, module))
-            picture = module.picture(next(self._held_out(trainer, module))[0]) if hasattr(module, "picture") else None
+            picture = module.picture(self._examples(trainer, module)) if hasattr(module, "picture") else None
         module.train()
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
         shown = {name: value for name, value in summary.items() if "unexplained" not in name}
@@ -177,6 +178,10 @@ class Keeper(Callback):
     def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:
         for batch in trainer.datamodule.val_dataloader():
             yield [batch[0].to(module.device, module.dtype), *(part.to(module.device) for part in batch[1:])]
+
+    @staticmethod
+    def _examples(trainer: Any, module: Any) -> Tensor:
+        return trainer.datamodule.examples(inversion.SHOWN).to(module.device, module.dtype)
 
     def _close(self) -> None:
         self.bar.stop()
