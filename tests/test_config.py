@@ -5,9 +5,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import bundle
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.generators import bundle
 
 NET = "torch.nn.Identity"
 

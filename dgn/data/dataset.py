@@ -9,9 +9,9 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from dgn.base.errors import UserError
+from dgn.base.images import Unreadable, from_uint8
 from dgn.data.sources import Source
-from dgn.errors import UserError
-from dgn.images import Unreadable, from_uint8
 
 Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
 NAMED = 3  # how many unreadable images a message names

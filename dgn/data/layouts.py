@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.data.listing import has_images, inside, shown, subfolders, under
-from dgn.errors import UserError
 
 TRAIN, VAL, TEST = "train", "val", "test"
 ROLES = {

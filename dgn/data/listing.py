@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dgn import images
-from dgn.errors import UserError
+from dgn.base import images
+from dgn.base.errors import UserError
 
 # folders that systems put beside one's own: thumbnails, bins, indices; hidden ones are no data either
 SYSTEM = {

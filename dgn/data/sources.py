@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.ranks import first
 from dgn.data.layouts import Listing, by_class, count, layout, lines, listed
 from dgn.data.listing import shown
-from dgn.errors import UserError
-from dgn.ranks import first
 
 
 class Source:

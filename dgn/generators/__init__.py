@@ -1,4 +1,4 @@
-"""Generators: codes in, images out. A new one is one class here, one YAML, and one line in `dgn.bundle.KINDS`."""
+"""Generators: codes in, images out. A new one is one class here, one YAML, and a line in `generators.bundle.KINDS`."""
 
 from typing import Any
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dgn.codes import Moments
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.base.precision import full
 from dgn.generators import Generator
-from dgn.precision import full
+from dgn.generators.moments import Moments
 
 
 class Decoder(Generator):

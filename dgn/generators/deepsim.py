@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn import images
-from dgn.errors import UserError
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.precision import full
 from dgn.generators import Generator
-from dgn.precision import full
 
 
 def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:

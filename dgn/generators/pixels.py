@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from dgn.codes import Moments
 from dgn.generators import Generator
+from dgn.generators.moments import Moments
 
 
 class Pixels(Generator):

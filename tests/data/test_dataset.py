@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgn.base.errors import UserError
+from dgn.base.images import Unreadable
 from dgn.data.dataset import Augment, Endless, Images, Skipped, to_float
 from dgn.data.sources import Files, Source
-from dgn.errors import UserError
-from dgn.images import Unreadable
 
 
 class Numbers(Source):

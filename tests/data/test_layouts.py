@@ -2,9 +2,9 @@
 
 import pytest
 
+from dgn.base.errors import UserError
 from dgn.data import layouts, sources
 from dgn.data.layouts import TEST, TRAIN, VAL
-from dgn.errors import UserError
 
 
 @pytest.fixture

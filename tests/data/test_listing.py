@@ -4,10 +4,10 @@ import os
 
 import pytest
 
+from dgn.base.errors import UserError
+from dgn.base.images import SUFFIXES
 from dgn.data.layouts import by_class
 from dgn.data.listing import inside, under
-from dgn.errors import UserError
-from dgn.images import SUFFIXES
 
 
 def fill(root, *names):

@@ -1,0 +1,76 @@
+"""How well a generator inverts its layer, on images it has not seen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dgn.base import images
+from dgn.evaluation import metrics
+from dgn.evaluation.judge import Judge
+from dgn.networks.features import Features
+
+SHOWN = 32  # held-out images that are drawn beside their reconstructions
+
+
+def errors(
+    encoder: Features, generators: Mapping[str, nn.Module], batches: Iterable[tuple[Tensor, ...]]
+) -> dict[str, float]:
+    """Errors of reconstructions from the encoder's first layer, in pixels and at every layer that it is read at.
+
+    Batches are forgotten as they are measured: memory does not grow with their number.
+
+    Args:
+        encoder: E; its first layer gives the code.
+        generators: the Gs to measure, each by the prefix of its names, such as "" or "ema/".
+        batches: of images (N, 3, H, W) in [0, 1] first.
+
+    Gives `inversion/LAYER` in % and `unexplained/LAYER`, see `dgn.evaluation.metrics`.
+    """
+    targets = {name: metrics.Targets() for name in (*encoder.layers, "pixels")}
+    residuals = {(prefix, name): metrics.Residuals() for prefix in generators for name in targets}
+    for x, *_ in batches:
+        real = encoder.all(x) | {"pixels": x}
+        for name, value in real.items():
+            targets[name].update(value)
+        for prefix, generator in generators.items():
+            y = generator(real[encoder.layers[0]])
+            for name, value in (encoder.all(y) | {"pixels": y}).items():
+                residuals[prefix, name].update(real[name], value)
+    summary = {}
+    for (prefix, name), missed in residuals.items():
+        summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(targets[name], missed)
+        summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(targets[name], missed)
+    return summary
+
+
+def named(
+    judges: Mapping[str, Judge],
+    encoder: Features,
+    generator: nn.Module,
+    batches: Iterable[tuple[Tensor, ...]],
+    classes: Sequence[str],
+) -> dict[str, float]:
+    """How often networks name the class of real images, and of their reconstructions, in %.
+
+    Args:
+        judges: by what they are called, "judge" or "encoder".
+        batches: of images (N, 3, H, W) in [0, 1] and their labels, into `classes`.
+
+    Gives `judge_top1/real`, `judge_top1/reconstructions`, the same of top5, and the like; images of classes that a
+    network does not know are not counted, and of none the figure is NaN.
+    """
+    ranks: dict[tuple[str, str], list[int]] = {}
+    for x, labels, *_ in batches:
+        wanted = [classes[label] for label in labels.tolist()]
+        for what, shown in (("real", x), ("reconstructions", generator(encoder(x)))):
+            for name, judge in judges.items():
+                found = judge.ranks(shown, wanted)
+                ranks.setdefault((name, what), []).extend(rank for rank in found if rank is not None)
+    return {f"{name}_top{k}/{what}": metrics.top(found, k) for (name, what), found in ranks.items() for k in (1, 5)}
+
+
+def picture(encoder: Features, generator: nn.Module, x: Tensor) -> Tensor:
+    """Images (N, 3, H, W), each beside its reconstruction, as one (3, H', W')."""
+    y = generator(encoder(x)).clamp(0, 1)
+    return images.grid(torch.stack([x, y], 1).flatten(0, 1), columns=8)
