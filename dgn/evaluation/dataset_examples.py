@@ -47,17 +47,16 @@ def real_images(config: Mapping[str, Any], subject: Subject, side: int) -> tuple
 
 
 def as_seen(config: Mapping[str, Any], contract: Contract, side: int) -> dict[str, Any]:
-    """A `data` config whose images are of the size that the target takes, where it does not give another.
+    """A `data` config whose images the target sees as it sees pictures of `side` px.
 
-    A target that takes the centre of larger images (`fit: crop`) gets that of a real one where a picture of `side` px
-    would be cropped.
+    The config's own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
+    centre of a real one, too, where pictures are larger than its input.
     """
-    resize = config["resize"] or (max(side, contract.size) if contract.fit == "crop" else contract.size)
-    crop = config["crop"] or min(contract.size, resize)
-    sources = dict(config["sources"])
-    if "size" in sources:
-        sources["size"] = sources["size"] or resize
-    return {**config, "sources": sources, "resize": resize, "crop": crop, "val_images": None}
+    resize, crop, sources = config["resize"], config["crop"], dict(config["sources"])
+    if contract.fit == "crop" and resize == crop == contract.size:
+        resize = max(resize, side)
+        sources["size"] = resize
+    return {**config, "sources": sources, "resize": resize, "val_images": None}
 
 
 def choose(module: data.DataModule, subject: Subject) -> str:

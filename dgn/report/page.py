@@ -150,7 +150,9 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
     for record in run.real:
         if record["unit"] in known:
             continue
-        picture = Picture(inline(run.folder / record["image"], whole=False), float(record["score"]), name=record["name"])
+        picture = Picture(
+            inline(run.folder / record["image"], whole=False), float(record["score"]), name=record["name"]
+        )
         section.cards[record["unit"]].real.append(picture)
 
 

@@ -35,8 +35,8 @@ def subject(tiny, contract):
 def data(config, image_tree, subject):
     """The images of `image_tree` for a target with these units; the pictures beside them are of 24 px."""
 
-    def build(*words, given=None):
-        typed = [f"data.root={image_tree}", "data.batch_size=4", *words]
+    def build(*words, given=None, size=16):
+        typed = [f"data.root={image_tree}", "data.batch_size=4", f"target.input.size={size}", *words]
         plain = settings.plain(config("synthesize", *typed))
         return dataset_examples.real_images(plain, given or subject(["bread"]), 24)
 
@@ -81,10 +81,11 @@ def test_which_images_is_val_or_train(data):
         ("resize", 48, ["data.resize=64", "data.crop=56"], (64, 56)),
         ("crop", 16, [], (24, 16)),  # the centre, as of a picture of 24 px
         ("crop", 48, [], (48, 48)),
+        ("crop", 16, ["data.resize=20", "data.crop=16"], (20, 16)),
     ],
 )
 def test_real_images_are_read_as_the_target_sees_pictures(config, contract, fit, size, words, expected):
-    plain = settings.plain(config("synthesize", "data.root=DIR", *words))["data"]
+    plain = settings.plain(config("synthesize", "data.root=DIR", f"target.input.size={size}", *words))["data"]
     seen = dataset_examples.as_seen(plain, replace(contract, size=size, fit=fit), 24)
     assert (seen["resize"], seen["crop"]) == expected
     assert seen["sources"]["size"] == expected[0]
@@ -96,7 +97,9 @@ def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract,
     sides = []
     given.target.register_forward_pre_hook(lambda _, args: sides.append(args[0].shape[-1]))
     tiny.pool = torch.nn.AdaptiveAvgPool2d(4)
-    dataset_examples.write_real_images(*data("real_from=val", given=given), 2, given, {0: given.units[0]}, tmp_path)
+    dataset_examples.write_real_images(
+        *data("real_from=val", given=given, size=20), 2, given, {0: given.units[0]}, tmp_path
+    )
     assert set(sides) == {20}
     assert Image.open(tmp_path / "real" / "00000-0.png").size == (20, 20)
 
