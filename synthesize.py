@@ -1,6 +1,6 @@
 """python synthesize.py 'units=[volcano,goldfish]': synthesize what units want to see, and write a page of it."""
 
-from dgn.cli import main
+from dgn.cli import synthesize
 
 if __name__ == "__main__":
-    main("synthesize")
+    synthesize()

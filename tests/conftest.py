@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from dgn import config as settings
+from dgn import settings
 from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
@@ -42,8 +41,7 @@ def config():
 
     def build(command: str, *words: str) -> DictConfig:
         GlobalHydra.instance().clear()
-        with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
-            return compose(command, overrides=settings.words(command, list(words)))
+        return settings.composed(command, settings.words(command, list(words))).config
 
     return build
 

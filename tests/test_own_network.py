@@ -59,7 +59,7 @@ def test_the_readmes_lines(folder, start, units):
 
 @pytest.mark.slow
 def test_the_readmes_listing(folder):
-    words = shlex.split(line("python -m dgn.networks"))[1:]
+    words = shlex.split(line("dgn networks"))[1:]
     shown = {text.split()[0]: text.split()[2] for text in run(folder, *words).splitlines()}
     assert (shown["layer4.1"], shown["fc"], shown["output"]) == ("8x16x16", "20", "20")
 

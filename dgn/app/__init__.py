@@ -1,1 +1,1 @@
-"""The live explorer, `python -m dgn.app`: choose a unit, watch its picture climb, stop, keep."""
+"""The live explorer, `dgn app`: choose a unit, watch its picture climb, stop, keep."""

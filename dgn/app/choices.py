@@ -11,7 +11,7 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.summary import Layer, layers

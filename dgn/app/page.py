@@ -11,11 +11,11 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from dgn import mistakes
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.base.errors import UserError
 from dgn.generators import loading
+from dgn.settings import messages
 from dgn.synthesis.interactive import Live
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
@@ -111,8 +111,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
 
 def sentence(error: Exception) -> str:
     """An error as the page says it; a bug keeps its traceback, in the terminal."""
-    if mistakes.meant_for_the_user(error):
-        return mistakes.sentence(error, "synthesize", [])
+    if messages.meant_for_the_user(error):
+        return messages.sentence(error, "synthesize", [])
     traceback.print_exception(error)
     return f"this went wrong and should not have ({type(error).__name__}): the terminal has the details"
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor, nn
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base import images, lightning
 from dgn.generators import Generator
 from dgn.generators.bundle import Bundle
@@ -54,10 +52,9 @@ def build(name: str) -> Case:
 
 def composed(command: str, *words: str) -> dict[str, Any]:
     """The plain config of a command, without what belongs to a run's folder."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
-        found = compose(command, overrides=settings.words(command, list(words)))
-    return settings.plain(found) | {"logger": None}
+    config = settings.composed(command, [*settings.words(command, words), "output=unused"]).config
+    config.logger = None
+    return settings.plain(config)
 
 
 def decided(*words: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from omegaconf import DictConfig
 
 from dgn import data
-from dgn.config import plain
 from dgn.data.workers import count, readers
+from dgn.settings import plain
 
 SECONDS = 10.0  # a line
 

@@ -28,7 +28,7 @@ def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "
 
 
 def __getattr__(name: str) -> Any:
-    """`DataModule` and `BATCH`, imported when asked for: `python -m dgn.data --help` does without torch."""
+    """`DataModule` and `BATCH`, imported when asked for: `dgn data --help` does without torch."""
     if name in {"DataModule", "BATCH"}:
         from dgn.data import loader
 

@@ -61,7 +61,7 @@ def check(source: Path, target: Path, settings: dict[str, int]) -> None:
     if not isinstance(settings["size"], int) or settings["size"] < 1 or settings["quality"] not in range(1, 96):
         raise UserError("size is a whole number of pixels and quality one from 1 to 95: type size=256 quality=90")
     if not source.is_dir():
-        raise UserError(f"there is no folder {source}: type python -m dgn.data prepare SRC DST")
+        raise UserError(f"there is no folder {source}: type dgn data prepare SRC DST")
     if target.resolve().is_relative_to(source.resolve()):
         raise UserError(f"{target} is inside {source}, which stays as it is: type another folder for the result")
     if (target / RECORD).exists():

@@ -1,7 +1,7 @@
 """A bundle: G, the moments of its code, some real codes, and where all came from, in one safetensors file.
 
 Nothing in the file names code to run: the generator's kind is looked up in a fixed table here.
-`python -m dgn.generators.bundle info FILE` shows what a bundle holds.
+`dgn bundle info FILE` shows what a bundle holds.
 """
 
 import argparse
@@ -167,8 +167,8 @@ def info(path: Path) -> str:
 
 
 def main() -> None:
-    """`python -m dgn.generators.bundle info FILE`."""
-    parser = argparse.ArgumentParser(prog="python -m dgn.generators.bundle", description="Look into a bundle.")
+    """`dgn bundle info FILE`."""
+    parser = argparse.ArgumentParser(prog="dgn bundle", description="Look into a bundle.")
     parser.add_argument("action", choices=["info"])
     parser.add_argument("bundle", help="a file that train.py wrote, or the name of a shipped one")
     try:

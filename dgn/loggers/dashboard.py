@@ -1,16 +1,13 @@
-"""`python -m dgn.loggers.dashboard --entity YOU`: the W&B workspace that compares runs, written for that account.
+"""The W&B workspace that compares runs, written for the account that is logged in.
 
 The charts ask for what `dgn.loggers` writes; a run that lacks a metric is missing from its chart, and nothing else.
 """
 
-import argparse
-import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.sweeps import jobs
 
@@ -22,32 +19,6 @@ CURVES = {  # a section a line; what its charts show, by the beginnings of their
 }
 ERRORS = ("val/unexplained/fc6", "val/inversion/pixels")  # of trainings: the figures by which they are compared
 FIGURES = ("target_top1", "score", "share_at_bound", "dead")  # the same of syntheses
-
-
-def parser() -> argparse.ArgumentParser:
-    """The words of the command."""
-    made = argparse.ArgumentParser(prog="python -m dgn.loggers.dashboard", description=__doc__)
-    made.add_argument("sweep", nargs="?", type=Path, metavar="DIR", help="a sweep's folder: its group and swept keys")
-    made.add_argument("--entity", required=True, help="whose project it is: a user or a team")
-    made.add_argument("--project", default="dgn", help="logger.project of the runs")
-    made.add_argument("--name", default="Comparison", help="of the workspace")
-    made.add_argument("--dry-run", action="store_true", help="print as JSON what would be written; needs no account")
-    return made
-
-
-def main() -> None:
-    """Exit code 1 with a sentence for a mistake."""
-    chosen = parser().parse_args()
-    try:
-        keys, group = (swept(chosen.sweep), chosen.sweep.resolve().name) if chosen.sweep else ([], None)
-        made = workspace(chosen.entity, chosen.project, chosen.name, keys, group)
-        if chosen.dry_run:
-            model = made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)  # what save() sends
-            print(json.dumps(model, indent=2))
-        else:
-            print(f"workspace: {save(made)}")
-    except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 def swept(sweep: Path) -> list[str]:
@@ -78,7 +49,7 @@ def workspace(entity: str, project: str, name: str, keys: list[str], group: str 
         import wandb_workspaces.reports.v2 as panels
         import wandb_workspaces.workspaces as ws
     except ImportError:
-        raise UserError("dgn.loggers.dashboard needs a package: type pip install wandb-workspaces") from None
+        raise UserError("the dashboard needs a package: type pip install wandb-workspaces") from None
 
     def coordinates(figures: tuple[str, ...]) -> Any:
         axes = [*map(panels.Config, keys), *map(panels.SummaryMetric, figures)]
@@ -113,7 +84,3 @@ def save(made: Any) -> str:
         return made.save().url
     except (wandb.Error, OSError, ValueError) as error:  # ValueError: refused in a GraphQL answer, or no such project
         raise UserError(f"W&B takes no workspace ({' '.join(str(error).split())}): type --dry-run to see it") from None
-
-
-if __name__ == "__main__":
-    main()

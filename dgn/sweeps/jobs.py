@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base import ranks
 from dgn.base.errors import UserError
 from dgn.base.files import held, sha256, write_text

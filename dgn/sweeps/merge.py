@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
 from dgn.report import results

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.files import write_text
 from dgn.report import results
 from dgn.sweeps import jobs

@@ -1,5 +1,1 @@
 """Climb a unit's score over G's code."""
-
-from dgn.synthesis.module import Synthesis
-
-__all__ = ["Synthesis"]

@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,15 +16,18 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dgn import config as settings
-from dgn import mistakes, report
+from dgn import report, settings
 from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
 from dgn.base.images import from_uint8
 from dgn.generators.bundle import Bundle
 from dgn.networks.preserve_state import as_found
 from dgn.report import results
+from dgn.settings import messages
+from dgn.settings.check import check
+from dgn.settings.compose import apart
 from dgn.synthesis import run
+from dgn.synthesis.settings import SynthesizeSettings
 
 
 @dataclass
@@ -85,9 +85,9 @@ def synthesize(
                 run.synthesize(config, folder, None if live is None else live.cpu(), prior)
                 page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
         except InstantiationException as error:  # what a class of the config raises
-            if not mistakes.meant_for_the_user(error):
+            if not messages.meant_for_the_user(error):
                 raise
-            raise UserError(mistakes.sentence(error, "synthesize", words)) from None
+            raise UserError(messages.sentence(error, "synthesize", words)) from None
         return _pictures(folder, page)
 
 
@@ -106,31 +106,24 @@ def configure(
 
     `target` and `units` are left to `words` where they are None.
     """
-    settings.register_resolvers()
     name = "torch.nn.Module" if isinstance(target, nn.Module) else target or ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
-    held = Singleton.get_state()  # the caller may run in an application of Hydra's
-    GlobalHydra.instance().clear()
-    typed = settings.words("synthesize", [*chosen, *words])
+    typed = [*chosen, *words]
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
-            composed = compose("synthesize", overrides=typed, return_hydra_config=True)
-            choices = dict(composed.hydra.runtime.choices)
-            OmegaConf.set_struct(composed, False)
-            composed.pop("hydra")
+        with apart():  # the caller may run in an application of Hydra's
+            typed = settings.words("synthesize", typed)
+            composed = settings.composed("synthesize", typed)
+            config = composed.config
             if units is not None:
-                composed.units = units
+                config.units = units
             if isinstance(target, nn.Module):
-                composed.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
-                composed.target.name = f"{type(target).__name__} (live)"
-            _set(composed.target, keys)
-            mistakes.check(composed, choices, "synthesize")
-            settings.plain(composed)
-            return composed, choices
+                config.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
+                config.target.name = f"{type(target).__name__} (live)"
+            _set(config.target, keys)
+            check(composed, SynthesizeSettings)
+            return config, composed.choices
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(mistakes.sentence(error, "synthesize", typed)) from None
-    finally:
-        Singleton.set_state(held)
+        raise UserError(messages.sentence(error, "synthesize", typed)) from None
 
 
 def _set(node: DictConfig, keys: dict[str, Any]) -> None:

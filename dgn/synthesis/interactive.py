@@ -12,8 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from dgn import config as settings
-from dgn import report
+from dgn import report, settings
 from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.base.files import claim

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
 from dgn.report import results

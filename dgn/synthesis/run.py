@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
-from dgn import config as settings
-from dgn import loggers, mistakes, report
+from dgn import loggers, report, settings
 from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
@@ -24,9 +22,11 @@ from dgn.evaluation.metrics import probabilities, ranks
 from dgn.generators import bundle, loading
 from dgn.networks import zoo
 from dgn.report import results
+from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.provenance import contents, manifest, weights
+from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Subject, load_subject
 
 TITLE = "What these units want to see"
@@ -53,11 +53,11 @@ def run(config: DictConfig, output: Path) -> None:
 def panels(config: DictConfig) -> dict[str, DictConfig]:
     """A config a panel: its own words after those of the command line, `typed`; the shard is that of the whole."""
     own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
-    found = {name: compose("synthesize", overrides=[*config.typed, *words]) for name, words in own.items()}
+    found = {name: settings.composed("synthesize", [*config.typed, *words]) for name, words in own.items()}
     for panel in found.values():
-        mistakes.check(panel, HydraConfig.get().runtime.choices, "synthesize")
-        panel.shard = config.shard
-    return found
+        panel.config.shard = config.shard
+        check(panel, SynthesizeSettings)
+    return {name: panel.config for name, panel in found.items()}
 
 
 def synthesize(

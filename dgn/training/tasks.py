@@ -9,8 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from dgn import config as settings
-from dgn import data, loggers
+from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import write_text

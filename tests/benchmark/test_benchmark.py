@@ -12,8 +12,8 @@ import torch
 
 from dgn.base import lightning
 from dgn.benchmark import cases, climbing, sections, training
-from dgn.benchmark.__main__ import main
 from dgn.benchmark.job import Job, apart, here
+from dgn.cli import main
 from dgn.synthesis.climb import climb
 from dgn.training.callbacks import Keeper
 
@@ -87,7 +87,7 @@ def test_a_job_apart_has_its_own_peak():
 
 @pytest.mark.slow
 def test_everything_tiny(capsys):
-    main(["--quick"])
+    main(["benchmark", "--quick"])
     text = capsys.readouterr().out
     titles = [line for line in text.splitlines() if line.startswith("## ")]
     assert titles == ["## The machine", "## Synthesis", "## Training", "## Rows", "## Start-up"]
@@ -100,14 +100,14 @@ def test_everything_tiny(capsys):
 
 def test_an_unknown_section_is_one_sentence():
     with pytest.raises(SystemExit) as end:
-        main(["trainig"])
+        main(["benchmark", "trainig"])
     assert str(end.value) == "error: there is no section 'trainig': type synthesis, training, rows, startup"
 
 
 def test_help_needs_no_torch():
     probe = (
-        "import sys; from dgn.benchmark.__main__ import main\n"
-        "try: main(['--help'])\n"
+        "import sys; from dgn.cli import main\n"
+        "try: main(['benchmark', '--help'])\n"
         "finally: assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)

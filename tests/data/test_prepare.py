@@ -12,8 +12,8 @@ from PIL import Image
 
 from dgn.base import images
 from dgn.base.errors import UserError
+from dgn.cli import main
 from dgn.data import prepare, sources
-from dgn.data.__main__ import main
 
 ROOT = Path(__file__).parent.parent.parent
 SETTINGS = {"size": 16, "quality": 90, "workers": 1, "unreadable": 0.01}
@@ -160,7 +160,7 @@ def test_a_full_disk_is_a_sentence(image_tree, tmp_path, monkeypatch):
 
     monkeypatch.setattr(prepare, "whole", full)
     with pytest.raises(SystemExit, match=r"error: .*No space left on device: the same line goes on"):
-        main(["prepare", str(image_tree), str(tmp_path / "out"), "size=16", "workers=1"])
+        main(["data", "prepare", str(image_tree), str(tmp_path / "out"), "size=16", "workers=1"])
 
 
 def test_ctrl_c_leaves_whole_images_and_the_same_line_goes_on(image_tree, tmp_path, monkeypatch, capsys):
@@ -173,11 +173,11 @@ def test_ctrl_c_leaves_whole_images_and_the_same_line_goes_on(image_tree, tmp_pa
     with monkeypatch.context() as patched:
         patched.setattr(prepare, "track", stopped)
         with pytest.raises(SystemExit) as end:
-            main(words)
+            main(["data", *words])
     assert end.value.code == 130 and "the same line goes on" in capsys.readouterr().err
     for path in (tmp_path / "out").rglob("*.jpg"):
         assert images.load_square(path, 16).shape == (16, 16, 3)
-    main(words)
+    main(["data", *words])
     assert len(list((tmp_path / "out").rglob("*.png.jpg"))) == 18
     assert not list((tmp_path / "out").rglob(".*"))
 
@@ -187,7 +187,8 @@ def test_as_typed(image_tree, tmp_path):
     words = [
         sys.executable,
         "-m",
-        "dgn.data",
+        "dgn",
+        "data",
         "prepare",
         str(image_tree),
         str(tmp_path / "out"),

@@ -7,9 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dgn import config as settings
-from dgn import units
-from dgn.base.errors import UserError
+from dgn import settings, units
 from dgn.evaluation import dataset_examples
 from dgn.networks.features import Features
 from dgn.report import results
@@ -65,9 +63,7 @@ def test_of_a_hidden_layer_every_image_counts(subject):
     assert dataset_examples.scored(hidden, hidden.units, {"apple": 60, "bread": 41}) == [101, 101]
 
 
-def test_which_images_is_val_or_train(data):
-    with pytest.raises(UserError, match="real_from=test is not known: set real_from=val, real_from=train or"):
-        data("real_from=test")
+def test_without_a_folder_there_are_none(data):
     assert data("data.root=null") is None
 
 

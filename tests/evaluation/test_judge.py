@@ -47,7 +47,7 @@ def node(config, tmp_path):
     """The config of a network that judges, with the words that are added."""
 
     def build(*words: str) -> dict:
-        from dgn import config as settings
+        from dgn import settings
 
         save_file({"weight": torch.eye(3, 48), "bias": torch.zeros(3)}, tmp_path / "w.safetensors")
         (tmp_path / "classes.txt").write_text("\n".join(CLASSES))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dgn.base.errors import UserError
-from dgn.config import write
 from dgn.loggers import dashboard
+from dgn.settings import write
 from tests.wandb_server import KEY, serve
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def sweep(tmp_path):
 
 
 def run(*words, **env):
-    return subprocess.run([sys.executable, "-m", "dgn.loggers.dashboard", *map(str, words)], cwd=ROOT, text=True,
+    return subprocess.run([sys.executable, "-m", "dgn", "dashboard", *map(str, words)], cwd=ROOT, text=True,
                           capture_output=True, env={"PATH": "/usr/bin:/bin", **env})  # fmt: skip
 
 

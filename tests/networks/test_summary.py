@@ -9,7 +9,8 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from dgn.networks import __main__ as command
+from dgn.cli import main
+from dgn.cli import networks as command
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
 
@@ -89,15 +90,15 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_ones_own_networks_are_listed(folder, capsys):
-    command.main(["mine", f"--config-dir={folder}", "target.args.width=5"])
+    main(["networks", "mine", f"--config-dir={folder}", "target.args.width=5"])
     shown = capsys.readouterr().out
     assert [line.split()[:3] for line in shown.splitlines()] == [
         ["layer", "kind", "shape"], ["0", "Conv2d", "5x14x14"], ["1", "ReLU", "5x14x14"],
         ["output", "Sequential", "5x14x14"],
     ]  # fmt: skip
-    command.main(["my_listed.Net", "target.input.size=8"])
+    main(["networks", "my_listed.Net", "target.input.size=8"])
     assert capsys.readouterr().out.count("4x6x6") == 3
-    command.main(["squeezenet1_1"])  # its weights are a file that does not ship, and are not needed
+    main(["networks", "squeezenet1_1"])  # its weights are a file that does not ship, and are not needed
     assert "1000" in capsys.readouterr().out
 
 
@@ -117,7 +118,7 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
     if words[0] == "timm":
         pytest.importorskip("timm")
     with pytest.raises(SystemExit) as stop:
-        command.main(words)
+        main(["networks", *words])
     assert str(stop.value).startswith("error: ")
     assert sentence in str(stop.value)
     assert "\n" not in str(stop.value)
@@ -125,7 +126,7 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
 
 @pytest.mark.slow
 def test_the_command_as_it_is_typed():
-    words = [sys.executable, "-m", "dgn.networks", "caffenet64"]
+    words = [sys.executable, "-m", "dgn", "networks", "caffenet64"]
     done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]

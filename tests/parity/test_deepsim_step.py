@@ -12,7 +12,7 @@ import torch
 from hydra.utils import instantiate
 from torch.nn import functional as F
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base import lightning
 from dgn.networks import zoo
 from dgn.training.discriminator import Discriminator

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from dgn.base import files
 from dgn.base.errors import UserError
+from dgn.cli import main
 from dgn.report import results
-from dgn.report.__main__ import main
 from dgn.sweeps import jobs
 from dgn.sweeps.page import write_sweep
 
@@ -194,9 +194,8 @@ def test_some_shards_of_a_run_are_a_sweep_like_any_other(tmp_path, run_folder):
     assert not (tmp_path / "results.csv").exists()
 
 
-def test_a_run_from_which_something_was_taken_is_a_sentence(run_folder, tmp_path, monkeypatch):
+def test_a_run_from_which_something_was_taken_is_a_sentence(run_folder, tmp_path):
     run = run_folder(tmp_path / "run")
     (run / "codes.safetensors").unlink()
-    monkeypatch.setattr("sys.argv", ["dgn.report", "page", str(run), "--output", str(tmp_path / "page")])
     with pytest.raises(SystemExit, match=r"error: No such file or directory: .*codes\.safetensors"):
-        main()
+        main(["report", "page", str(run), "--output", str(tmp_path / "page")])

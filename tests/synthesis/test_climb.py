@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base import precision
 from dgn.generators import bundle
 from dgn.synthesis.climb import Bar, climb

@@ -10,8 +10,8 @@ from dgn import units
 from dgn.base import lightning
 from dgn.generators.deepsim import Deepsim
 from dgn.networks.features import Contract, Features
-from dgn.synthesis import Synthesis
 from dgn.synthesis.ascent import NormalisedGradient
+from dgn.synthesis.module import Synthesis
 from dgn.synthesis.priors import Box
 
 CPU = {"accelerator": "cpu", "devices": 1}

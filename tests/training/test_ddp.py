@@ -22,7 +22,7 @@ NAME = "caffenet64-fc6-photos.bundle.safetensors"
 WRAPPER = """
 import hashlib, os, signal, sys
 sys.path.insert(0, {root!r})
-from dgn.cli import main
+from dgn.cli import train
 from dgn.training.callbacks import Keeper
 ended, kill = Keeper.on_fit_end, int(os.environ.get("KILL_AT", "-1"))
 def on_fit_end(self, trainer, module):
@@ -37,7 +37,7 @@ def on_train_batch_start(self, trainer, module, batch, i):
     started(self, trainer, module, batch, i)
 Keeper.on_fit_end, Keeper.on_train_batch_start = on_fit_end, on_train_batch_start
 if __name__ == "__main__":
-    main("train")
+    train()
 """
 
 

@@ -4,7 +4,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.training.tasks import build_generator, changes, restored, run
 

@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import config as settings
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.generators import bundle
 

@@ -1,7 +1,5 @@
-"""`python -m dgn.benchmark`: the tables of docs/benchmarks.md, measured on this machine, as Markdown."""
+"""`dgn benchmark`: the tables of docs/benchmarks.md, measured on this machine, as Markdown."""
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,12 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dgn.base.errors import UserError
 from dgn.benchmark.job import Job, apart, here
 from dgn.benchmark.sections import SECTIONS, Machine, Section
+from dgn.cli.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What the command takes."""
-    found = argparse.ArgumentParser(
-        prog="python -m dgn.benchmark",
+    found = Parser(
+        prog="dgn benchmark",
         description="Measure this machine and print Markdown: about ten minutes on two cores, on which nothing else "
         "should run.",
     )
@@ -46,17 +45,8 @@ def measured(section: Section, run: Callable[[Job], dict[str, Any]]) -> str:
     return f"## {section.title}\n\n{section.markdown(found)}\n"
 
 
-def main(typed: Sequence[str] | None = None) -> None:
-    """Exit codes: 0 done, 1 a mistake, 130 after Ctrl-C. `typed` is the command line's by default."""
-    asked = parser().parse_args(typed)
-    try:
-        for section in chosen(asked.sections, asked.quick):
-            print(measured(section, here if asked.quick else apart), flush=True)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
+def run(words: Sequence[str]) -> None:
+    """Print every section as it is measured."""
+    asked = parser().parse_args(words)
+    for section in chosen(asked.sections, asked.quick):
+        print(measured(section, here if asked.quick else apart), flush=True)

@@ -1,35 +1,32 @@
-"""`python -m dgn.app [WORDS]`: the explorer on a port of this machine, until Ctrl-C.
+"""`dgn app [WORDS]`: the explorer on a port of this machine, until Ctrl-C.
 
 torch and gradio are imported only once they are needed, so that `--help` answers at once.
 """
 
-import argparse
 import os
-import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from dgn.base.errors import UserError
+from dgn.cli.parser import Parser
 
 OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}  # read when gradio is imported
 
 
-def main(typed: list[str] | None = None) -> None:
-    """Serve the page; a mistake is one sentence and exit code 1. `typed` is the command line's by default."""
-    asked = parser().parse_intermixed_args(typed)
+def run(words: Sequence[str]) -> None:
+    """Serve the page."""
+    asked = parser().parse_intermixed_args(words)
     if find_spec("gradio") is None:
-        sys.exit("error: the explorer needs gradio: pip install 'dgn[app]'")
+        raise UserError("the explorer needs gradio: pip install 'dgn[app]'")
     os.environ |= OFFLINE
-    try:
-        serve(asked.words, asked.host, asked.port, asked.runs)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    serve(asked.words, asked.host, asked.port, asked.runs)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What the command line takes."""
-    found = argparse.ArgumentParser(
-        prog="python -m dgn.app",
+    found = Parser(
+        prog="dgn app",
         description="A page on which a unit is chosen and its picture is watched while it climbs.",
     )
     found.add_argument("words", nargs="*", help="as for synthesize.py, under all that is chosen on the page: "
@@ -54,7 +51,3 @@ def serve(words: list[str], host: str, port: int, runs: Path) -> None:
         raise UserError(f"port {port} of {host} cannot be had: type --port=N with another") from None
     print(f"explorer: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
     explorer.block_thread()
-
-
-if __name__ == "__main__":
-    main()

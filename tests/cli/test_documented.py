@@ -4,18 +4,16 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import dgn.app.__main__
-import dgn.benchmark.__main__
-import dgn.data.__main__
-import dgn.report.__main__
+from dgn import settings
+from dgn.cli.main import COMMANDS
 from dgn.sweeps import jobs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 
@@ -26,7 +24,7 @@ def lines(path: Path) -> list[str]:
     for block in re.findall(r"```(?:bash|sh|console)\n(.*?)```", path.read_text(), re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             line = re.sub(r"\s+#.*$", "", line).strip().removeprefix("$ ")
-            if re.match(r"(\S*python|make)\b", line):
+            if re.match(r"(\S*python|make|dgn)\b", line):
                 found.append(line)
     return found
 
@@ -38,22 +36,16 @@ def test_a_command_line_of_the_documents_composes(line, config):
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in typed[1:] if "=" not in word} <= set(targets)
         return
-    if typed[1:3] == ["-m", "dgn.data"]:
-        taken = dgn.data.__main__.parser().parse_args(typed[3:])
-        dgn.data.__main__.composed("train" if taken.command == "bench" else taken.command, taken.words)
-        return
-    if typed[1:3] == ["-m", "dgn.report"]:
-        dgn.report.__main__.parser().parse_args(typed[3:])
-        return
-    if typed[1:3] == ["-m", "dgn.app"]:
-        config("synthesize", *dgn.app.__main__.parser().parse_intermixed_args(typed[3:]).words)
-        return
-    if typed[1:3] == ["-m", "dgn.benchmark"]:
-        asked = dgn.benchmark.__main__.parser().parse_args(typed[3:])
-        assert dgn.benchmark.__main__.chosen(asked.sections, asked.quick)
-        return
-    if typed[1] == "-m":
-        assert find_spec(typed[2])
+    if typed[0] == "dgn":
+        command = import_module(COMMANDS[typed[1]][0])
+        asked = command.parser().parse_intermixed_args(typed[2:]) if typed[1] in {"app", "networks"} else (
+            command.parser().parse_args(typed[2:]))  # fmt: skip
+        if typed[1] == "app":
+            config("synthesize", *asked.words)
+        if typed[1] == "benchmark":
+            assert command.chosen(asked.sections, asked.quick)
+        if typed[1] == "data":
+            settings.composed("train" if asked.command == "bench" else "prepare", settings.words("train", asked.words))
         return
     if any(word.startswith("--config-dir") for word in typed):
         return  # a folder of one's own: tests/test_own_network.py runs it

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TWO = ["hydra/launcher=submitit_slurm", "hydra.launcher.tasks_per_node=2",
        "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]  # fmt: skip
 # a training whose every rank leaves a hash of its weights

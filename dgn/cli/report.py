@@ -1,22 +1,24 @@
-"""`python -m dgn.report page|sweep|merge`: pages from folders that runs have written."""
+"""`dgn report page|sweep|merge`: pages from folders that runs have written."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from dgn import report
 from dgn.base.errors import UserError
+from dgn.cli.parser import Parser
 from dgn.sweeps import jobs
 from dgn.sweeps.merge import merge
 from dgn.sweeps.page import write_sweep
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The three actions and their words."""
-    made = argparse.ArgumentParser(prog="python -m dgn.report", description=__doc__)
-    actions = made.add_subparsers(required=True)
+    made = Parser(prog="dgn report", description=__doc__)
+    actions = made.add_subparsers(required=True, parser_class=Parser)
     page = actions.add_parser("page", help="one page of one or more runs, units that they share side by side")
     page.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     page.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -32,13 +34,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    """Exit code 1 with a sentence for a mistake, and where a sweep has points that are not finished."""
-    chosen = parser().parse_args()
+def run(words: Sequence[str]) -> None:
+    """One action; exit code 1 where a sweep has points that are not finished."""
+    asked = parser().parse_args(words)
     try:
-        chosen.run(chosen)
-    except (UserError, OSError, SafetensorError) as error:  # a run's folder from which something was taken
-        sys.exit(f"error: {error}")
+        asked.run(asked)
+    except (OSError, SafetensorError) as error:  # a run's folder from which something was taken
+        raise UserError(str(error)) from error
 
 
 def _page(chosen: argparse.Namespace) -> None:
@@ -60,7 +62,3 @@ def _merge(chosen: argparse.Namespace) -> None:
     if output is None:
         raise UserError("where the whole run goes is not said: type --output DIR")
     print(f"page: {merge(shards, output).resolve()}")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dgn import config as settings
+from dgn import settings
 from dgn.app import choices, stage
 from dgn.base.errors import UserError
 from dgn.report import results
 from dgn.synthesis import interactive
 from dgn.synthesis.api import configure, synthesize
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -210,26 +210,27 @@ def test_the_curve_and_the_sentences_are_drawn_and_escaped(watch):
 
 
 def test_help_answers_without_torch_and_gradio_and_a_missing_gradio_is_a_sentence(monkeypatch):
-    code = "import sys; from dgn.app.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from dgn.cli import main\ntry: main(['app', '--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(bool({'torch', 'gradio'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "--host" in done.stdout
-    from dgn.app import __main__ as command
+    from dgn.cli import app as command
+    from dgn.cli import main
 
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=re.escape("pip install 'dgn[app]'")):
-        command.main([])
+        main(["app"])
 
 
 @pytest.fixture
 def explorer(tmp_path):
-    """The address of `python -m dgn.app`, as it is typed."""
+    """The address of `dgn app`, as it is typed."""
     pytest.importorskip("gradio", reason="gradio is not installed: pip install -e .[app]")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = ["ascent.steps=1000"]  # long enough to be stopped on the way; nice, for the browser to keep up on one core
-    call = ["nice", sys.executable, "-m", "dgn.app", "--port", str(port), "--runs", str(tmp_path / "runs"), *words]
+    call = ["nice", sys.executable, "-m", "dgn", "app", "--port", str(port), "--runs", str(tmp_path / "runs"), *words]
     with subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert f"http://127.0.0.1:{port}" in server.stdout.readline()

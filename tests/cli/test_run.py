@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgn import config as settings
+from dgn import settings
 from dgn.generators.bundle import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def command(*words, cwd=ROOT, code=0):
@@ -201,7 +201,7 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
     )
     _, error = command("-c", code, code=9)
     assert "RuntimeError: a bug" in error and "Traceback" in error
-    said, _ = command("-m", "dgn.report", "sweep", str(lab), code=1)
+    said, _ = command("-m", "dgn", "report", "sweep", str(lab), code=1)
     assert "sweep: 1 of 3 points finished" in said
     states = {row["prior.k"]: (row["state"], row["reason"]) for row in csv.DictReader((lab / "points.csv").open())}
     assert states == {"1": ("failed", "RuntimeError: a bug"), "2": ("finished", ""), "3": ("stopped", "")}

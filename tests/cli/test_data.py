@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dgn.data.__main__ import main
+from dgn.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -17,25 +17,25 @@ ROOT = Path(__file__).parent.parent.parent
         (["bench"], "data.root=DIR"),
         (["bench", "data.rot=x"], "there is no key 'data.rot': did you mean 'root'"),
         (["bench", "data=imagnet"], "did you mean 'imagenet'"),
-        (["bench", "data.batch_size=0", "data.root=x"], "less than one"),
-        (["prepare"], "SRC, DST: see python -m dgn.data prepare --help"),
+        (["bench", "data.batch_size=0", "data.root=x"], "out of range"),
+        (["prepare"], "SRC, DST: see dgn data prepare --help"),
         (["prepare", "a", "b", "sise=3"], "there is no key 'sise': did you mean 'size'"),
-        (["prepare", "a", "b", "size=big"], "size=big is not a number: type size=256"),
-        (["measure"], "see python -m dgn.data --help"),
-        ([], "see python -m dgn.data --help"),
+        (["prepare", "a", "b", "size=big"], "size=big is not a whole number"),
+        (["measure"], "see dgn data --help"),
+        ([], "see dgn data --help"),
     ],
 )
 def test_a_mistake_is_one_sentence(words, sentence):
     with pytest.raises(SystemExit) as end:
-        main(words)
+        main(["data", *words])
     assert str(end.value).startswith("error: ") and sentence in str(end.value)
     assert len(str(end.value).splitlines()) == 1
 
 
 def test_help_needs_no_torch():
     probe = (
-        "import sys; from dgn.data.__main__ import main\n"
-        "try: main(['prepare', '--help'])\n"
+        "import sys; from dgn.cli import main\n"
+        "try: main(['data', 'prepare', '--help'])\n"
         "finally: assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -1,0 +1,65 @@
+"""`dgn data prepare SRC DST` shrinks a data set once; `dgn data bench` measures the loader."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from dgn import settings
+from dgn.base.typed import validated
+from dgn.cli.parser import Parser
+from dgn.data.settings import PrepareSettings
+from dgn.settings.check import check
+from dgn.training.settings import TASKS
+
+
+def parser() -> Parser:
+    """The two commands and what they take."""
+    found = Parser(prog="dgn data", description=__doc__)
+    commands = found.add_subparsers(dest="command", required=True, parser_class=Parser)
+    kind: Any = argparse.RawDescriptionHelpFormatter
+    prepare = commands.add_parser(
+        "prepare",
+        formatter_class=kind,
+        help="shrink a data set once",
+        description="Write the images of SRC to DST in the same folders, shrunk, as JPEG, and its .txt and .csv files "
+        "as they\nare. The same line goes on where it was stopped.",
+        epilog=(settings.CONF / "prepare.yaml").read_text(),
+    )
+    prepare.add_argument("source", metavar="SRC", type=Path, help="a folder of images, in any layout")
+    prepare.add_argument("target", metavar="DST", type=Path, help="the folder to write")
+    prepare.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[])
+    bench = commands.add_parser(
+        "bench",
+        help="measure the loader",
+        description="Print how many images a second the loader reaches by itself, on the words of train.py.",
+        epilog="dgn data bench data=imagenet data.root=DIR data.workers=4",
+    )
+    bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[])
+    return found
+
+
+def run(words: Sequence[str]) -> None:
+    """One command; torch is loaded only where it is needed."""
+    asked = parser().parse_args(words)
+    if asked.command == "bench":
+        from dgn.benchmark.image_loading import bench
+
+        for line in bench(training(asked.words)):
+            print(line, flush=True)
+    else:
+        from dgn.data.prepare import prepare
+
+        keys = settings.plain(settings.composed("prepare", settings.words("prepare", asked.words)).config)
+        validated(PrepareSettings, keys)
+        prepare(asked.source.expanduser(), asked.target.expanduser(), **keys)
+
+
+def training(words: Sequence[str]) -> DictConfig:
+    """The checked config of `train.py` with these words, without what belongs to a run's folder."""
+    composed = settings.composed("train", [*settings.words("train", words), "output=unused"])
+    composed.config.logger = {}
+    check(composed, TASKS[composed.config.task])
+    return composed.config

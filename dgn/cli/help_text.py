@@ -1,0 +1,96 @@
+"""`synthesize.py --help`: examples, the groups with their members, and every key with its value and what it means."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from dgn import settings
+from dgn.settings.folder import members
+from dgn.settings.words import split
+
+HELP = ("-h", "--help")
+COLUMN = 44  # where the meaning of a key begins
+GUIDE = """KEY=VALUE sets a key, GROUP=MEMBER chooses a part, -m with comma lists sweeps, --config-dir DIR adds your own
+parts, --cfg job prints the composed config, debug=true runs everything in seconds."""
+
+
+def asked(typed: Sequence[str]) -> bool:
+    """Whether the words ask for help."""
+    return any(word in HELP for word in typed)
+
+
+def text(command: str, typed: Sequence[str]) -> str:
+    """The help of `synthesize` or `train`, of what the other words choose."""
+    words = settings.words(command, [word for word in typed if word not in HELP])
+    options, chosen = split(words)
+    composed = settings.composed(command, chosen, options.config_dir)
+    values: Any = OmegaConf.to_container(composed.config, resolve=False)
+    folders = [settings.CONF, *([Path(options.config_dir)] if options.config_dir else [])]
+    notes = comments(command, folders, "")
+    for group, member in composed.choices.items():
+        notes |= comments(
+            f"{group.partition('@')[0]}/{member}", folders, group.rpartition("@")[2].replace("/", ".") + "."
+        )
+    header = OmegaConf.load(settings.CONF / f"{command}.yaml").hydra.help.header.strip()
+    groups = {group.partition("@")[0]: None for group in composed.choices if not group.startswith("hydra/")}
+    listed = [f"{group}: {', '.join(_shown(group, command, folders[1:]))}" for group in groups]
+    keys = "\n".join(lines(values, notes, ""))
+    return f"{header}\n\n{GUIDE}\n\nGroups and members:\n" + "\n".join(listed) + f"\n\nKeys:\n{keys}"
+
+
+def _shown(group: str, command: str, more: Sequence[Path]) -> list[str]:
+    """The members of a group that this command can use; an experiment says in its comment whose it is."""
+    names = members(group, *more)
+    if group not in {"experiment", "debug"}:
+        return names
+    other = "train" if command == "synthesize" else "synthesize"
+    files = {name: settings.CONF / group / f"{name}.yaml" for name in names}
+    return [name for name, path in files.items() if not path.exists() or (f"{other}.py" not in path.read_text("utf-8")
+            and name != other)]  # fmt: skip
+
+
+def comments(name: str, folders: Sequence[Path], prefix: str) -> dict[str, str]:
+    """What the comments of a YAML file, and of the files that it is based on, say of each dotted key."""
+    path = next((root / f"{name}.yaml" for root in folders if (root / f"{name}.yaml").is_file()), None)
+    if path is None:
+        return {}
+    source = path.read_text(encoding="utf-8")
+    if "@package _global_" in source:
+        prefix = ""
+    notes: dict[str, str] = {}
+    for base in yaml.safe_load(source).get("defaults", []) if yaml.safe_load(source) else []:
+        if isinstance(base, str) and base not in {"_self_", "run"}:
+            parent = base.partition("@")[0]
+            notes |= comments(
+                parent[1:] if parent.startswith("/") else f"{Path(name).parent}/{parent}", folders, prefix
+            )
+    walked: list[tuple[int, str]] = []
+    for line in source.splitlines():
+        match = re.match(r"( *)([\w.-]+):(?:[^#\"']|\"[^\"]*\"|'[^']*'|(?<! )#)*?(?: #\s*(.*))?$", line)
+        if match:
+            depth = len(match[1])
+            walked = [*(one for one in walked if one[0] < depth), (depth, match[2])]
+            if match[3]:
+                notes[prefix + ".".join(key for _, key in walked)] = match[3]
+    return notes
+
+
+def lines(node: Mapping[str, Any], notes: Mapping[str, str], path: str) -> Iterator[str]:
+    """A line a key, indented, its meaning beside it."""
+    indent = "  " * path.count(".")
+    for key, value in node.items():
+        nested = isinstance(value, Mapping) and value
+        shown = f"{indent}{key}:" if nested else f"{indent}{key}: {_flow(value)}"
+        note = notes.get(f"{path}{key}")
+        yield f"{shown:<{COLUMN}}  # {note}" if note else shown
+        if nested:
+            yield from lines(value, notes, f"{path}{key}.")
+
+
+def _flow(value: Any) -> str:
+    """A value in a line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()

@@ -1,0 +1,98 @@
+"""`dgn synthesize` and `dgn train`: compose the config, check it, run the task in its own folder.
+
+torch is imported only once the config stands.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from dgn import settings
+from dgn.base import ranks
+from dgn.base.errors import Stopped
+from dgn.base.files import claim
+from dgn.base.typed import Settings
+from dgn.cli import help_text
+from dgn.cli.main import stop
+from dgn.settings import Composed, messages
+from dgn.settings.check import check
+from dgn.sweeps import callback, jobs
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.settings import TASKS as TASK_SETTINGS
+
+ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # what the command does without a word
+TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
+
+
+def run(command: str, typed: Sequence[str]) -> None:
+    """Run `train` or `synthesize` on the words of the command line."""
+    if help_text.asked(typed):
+        print(help_text.text(command, typed))
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the door puts it into words
+    words = settings.words(command, typed or ALONE[command])
+    failed: list[Exception] = []
+
+    @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name=command)
+    def job(config: DictConfig) -> None:
+        if submitted := callback.submitted():
+            signal.signal(signal.SIGTERM, stop)  # submitit only notes it
+        try:
+            task(command, config)
+        except Stopped as stopped:
+            if not submitted:
+                raise
+            print(f"stopped: {stopped.what}; the same line goes on", file=sys.stderr)  # the launcher waits for a result
+        except Exception as error:
+            if callback.running():
+                fail(error, command, words)  # the other points go on
+            else:
+                failed.append(error)  # Hydra would print lines of its own above the sentence
+
+    before, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
+    try:
+        job()
+    finally:
+        sys.argv = before
+    if failed:
+        raise failed[0]
+
+
+def task(command: str, config: DictConfig) -> None:
+    """One job: check the config, take the folder, call the task. A sweep's point runs once."""
+    if callback.running() and not callback.begin(config):
+        return
+    choices = HydraConfig.get().runtime.choices
+    OmegaConf.set_struct(config, False)
+    check(
+        Composed(config, {key: value for key, value in choices.items() if isinstance(value, str)}),
+        model(command, config),
+    )
+    output = Path(HydraConfig.get().runtime.output_dir)
+    with claim(output, config.resume) if ranks.first() else nullcontext():
+        import_module(TASKS[command]).run(config, output)
+        if callback.running() and ranks.first():
+            jobs.finish(output)
+
+
+def model(command: str, config: DictConfig) -> type[Settings]:
+    """The class that says what a command's config may hold."""
+    return SynthesizeSettings if command == "synthesize" else TASK_SETTINGS[config.task]
+
+
+def fail(error: Exception, command: str, words: Sequence[str]) -> None:
+    """Say and note why a point of a sweep failed; of a bug the traceback too."""
+    meant = messages.meant_for_the_user(error)
+    reason = messages.sentence(error, command, words) if meant else f"{type(error).__name__}: {error}"
+    details = "" if meant else f"\n{traceback.format_exc()}"
+    print(f"error: {callback.name()}: {reason}{details}", file=sys.stderr)
+    jobs.fail(callback.folder(), " ".join(reason.split()) + details)

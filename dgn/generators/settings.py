@@ -1,0 +1,33 @@
+"""What a generator's YAML says where it is no bundle: conf/generator/own.yaml."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dgn.base.typed import Count, NotNegative, Settings
+
+
+class MomentsSettings(Settings):
+    """Given moments of a code, one number for all elements."""
+
+    shape: list[Count] | None
+    mean: float
+    std: NotNegative
+    signed: bool
+
+
+class DecoderSettings(Settings):
+    """Any decoder as the generator: its class, weights, the range of its images, and what its codes are like."""
+
+    target: str = Field(alias="_target_")
+    args: dict[str, Any]
+    weights: str | None
+    strict: bool
+    by_order: bool
+    range: Annotated[list[float], Field(min_length=2, max_length=2)]
+    codes: str | None
+    moments: MomentsSettings
+
+
+class BundleSettings(Settings):
+    """The generator is the one in the file that `bundle` names: no keys."""

@@ -1,0 +1,38 @@
+"""What a network's YAML says: conf/network/own.yaml has every key with its meaning and default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dgn.base.typed import Count, Positive, Settings
+
+
+class InputSettings(Settings):
+    """What a network takes: images (N, channels, size, size), (x · scale − mean) / std of pictures in [0, 1]."""
+
+    size: Count
+    mean: list[float] | float
+    std: list[Positive] | Positive
+    scale: float
+    channels: Count
+    order: Literal["rgb", "bgr"]
+    interpolation: Literal["bilinear", "bicubic", "nearest"]
+    fit: Literal["resize", "crop"]
+
+
+class NetworkSettings(Settings):
+    """Class, weights, layer and preprocessing of one network, in whatever role."""
+
+    name: str
+    target: str = Field(alias="_target_")
+    args: dict[str, Any]
+    weights: str | None
+    strict: bool
+    by_order: bool
+    layer: str | None
+    classes: str | list[str | int] | dict[Any, Any] | None
+    measure: list[str]
+    suits: str
+    radius: Annotated[float, Field(gt=0)] | None
+    steps: Count
+    input: InputSettings

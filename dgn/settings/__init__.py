@@ -1,0 +1,26 @@
+"""From the command line to a checked config: words, Hydra's composing, a run's identity, its `config.yaml`."""
+
+from dgn.settings.compose import Composed, composed, hydra, overrides
+from dgn.settings.folder import CONF
+from dgn.settings.identity import DEVICES, FREE, counted, identity, register_resolvers
+from dgn.settings.run_file import plain, read, write
+from dgn.settings.words import words
+
+__all__ = [
+    "CONF",
+    "DEVICES",
+    "FREE",
+    "Composed",
+    "composed",
+    "counted",
+    "hydra",
+    "identity",
+    "overrides",
+    "plain",
+    "read",
+    "register_resolvers",
+    "words",
+    "write",
+]
+
+register_resolvers()  # on import: a launcher's workers compose without having passed through the command line

@@ -1,0 +1,117 @@
+"""What Hydra, OmegaConf and the disk say of a mistake, as one sentence that says what to set."""
+
+import errno
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dgn.base.errors import UserError, nearest
+from dgn.settings.compose import composed
+from dgn.settings.folder import members
+from dgn.settings.words import split
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+FORBIDDEN = {errno.EACCES, errno.EPERM}  # to read, or to write: the system does not say which
+
+
+def meant_for_the_user(error: Exception) -> bool:
+    """Whether an error is a mistake in what was asked for, or a disk that takes no more; the others are bugs.
+
+    Hydra wraps what a config's class raises.
+    """
+    if isinstance(error, InstantiationException):
+        return isinstance(error.__cause__, UserError)
+    if isinstance(error, UserError | OmegaConfBaseException | HydraException):
+        return True
+    return isinstance(error, OSError) and error.errno in UNWRITABLE | FORBIDDEN
+
+
+def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
+    """The error as one sentence."""
+    if isinstance(error, InstantiationException):
+        error = error.__cause__ or error  # type: ignore[assignment]
+    seen: BaseException | None = error
+    while seen is not None:  # raised while a value of the config was looked up
+        if isinstance(seen, UserError):
+            return str(seen)
+        seen = seen.__cause__ or seen.__context__
+    text = str(error)
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        return _system(error)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _unknown(match[1], command, words)
+    if match := re.search(r"Could not find '([^']+)'", text):
+        group, _, member = match[1].rpartition("/")
+        if group == "hydra/launcher":
+            return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
+        folder = split(words)[0].config_dir
+        return f"there is no {group} {member!r}: {nearest(member, members(group, *([Path(folder)] if folder else [])))}"
+    if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
+        key, values = match.groups()
+        return f"{key}={values} is a sweep: add -m to run every value, or type '{key}=[{values}]' for a list"
+    if isinstance(error, OverrideParseException):
+        return _unreadable(str(error.override))
+    if match := re.search(r"override (\S+) : (.*)", text.splitlines()[0]):
+        return f"{match[1]} cannot be set ({match[2]})"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _system(error: OSError) -> str:
+    """A disk that takes no more, or a file that this user may not open."""
+    if error.errno in FORBIDDEN:
+        return f"permission denied: {error.filename or 'a file of this run'} ({error.strerror})"
+    where = f" {error.filename}" if error.filename else ""
+    return (f"cannot write{where} ({error.strerror}). Finished files are intact: free disk space, or set "
+            "output=ANOTHER_FOLDER")  # fmt: skip
+
+
+def _unreadable(word: str) -> str:
+    """A word that Hydra's grammar does not take, with the quotes that it wants: its own inside those of the shell."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return f"{word!r} is not a setting: write KEY=VALUE"
+    if value.lstrip().startswith(("[", "{")):
+        return (f"{word!r} cannot be read: a list is [a,b]; put the whole word in quotes, and names with brackets, "
+                "commas or signs in quotes of their own: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f"{word!r} cannot be read: write '{key}=\"{quoted}\"', with both kinds of quotes"
+
+
+def _unknown(key: str, command: str, words: Sequence[str]) -> str:
+    """A key that the config does not have: the nearest that it has, or the role for a group."""
+    if any(word.partition("=")[0] in {"--config-name", "-cn"} for word in words) and key in _groups(command):
+        return (f"the config.yaml of a run has no groups, so no other {key} can be chosen: set single keys, or run the "
+                "original line again")  # fmt: skip
+    if "@" in key or "/" in key:
+        return f"there is no group {key!r}: {nearest(key, _groups(command))}"
+    parent, _, last = key.rpartition(".")
+    chosen = [word for word in words if word.partition("=")[0] in _groups(command)]
+    try:
+        node = _defaults(command, chosen)
+    except HydraException:  # values of a sweep
+        node = _defaults(command)
+    walked: list[str] = []
+    for part in parent.split(".") if parent else []:
+        if part not in node:
+            return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
+        node, walked = node[part], [*walked, part]
+        if node is None and f"network@{part}" in _groups(command):
+            return f"no {part} is chosen yet: set network@{part}=NAME as well"
+        if not isinstance(node, Mapping):
+            return f"there is no key {key!r}: {'.'.join(walked)} is a value, {node!r}"
+    known = [*node, *([] if parent else _groups(command))]
+    return f"there is no key {key!r}: {nearest(last, map(str, known))}"
+
+
+def _defaults(command: str, chosen: Sequence[str] = ()) -> Any:
+    """The command's config with these members of its groups and nothing else set."""
+    return OmegaConf.to_container(composed(command, chosen).config, resolve=False)
+
+
+def _groups(command: str) -> list[str]:
+    return [group for group in composed(command).choices if not group.startswith("hydra/")]

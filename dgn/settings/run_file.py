@@ -1,0 +1,32 @@
+"""A run's `config.yaml`: the resolved config, in a form that Hydra takes again."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from dgn.base.files import write_text
+
+
+def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
+    """The config as dictionaries and lists, every interpolation resolved."""
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    return values  # type: ignore[return-value]
+
+
+def write(config: DictConfig | dict[str, Any], folder: Path, command: str) -> None:
+    """Write a run's `config.yaml`; its first line says how to run it again."""
+    again = f"# again: python {command}.py --config-dir=THIS_FOLDER --config-name=config output=ANOTHER_FOLDER\n"
+    text = OmegaConf.to_yaml(OmegaConf.create(config), resolve=True)
+    write_text(folder / "config.yaml", f"{again}defaults: [run, _self_]\n{text}")
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """What `write` wrote, or None where there is none."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        return None
+    values = plain(OmegaConf.create(path.read_text(encoding="utf-8")))
+    values.pop("defaults", None)
+    return values

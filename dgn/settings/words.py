@@ -1,0 +1,167 @@
+"""The words that a user types, made into the words that Hydra takes."""
+
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from dgn.base.errors import UserError
+from dgn.settings.compose import overrides
+from dgn.settings.folder import CONF
+from dgn.settings.identity import DEVICES, FREE
+
+ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks
+PATHS = ("output", "data.root", "units_file", "bundle", "init", "code_cache", "start.path", "generator.codes",
+         *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
+NAMES = ("units", "title", *(f"{role}.{key}" for role in ROLES for key in ("layer", "classes")))
+LISTED = re.compile(r"\s*(null|glob\(.*\)|choice\(.*\)|range\(.*\)|sort\(.*\)|shuffle\(.*\)|.*\$\{.*)\s*", re.DOTALL)
+QUOTED = re.compile(r"""\s*("([^"\\]|\\.)*"|'([^'\\]|\\.)*')\s*""", re.DOTALL)
+
+
+def words(command: str, typed: Sequence[str]) -> list[str]:
+    """The command line as Hydra takes it.
+
+    `debug=true` names the group member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's
+    name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `own`, so that no key of the default
+    network stays behind; arguments need no plus: `target.args.depth=18`. Paths and names are the text that was typed,
+    also where Hydra would read a number (`output=2026_11_28`) or nothing at all (`data.root=/a (b)`). A sweep's folders
+    are named by the keys that are swept, and a sweep that a file describes (`hydra.sweeper.params`) is typed out.
+
+    Raises UserError for a group of which nothing is chosen, and for a sweep over a key that does not change the result.
+    """
+    debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
+    options, values = split([debug.get(word.lower(), word) for word in typed])
+    in_file = swept_in_files(options, values)
+    several = options.multirun or bool(in_file)
+    taken = [one for word in [*values, *in_file] for one in _own(literal(word, several), values)]
+    if several:
+        taken.append(f"hydra.sweep.subdir=${{point:{','.join(_swept(command, taken))}}}")
+    flags = [word for word in typed if word not in values and debug.get(word.lower(), word) not in values]
+    multirun = ["--multirun"] if in_file and not options.multirun else []
+    clear = ["hydra.sweeper.params=null"] if in_file else []
+    return [*flags, *multirun, *taken, *clear]
+
+
+def split(typed: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Hydra's options, and the words that are overrides."""
+    options = get_args_parser().parse_known_args(list(typed))[0]
+    return options, list(options.overrides)
+
+
+def literal(word: str, several: bool) -> str:
+    """The word with its value quoted where it stands for a path or a name and Hydra would read something else.
+
+    Args:
+        several: whether a comma separates the values of a sweep.
+    """
+    key, equals, value = word.partition("=")
+    name = key.lstrip("+")
+    if not equals or name not in (*PATHS, *NAMES) or LISTED.fullmatch(value):
+        return word
+    path, layer = name in PATHS, name.endswith(".layer")
+    if value.lstrip().startswith("["):
+        return word if path else f"{key}={_each(value)}"
+    parts = _commas(value) if several or not path else [value]
+    return f"{key}={','.join(_text(part, numbers=not path and not layer) for part in parts)}"
+
+
+def _each(value: str) -> str:
+    """A list, or several lists of a sweep, with the elements quoted that are no whole numbers."""
+    lists = _commas(value)
+    if any(not (part.strip().startswith("[") and part.strip().endswith("]")) for part in lists):
+        return value  # Hydra says what is wrong with it
+    return ",".join(
+        "[" + ",".join(_text(one, numbers=True) for one in _commas(part.strip()[1:-1])) + "]" for part in lists
+    )
+
+
+def _text(value: str, numbers: bool) -> str:
+    """One value as Hydra reads it as this very text; with `numbers` a whole number stays a number."""
+    text = value.strip()
+    if not text or QUOTED.fullmatch(text) or (numbers and re.fullmatch(r"-?(0|[1-9]\d*)", text)):
+        return value
+    if not numbers and text.startswith("~"):
+        text = str(Path(text).expanduser())
+    try:
+        read = overrides([f"x={text}"])[0]
+        if not read.is_sweep_override() and read.value() == text and isinstance(read.value(), str):
+            return text
+    except HydraException:
+        pass
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _commas(value: str) -> list[str]:
+    """The parts between commas that stand outside brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for i, c in enumerate(value):
+        if quote:
+            quote = "" if c == quote and value[i - 1] != "\\" else quote
+        elif c in "\"'" and (not parts[-1].strip() or depth):
+            quote = c
+        elif c in "[({":
+            depth += 1
+        elif c in "])}":
+            depth -= 1
+        if c == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return parts
+
+
+def _own(word: str, typed: Sequence[str]) -> list[str]:
+    """A word of one of our networks or generators, with what Hydra wants beside it."""
+    key, _, value = word.partition("=")
+    if value == "null" and (CONF / key.partition("@")[0]).is_dir():
+        raise UserError(f"{word} chooses nothing: leave it out for the default, or set {key}=NAME")
+    role, _, last = key.removeprefix("network@").rpartition(".")
+    group = role if role == "generator" else f"network@{role}"
+    if last == "_target_" and (role in ROLES or role == "generator"):
+        chosen = any(other.startswith(f"{group}=") for other in typed)
+        return [*([] if chosen else [f"{group}=own"]), f"{role}._target_={value}"]
+    if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
+        return [f"++{word}"]
+    return [word]
+
+
+def _swept(command: str, values: Sequence[str]) -> list[str]:
+    """The keys to which a sweep's words give several values; UserError for one that does not change the result."""
+    try:
+        parsed = overrides(values)
+    except HydraException:  # Hydra says the same in its turn
+        return []
+    keys = [override.get_key_element().lstrip("+") for override in parsed if _is_sweep(override)]
+    for key in keys:
+        if key in FREE or (command == "synthesize" and key in DEVICES):
+            raise UserError(f"{key} does not change the result, so it cannot be swept: sweep another key")
+    return keys
+
+
+def _is_sweep(override: Override) -> bool:
+    return override.is_sweep_override()
+
+
+def swept_in_files(options: Namespace, values: Sequence[str]) -> list[str]:
+    """What the chosen experiment, or the config that is named, sweeps: `hydra.sweeper.params` as words.
+
+    They count as typed, because Hydra names the folders and plans the points by what was typed. A key that is typed
+    as well keeps its typed value.
+    """
+    folder = Path(options.config_dir) if options.config_dir else None
+    chosen = [word.partition("=")[2] for word in values if word.lstrip("+").startswith("experiment=")]
+    names = [f"experiment/{name}" for name in chosen] + ([options.config_name] if options.config_name else [])
+    typed = {word.lstrip("+").partition("=")[0] for word in values}
+    params: dict[str, Any] = {}
+    for name in names:
+        for path in (root / f"{name.removesuffix('.yaml')}.yaml" for root in (CONF, folder) if root):
+            if path.is_file() and "sweeper" in path.read_text(encoding="utf-8"):
+                config = OmegaConf.load(path)
+                params |= dict(OmegaConf.select(config, "hydra.sweeper.params") or {})
+    return [f"{key}={value}" for key, value in params.items() if key not in typed]

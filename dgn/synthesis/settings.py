@@ -1,0 +1,58 @@
+"""What conf/synthesize.yaml says."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dgn.base.typed import Count, NotNegative, Seed, Settings, Share
+from dgn.data.settings import DataSettings
+from dgn.generators.settings import BundleSettings, DecoderSettings
+from dgn.networks.settings import NetworkSettings
+
+Steps = Annotated[float, Field(gt=0)]
+
+
+class AscentSettings(Settings):
+    """The ascent: optimiser, steps and their size, start, transforms (paper, section 2; conf/ascent)."""
+
+    optimiser: dict[str, Any]
+    units: Literal["std", "absolute"]
+    step: Steps
+    end: NotNegative
+    steps: Count
+    noise: NotNegative
+    moves: NotNegative
+    whole: Share
+    render: Literal["last", "before_last_step"]
+
+
+class SynthesizeSettings(Settings):
+    """Everything that `synthesize.py` takes."""
+
+    bundle: str
+    inverts: dict[str, str]
+    units: list[int | str] | int | str
+    units_file: str | None
+    seeds: Count
+    seed: Seed
+    activated: bool
+    batch_size: Count
+    shard: str | None
+    real_images: Annotated[int, Field(ge=0)]
+    real_from: Literal["val", "train", "auto"]
+    output: str
+    resume: bool
+    title: str | None
+    panels: dict[str, list[str]] | None
+    typed: list[str]
+    target: NetworkSettings
+    judge: NetworkSettings | None
+    generator: DecoderSettings | BundleSettings
+    prior: dict[str, Any]
+    objective: dict[str, Any]
+    ascent: AscentSettings
+    start: dict[str, Any]
+    data: DataSettings
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
+    debug: bool

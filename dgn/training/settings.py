@@ -1,0 +1,80 @@
+"""What conf/train.yaml and its tasks say."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dgn.base.typed import Count, NotNegative, Seed, Settings
+from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.networks.settings import NetworkSettings
+
+
+class TrainSettings(Settings):
+    """What every task of `train.py` takes."""
+
+    output: str
+    seed: Seed
+    resume: bool
+    data: DataSettings
+    augment: AugmentSettings
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
+    debug: bool
+
+
+class LoopSettings(TrainSettings):
+    """Of the tasks that train: how long, how often measured and saved."""
+
+    iterations: Count
+    log_every: Count
+    eval_every: Count
+    save_minutes: NotNegative
+    module: dict[str, Any]
+
+
+class MomentsSettings(Settings):
+    """On how many images the code is measured, and of a map code whether every position is measured by itself."""
+
+    images: Count
+    per_element: bool
+
+
+class GeneratorSettings(LoopSettings):
+    """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4)."""
+
+    task: Literal["generator"]
+    encoder: NetworkSettings
+    comparator: NetworkSettings
+    loss: dict[str, Any]
+    generator: dict[str, Any]
+    discriminator: dict[str, Any]
+    measure: list[str]
+    moments: MomentsSettings
+    kept_codes: Annotated[int, Field(ge=0)]
+    code_cache: str | None
+    init: str | None
+
+
+class ClassifierSettings(LoopSettings):
+    """task=classifier: a small network for a folder of images a class."""
+
+    task: Literal["classifier"]
+    classifier: NetworkSettings
+    snapshot_every: Count | None
+
+
+class InversionSettings(TrainSettings):
+    """task=inversion: how well a bundle's G inverts its layer."""
+
+    task: Literal["inversion"]
+    bundle: str
+    encoder: NetworkSettings
+    judge: NetworkSettings | None
+    measure: list[str]
+
+
+TASKS: dict[str, type[TrainSettings]] = {
+    "generator": GeneratorSettings,
+    "classifier": ClassifierSettings,
+    "inversion": InversionSettings,
+}

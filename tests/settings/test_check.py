@@ -1,0 +1,95 @@
+"""Values that compose and that no run can use."""
+
+import pytest
+
+from dgn import settings
+from dgn.base.errors import UserError
+from dgn.settings.check import check
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.settings import TASKS
+
+
+def checked(command, *words):
+    composed = settings.composed(command, settings.words(command, words))
+    return check(composed, SynthesizeSettings if command == "synthesize" else TASKS[composed.config.task])
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "sentence"),
+    [
+        ("synthesize", ["ascent.units=STD"], "ascent.units=STD is none of its choices: did you mean 'std'"),
+        (
+            "synthesize",
+            ["ascent.render=before"],
+            "ascent.render=before is none of its choices",
+        ),
+        (
+            "synthesize",
+            ["prior=box", "prior.lower=zeros"],
+            "prior.lower=zeros is none of its choices",
+        ),
+        (
+            "synthesize",
+            ["prior=box", "prior.lower=null"],
+            "prior.lower=null is none of its choices",
+        ),
+        ("synthesize", ["ascent.whole=2"], r"ascent.whole=2 is out of range: set ascent.whole to 1.0 or less"),
+        ("synthesize", ["ascent.step=-1"], "ascent.step=-1 is out of range: set ascent.step to more than 0"),
+        ("synthesize", ["ascent.noise=null"], "ascent.noise=null is not a number"),
+        ("synthesize", ["prior=box", "prior.shrink=0"], "prior.shrink=0 is out of range"),
+        ("synthesize", ["prior=box", "prior.k=-1"], "prior.k=-1 is out of range"),
+        ("synthesize", ["prior=box", "prior.k=[1,2]"], r"prior.k=\[1, 2\] is not a number"),
+        ("synthesize", ["batch_size=null"], "batch_size=null is not a whole number"),
+        ("synthesize", ["seed=[1]"], r"seed=\[1\] is not a whole number"),
+        ("synthesize", ["seeds=true"], "seeds=True is not a whole number"),
+        ("synthesize", ["seed=1.5"], "seed=1.5 is not a whole number"),
+        ("synthesize", ["seed=-1"], "seed=-1 is out of range: set seed to 0 or more"),
+        ("synthesize", ["real_images=-1"], "real_images=-1 is out of range: set real_images to 0 or more"),
+        ("synthesize", ["activated=maybe"], "activated=maybe is not true or false"),
+        ("synthesize", ["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
+        (
+            "synthesize",
+            ["target.input.size=0"],
+            "target.input.size=0 is out of range",
+        ),
+        ("synthesize", ["target.input.order=grb"], "target.input.order=grb is none of its choices"),
+        ("synthesize", ["units=[1.5]"], "units=1.5 is not a whole number or text"),
+        ("synthesize", ["judge=squeezenet"], "set network@judge=squeezenet"),
+        ("synthesize", ["start=image"], "start.path has no value: set start.path=…"),
+        ("train", ["seed=4294967296"], "seed=4294967296 is out of range: set seed to 4294967295 or less"),
+        ("train", ["moments.images=null"], "moments.images=null is not a whole number"),
+        ("train", ["data.val_images=0"], "data.val_images=0 is out of range: set data.val_images to 1 or more"),
+        ("train", ["module.accumulate=0"], "module.accumulate=0 is out of range"),
+        ("train", ["module.ema=abc"], "module.ema=abc is not a number"),
+        ("train", ["module.clip=abc"], "module.clip=abc is not a number"),
+        ("train", ["generator.widths=8"], "generator.widths=8 is not a list"),
+        ("train", ["module.optimiser_g.betas=[0.5,b]"], "module.optimiser_g.betas=b is not a number"),
+        ("train", ["log_every=0"], "log_every=0 is out of range: set log_every to 1 or more"),
+        ("train", ["data.workers=many"], "data.workers=many is none of its choices: there are: auto"),
+        ("train", ["task=classifier", "module.peak_lr=fast"], "module.peak_lr=fast is not a number"),
+    ],
+)
+def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        checked(command, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("synthesize",),
+        ("synthesize", "target.radius=null"),
+        ("synthesize", "prior=none", "real_images=0"),
+        ("synthesize", "ascent=nguyen2016"),
+        ("synthesize", "experiment=even_lite0", "units=goldfish"),
+        ("synthesize", "network@judge=squeezenet1_1", "judge.weights=FILE"),
+        ("synthesize", "generator=pixels"),
+        ("train", "data=photos"),
+        ("train", "data=photos", "task=classifier"),
+        ("train", "data=photos", "task=inversion"),
+        ("train", "data.val_images=null"),
+        ("train", "loss=deepsim", "generator=deepsim", "data.crop=227", "discriminator=deepsim"),
+    ],
+)
+def test_what_is_right_passes(words):
+    assert checked(*words)["seed"] == 0
