@@ -16,7 +16,7 @@ from dgn import settings
 from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
-from dgn.networks.features import Contract
+from dgn.networks.features import Preprocessing
 from tests.run_folders import point_folder, run_folder, sweep_folder  # noqa: F401, as fixtures
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ def config():
 @pytest.fixture
 def contract():
     """A plain input contract: RGB as it is, 16 px."""
-    return Contract(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
+    return Preprocessing(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
                     fit="resize")  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from dgn.networks import zoo
 from dgn.networks.summary import Layer, layers
 from dgn.networks.weights import find
 from dgn.synthesis.api import configure
-from dgn.units import split_layer
-from dgn.units.names import Names
+from dgn.units.grammar import as_list
+from dgn.units.names import ClassNames
 
 COMPOSING = Lock()  # Hydra composes one config at a time in a process
 MOST_UNITS = 1000  # in the list; every unit can be typed
@@ -57,8 +57,7 @@ class Choices:
         self.words = words
         config, _ = self._configured(words)
         self.layers, self._network, self._of = cache(self._layers), cache(self._node), cache(self._composed)
-        layer, items = split_layer(settings.plain(config)["units"])
-        self.unit = f"{layer}:{items[0]}" if layer else items[0]
+        self.unit = as_list(settings.plain(config)["units"])[0]
         self._default = str(config.target.name)
         own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
         others = [] if own else [name for name in trained() if name != self._default]
@@ -86,7 +85,7 @@ class Choices:
         if not classes or shape != (len(classes),):
             width = shape[-1] if len(shape) == 2 else (shape or (0,))[0]
             return [str(i) for i in range(min(width, MOST_UNITS))]
-        names = Names(classes)
+        names = ClassNames(classes)
         labels = [names.label(i) for i in range(len(classes))]
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 

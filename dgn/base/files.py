@@ -40,6 +40,19 @@ def write_text(path: Path | str, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def read_text(path: Path | str) -> str:
+    """The text of a user's file: UTF-8, with or without a byte order mark, lines ending in \\n, \\r\\n or \\r.
+
+    Raises UserError if it cannot be read.
+    """
+    try:
+        return Path(os.path.expanduser(path)).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not text in UTF-8: save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
 def sha256(path: Path | str) -> str:
     """The file's SHA-256 in hexadecimal: how a run names the weights that it used. UserError if it cannot be read."""
     try:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -85,13 +85,18 @@ def check_arguments(function: Callable[..., Any], values: Mapping[str, Any], pat
         except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
             continue
         try:
-            adapter.validate_python(value)
+            adapter.validate_python(tuple(value) if _is_tuple(kind) and isinstance(value, list) else value)
         except ValidationError as error:
             raise UserError(sentence(error, value, f"{path}{key}.", kind)) from None
 
 
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_tuple(kind: Any) -> bool:
+    """Whether a type is a tuple, of which YAML has none: a list stands for it."""
+    return kind is tuple or get_origin(kind) is tuple
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dgn.base import images
 from dgn.base.errors import UserError
+from dgn.base.files import read_text
 from dgn.data.listing import has_images, inside, shown, subfolders, under
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -179,9 +180,8 @@ def _annotated(folder: Path) -> Listing | None:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a list that are not empty, whatever bytes the names in it are made of."""
-    text = path.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    """The lines of a list that are not empty."""
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def count(items: Sequence, word: str) -> str:

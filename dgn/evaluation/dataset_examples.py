@@ -18,10 +18,10 @@ from dgn.base.files import write_text
 from dgn.data.dataset import Images
 from dgn.data.sources import Source
 from dgn.networks import class_names
-from dgn.networks.preprocessing import Contract
+from dgn.networks.preprocessing import Preprocessing
 from dgn.report import results
 from dgn.units import Unit
-from dgn.units.names import Names
+from dgn.units.names import ClassNames
 from dgn.units.score_table import ScoreTable
 from dgn.units.target import Subject
 
@@ -43,7 +43,7 @@ def real_images(config: Mapping[str, Any], subject: Subject, side: int) -> tuple
     return module, choose(module, subject) if which == "auto" else which
 
 
-def as_seen(config: Mapping[str, Any], contract: Contract, side: int) -> dict[str, Any]:
+def as_seen(config: Mapping[str, Any], contract: Preprocessing, side: int) -> dict[str, Any]:
     """A `data` config whose images the target sees as it sees pictures of `side` px.
 
     The config's own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
@@ -146,7 +146,7 @@ def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]
     """
     if not subject.is_output:
         return [sum(of_class.values())] * len(chosen)
-    found = Names(list(of_class))
+    found = ClassNames(list(of_class))
     places = [None if (name := subject.wanted(unit)) is None else found.find(name) for unit in chosen]
     return [0 if i is None else of_class[found.classes[i]] for i in places]
 

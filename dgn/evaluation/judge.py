@@ -11,8 +11,7 @@ from dgn.base.errors import UserError
 from dgn.evaluation import metrics
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
-from dgn.networks.validate import first_pass
-from dgn.units.names import Names
+from dgn.units.names import ClassNames
 
 
 class Judge:
@@ -25,10 +24,10 @@ class Judge:
     """
 
     def __init__(self, network: Features, classes: Sequence[str], name: str) -> None:
-        self.network, self.name, self.names = network, name, Names(classes)
+        self.network, self.name, self.names = network, name, ClassNames(classes)
 
     def knows(self, name: str | None) -> bool:
-        """Whether one of its outputs is called so, as a typed unit would be found."""
+        """Whether exactly one of its outputs has this name, in the loose spelling of units."""
         return name is not None and self.names.find(name) is not None
 
     @torch.no_grad()
@@ -59,20 +58,25 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
             raise UserError(f"{name} took part as {part}, so it is no judge: type network@judge=ANOTHER")
     classes = zoo.classes(config)
     if not classes:
-        raise UserError(f"the judge {name} has no class names: type judge.classes=imagenet or judge.classes=FILE")
+        raise UserError(f"the judge {name} has no class names: set judge.classes=imagenet or judge.classes=FILE")
+    if len(classes) == 1:
+        raise UserError(f"the judge {name} has one class, which is always its first: set network@judge=ANOTHER")
     found = named(config)
     if found is None:
-        raise UserError(f"the judge {name} does not put out one number for each of its {len(classes)} class names: "
-                        "type judge.classes=FILE")  # fmt: skip
+        raise UserError(f"the judge {name} does not give one number for each of its {len(classes)} class names: "
+                        "set judge.classes=FILE")  # fmt: skip
     return found
 
 
 def named(config: Mapping[str, Any], role: str = "judge") -> Judge | None:
-    """The network of a config, which plays `role`, as a judge; None where its outputs have no names."""
-    classes = zoo.classes(config)
-    if not classes:
+    """The network of a config, which plays `role`, as a judge; None if its outputs have no names, or it has only one.
+
+    Raises UserError if it has more class names than outputs, or fewer.
+    """
+    if len(zoo.classes(config) or []) < 2:
         return None
-    network = zoo.features(config, OUTPUT, activated=True)
-    with torch.no_grad(), first_pass(network.contract, role):
+    network = zoo.features(config, OUTPUT, activated=True, role=role)
+    with torch.no_grad():
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
-    return Judge(network, classes, config["name"]) if output.shape == (1, len(classes)) else None
+    classes = zoo.classes_of(config, output.shape[1], role) if output.ndim == 2 else None
+    return Judge(network, classes, config["name"]) if classes else None

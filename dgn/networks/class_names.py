@@ -1,9 +1,13 @@
-"""Class names for people: of ImageNet's 1000 classes, and of any folder named by a WordNet number."""
+"""Class names: of ImageNet's 1000 classes, of folders named by WordNet numbers, and from text files."""
 
 import csv
+import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+
+from dgn.base.errors import UserError
+from dgn.base.files import read_text
 
 TABLE = Path(__file__).parent.parent / "assets" / "imagenet_classes.csv"
 
@@ -20,6 +24,36 @@ def imagenet() -> list[str]:
 
 
 def readable(classes: Sequence[str]) -> list[str]:
-    """Folder names with WordNet numbers (n01443537) put into words; others as they are."""
+    """Folder names: WordNet numbers such as n01443537 become words, other names stay as they are."""
     words = {row["wnid"]: row["name"] for row in _table()}
     return [words.get(name, name) for name in classes]
+
+
+def from_file(path: Path) -> list[str]:
+    """The names in a text file, one a line in the order of the outputs; blank lines at the end do not count.
+
+    Raises UserError for a file that cannot be read, is JSON, or leaves a line blank.
+    """
+    text = read_text(path)
+    if _is_json(text):
+        raise UserError(f"{path} is JSON: write the class names as plain text, one a line")
+    return complete(text.rstrip().split("\n"), str(path))
+
+
+def complete(classes: Sequence[str], source: str) -> list[str]:
+    """Names without spaces around them. Raises UserError if one is empty; `source` is where they come from."""
+    stripped = [name.strip() for name in classes]
+    if "" in stripped:
+        raise UserError(f"{source} has no class name for output {stripped.index('')}: set one name for each output")
+    return stripped
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is a list or a dictionary in JSON."""
+    if text.lstrip()[:1] not in {"[", "{"}:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -14,15 +14,18 @@ from torch import nn
 from dgn.base import files
 from dgn.base.errors import UserError
 from dgn.networks import class_names
-from dgn.networks.features import Features
+from dgn.networks.features import Features, leave_inference_mode
 from dgn.networks.fuse_bn import fold
-from dgn.networks.preprocessing import Contract, from_config
+from dgn.networks.preprocessing import Preprocessing, from_config
+from dgn.networks.validate import initialise, settle
 from dgn.networks.weights import find, load, metadata
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
     """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
     network = build(config["_target_"], config.get("args") or {})
+    if config.get("input"):
+        initialise(network, contract(config))
     if config.get("weights"):
         load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
     return network
@@ -41,6 +44,7 @@ def build(target: str, args: Mapping[str, Any]) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
+    leave_inference_mode(network)
     return network
 
 
@@ -69,39 +73,54 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
 
 
 def classes(config: Mapping[str, Any]) -> list[str] | None:
-    """The names of the network's outputs: `classes` is "imagenet", "weights" (the file carries them), a list, a text
-    file with one name a line, or null."""
-    named = config.get("classes")
-    if named is None:
+    """The names of the network's outputs, in order; None if it has none.
+
+    `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), "weights" (the file has them), a text
+    file with one name a line, a list, or null. Raises UserError for a file that is not one.
+    """
+    chosen = config.get("classes")
+    if chosen is None:
         return None
-    if isinstance(named, list):
-        return [str(name) for name in named]
-    if named == "imagenet":
+    if isinstance(chosen, list):
+        return class_names.complete(list(map(str, chosen)), "classes")
+    if chosen in {"imagenet", "auto"}:
         return class_names.imagenet()
-    if named == "weights":
-        found = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
-        return class_names.readable(found.split("\n")) if found else None
-    path = Path(str(named)).expanduser()
+    if chosen == "weights":
+        stored = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
+        return class_names.readable(stored.split("\n")) if stored else None
+    path = Path(os.path.expanduser(str(chosen)))
     if not path.is_file():
-        raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not text in UTF-8: save its class names so, one a line") from None
+        raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
+    return class_names.from_file(path)
 
 
-def contract(config: Mapping[str, Any]) -> Contract:
+def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] | None:
+    """`classes(config)` for a network with so many outputs. Raises UserError if there are more names or fewer.
+
+    `role` is the network's key in the config: "target", "judge".
+    """
+    found = classes(config)
+    if found is None or len(found) == outputs:
+        return found
+    if config["classes"] == "auto":
+        return None
+    chosen = f"{role}.classes={config['classes']}" if isinstance(config["classes"], str) else f"{role}.classes"
+    raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name for "
+                    f"each output, or {role}.classes=null")  # fmt: skip
+
+
+def contract(config: Mapping[str, Any]) -> Preprocessing:
     """The input contract of a network's config."""
     return from_config(config["input"])
 
 
-def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
-    """The network of a config, frozen, read at `layers`."""
+def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str = "target") -> Features:
+    """The network of a config, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
     if identity(config) is None:
         print(f"weights: none are named for {config['name']}, it is as it is built")
-    return Features(fold(frozen(config), read_at), names, contract(config), activated)
+    return settle(Features(fold(frozen(config), read_at), names, contract(config), activated), role)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -22,7 +23,7 @@ class Composed:
     """A command's config and the member that was chosen of every group."""
 
     config: DictConfig
-    choices: dict[str, str]
+    choices: dict[str, Any]
 
 
 def composed(command: str, overrides: Sequence[str] = (), config_dir: Path | str | None = None) -> Composed:
@@ -45,7 +46,7 @@ def _ours(command: str, overrides: tuple[str, ...]) -> Composed:
 def _compose(command: str, overrides: Sequence[str]) -> Composed:
     with hydra():
         config = compose(command, overrides=list(overrides), return_hydra_config=True)
-    choices = {group: member for group, member in config.hydra.runtime.choices.items() if isinstance(member, str)}
+    choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_struct(config, False)
     config.pop("hydra")
     return Composed(config, choices)

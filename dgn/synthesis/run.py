@@ -121,7 +121,7 @@ def load(
     instantiate(config["ascent"]["optimiser"])
     with torch.no_grad():
         probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
-    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
     if config["judge"]:
         subject.judge = load_judge(config, found, subject)
@@ -134,9 +134,9 @@ def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject
     took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
                  given.record.get("encoder_sha256")}  # fmt: skip
     found = judge.load(node, took_part)
-    classes = zoo.classes(target)
+    classes = subject.classes if subject.is_output else zoo.classes(target)
     if not classes:
-        raise UserError(f"the target {target['name']} has no class names that a judge could know: type "
+        raise UserError(f"the target {target['name']} has no class names that a judge could know: set "
                         "target.classes=imagenet or target.classes=FILE")  # fmt: skip
     if not any(map(found.knows, classes)):
         raise UserError(f"the judge {found.name} knows no class of the target {target['name']}: "

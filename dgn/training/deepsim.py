@@ -1,14 +1,16 @@
 """Train G to invert a layer of E: pixel, feature and adversarial losses under manual optimisation (DeePSiM)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Literal, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dgn.base.errors import UserError
+from dgn.base.typed import Count, Positive, Share
 from dgn.evaluation import inversion
 from dgn.generators import Generator
 from dgn.networks.features import Features
@@ -68,12 +70,12 @@ class DeepsimTraining(pl.LightningModule):
         optimiser_d: Callable,
         schedule: Callable[[float], float],
         own_clocks: bool,
-        iterations: int,
-        warm_up: int,
-        ema: float | None,
-        holds: str,
-        accumulate: int,
-        clip: float | None,
+        iterations: Count,
+        warm_up: Annotated[int, Field(ge=0)],
+        ema: Share | None,
+        holds: Literal["raw", "ema"],
+        accumulate: Count,
+        clip: Positive | None,
         share_every: int,
     ) -> None:
         super().__init__()

@@ -1,10 +1,8 @@
 """What conf/train.yaml and its tasks say."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from dgn.base.typed import Count, NotNegative, Seed, Settings
+from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.networks.settings import NetworkSettings
 
@@ -39,6 +37,22 @@ class MomentsSettings(Settings):
     per_element: bool
 
 
+class TrainedSettings(Settings):
+    """G: conf/generator/small.yaml and deepsim.yaml (DeePSiM, table 2)."""
+
+    kind: str
+    size: Count
+    layers: str | None
+    hidden: Count | None
+    widths: list[Count] | None
+    norm: bool
+    slope: float
+    gains: dict[str, float]
+    output: Literal["tanh", "caffe", "caffe_tanh"]
+    code_scale: Positive | None
+    tables: dict[str, Any] | None = None
+
+
 class GeneratorSettings(LoopSettings):
     """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4)."""
 
@@ -46,11 +60,11 @@ class GeneratorSettings(LoopSettings):
     encoder: NetworkSettings
     comparator: NetworkSettings
     loss: dict[str, Any]
-    generator: dict[str, Any]
+    generator: TrainedSettings
     discriminator: dict[str, Any]
     measure: list[str]
     moments: MomentsSettings
-    kept_codes: Annotated[int, Field(ge=0)]
+    kept_codes: Count
     code_cache: str | None
     init: str | None
 
@@ -69,7 +83,7 @@ class InversionSettings(TrainSettings):
     task: Literal["inversion"]
     bundle: str
     encoder: NetworkSettings
-    judge: NetworkSettings | None
+    judge: NetworkSettings | None = None  # the key is there only where a judge is chosen
     measure: list[str]
 
 

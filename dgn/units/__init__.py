@@ -1,7 +1,9 @@
-"""Text to units to scores."""
+"""Units: from texts to scores."""
 
-from dgn.units.grammar import Term, Unit, from_file, parse, split_layer
+from dgn.units.grammar import layer_of
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, Scorer
+from dgn.units.terms import Term, Unit, parse
+from dgn.units.unit_file import from_file
 
 __all__ = [
     "LogProbability",
@@ -12,6 +14,6 @@ __all__ = [
     "Term",
     "Unit",
     "from_file",
+    "layer_of",
     "parse",
-    "split_layer",
 ]

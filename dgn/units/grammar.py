@@ -1,269 +1,239 @@
-"""Text to units: 'volcano', '945', '0-99', 'all', '-goldfish', 'conv5:12@6x6', '0.5*volcano+0.5*goldfish'.
+"""The grammar of units: what the text of a unit says, whatever the layer.
 
-A unit is a sum of terms; a term is a weight, an element of the layer (or a direction in it) and a place.
-`docs/networks.md` shows every form.
+    unit    = range | [LAYER:] term { (+ | -) term }
+    range   = [-] [LAYER:] FIRST-LAST [@PLACE]  |  [-] [LAYER:] all [@PLACE]
+    term    = [-] [WEIGHT*] [LAYER:] ELEMENT [@PLACE]
+    ELEMENT = class name | number | FILE
+
+| form | meaning | units |
+| --- | --- | --- |
+| `goldfish`, `tiger cat`, `12` | a class by its name, or an element of the layer by its number; the first is 0 | 1 |
+| `3-40` | a range: elements 3 to 40, each a unit of its own | 38 |
+| `all` | every element | all |
+| `-goldfish`, `-12` | minimised | 1 |
+| `-3-40` | a range, each element minimised | 38 |
+| `-all` | every element, minimised | all |
+| `0.5*volcano+0.5*goldfish` | a weighted sum | 1 |
+| `volcano-goldfish` | a difference | 1 |
+| `1*3-40` | a difference of two numbers: the weight tells it from the range | 1 |
+| `conv5:12`, `-conv5:12` | channel 12 of the layer `conv5`: its mean over all positions | 1 |
+| `conv5:12@6x7`, `conv5:12@center` | channel 12 in row 6 and column 7; in the middle | 1 |
+| `conv5:12@mean`, `conv5:12@max` | its mean; its maximum | 1 |
+| `blocks.11:12@cls`, `blocks.11:12@3` | element 12 of the first token; of token 3 | 1 |
+| `blocks.11:12@mean`, `blocks.11:12@max` | its mean over all tokens; its maximum | 1 |
+| `conv5:3-40`, `conv5:3-40@center` | a range of channels; each one at that place | 38 |
+| `-conv5:3-40`, `conv5:-3-40`, `-conv5:3-40@4x4` | a range of channels, each minimised | 38 |
+| `conv5:all` | every channel | all |
+| `-conv5:all@max` | every channel, its maximum minimised | all |
+| `conv5:3-conv5:40`, `conv5:40-conv5:3` | a difference: name the layer in both terms | 1 |
+| `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
+| `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
+| `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
+
+Where a text could mean two things:
+
+- A class name and a file that exists win over everything else: ranges, arithmetic, layers. The longest one wins.
+- A range stands alone. Beside names, weights, places or a second layer a minus subtracts. `3-40-50` could be either and
+  is an error, and so is a range at a layer whose class names are numbers other than the elements' own.
+- A sign belongs to its term, not to the sum: `-lemon-orange` minimises both.
 """
 
-import math
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
-import torch
-from torch import Tensor
+from dgn.base.errors import UserError
+from dgn.units import directions
+from dgn.units.names import ClassNames
 
-from dgn.base.errors import UserError, nearest
-from dgn.networks import weights
-from dgn.units.names import Names
-
-NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
-LAYER = re.compile(rf"([+-]?\s*(?:{NUMBER}\s*\*\s*)?)([^\s:]+):(.+)", re.DOTALL)
-TERM = re.compile(rf"([+-]?)\s*((?:({NUMBER})\s*\*)?\s*(.*?)\s*)", re.DOTALL)
-RANGE = re.compile(r"(?:(\d{1,9})\s*-\s*(\d{1,9})|all)(?:@(\w+))?")
-FILES = (".safetensors", ".pt", ".pth", ".npy")
-NOTHING = "no unit is named: type 'units=[volcano,12]'"
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """One part of a unit.
-
-    Attributes:
-        weight: factor on its value; negative to minimise.
-        channel: element of a vector or of a token, or channel of a map; None for a direction.
-        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them. 0 in a vector.
-        direction: (channels,) weights of a direction that a file holds, or None.
-        label: for people: the class name where there is one.
-    """
-
-    weight: float
-    channel: int | None
-    place: int | str
-    direction: Tensor | None
-    label: str
+WEIGHT = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+LAYER = r"[\w.]+(?:@\w+)?"  # "@cls" makes a vector of a layer of tokens
+INDEX = r"[0-9]{1,9}"
+LAYER_PREFIX = re.compile(rf"({LAYER}):\s*")
+SIGN_AND_WEIGHT = re.compile(rf"\s*([+-]?)\s*(?:({WEIGHT})\s*\*)?\s*")
+RANGE = re.compile(
+    rf"(?:(?P<outer>{LAYER}):)?\s*(?P<sign>[+-]?)\s*(?:(?P<inner>{LAYER}):)?\s*"
+    rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|all)(?:@(?P<place>\w*))?"
+)
+NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
+NO_UNIT = "no unit is named: set 'units=[volcano,12]'"
 
 
-@dataclass(frozen=True, eq=False)
-class Unit:
-    """One thing to climb: the sum of its terms.
+@dataclass(frozen=True)
+class Range:
+    """Several elements, one unit each: FIRST-LAST, or all of a layer.
 
     Attributes:
-        text: as typed, or as it would be typed for a member of a range.
-        label: for people.
-        terms: at least one.
+        text: without the layer.
+        layer: None for the default layer.
+        minimised: whether a minus stands in front.
+        first, last: the ends, which both belong to it; None for all elements.
+        place: what follows the @, or None.
     """
 
     text: str
-    label: str
-    terms: tuple[Term, ...]
-
-    @property
-    def channel(self) -> int | None:
-        """The one element that this unit is about; None for a sum and for a direction."""
-        return self.terms[0].channel if len(self.terms) == 1 else None
+    layer: str | None
+    minimised: bool
+    first: int | None
+    last: int | None
+    place: str | None
 
 
-def from_file(path: Path | str) -> list[str]:
-    """The lines of a text file; blank ones and what follows a # are left out."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"units_file {path} cannot be read ({error})") from None
-    return [line for line in (line.split("#")[0].strip() for line in lines) if line]
+@dataclass(frozen=True)
+class Part:
+    """One term of a sum.
 
-
-def split_layer(items: Any) -> tuple[str | None, list[str]]:
-    """Items without their 'layer:' prefixes, and the layer that they name, or None; a bare item is a list of one."""
-    items = [str(item).strip() for item in (items if isinstance(items, list | tuple) else [items])]
-    if not items:
-        raise UserError(NOTHING)
-    layers: set[str | None] = set()
-    rest = []
-    for item in items:
-        match = LAYER.fullmatch(item)
-        layers.add(match[2] if match else None)
-        if match:
-            item = match[1] + re.sub(rf"(?<=[-+*])(\s*){re.escape(match[2])}:", r"\1", match[3])
-            layers.update(re.findall(r"[-+*]\s*([\w.]+):", item))
-        rest.append(item)
-    if len(layers) > 1:
-        named = ", ".join(sorted(str(layer or "no layer") for layer in layers))
-        raise UserError(f"the units of one run are read at one layer, not at {named}: start a run for each")
-    return layers.pop(), rest
-
-
-def parse(items: Sequence[str], shape: Sequence[int], classes: Sequence[str] | None) -> list[Unit]:
-    """Units of a layer whose activation has `shape` and whose elements may have names.
-
-    `shape` is (D,) of a vector, (C, H, W) of a map or (T, D) of a sequence of tokens. Raises UserError with the nearest
-    names, or the range of indices, for what is not a unit.
+    Attributes:
+        text: with its sign, weight and place, without its layer.
+        layer: None for the default layer.
+        weight: with its sign.
+        element: a class name, a number or a file; or an unknown word.
+        place: what follows the @, or None.
     """
-    layer = _Layer(tuple(shape), Names(classes or []))
-    return [unit for item in items for unit in layer.units(str(item).strip())]
+
+    text: str
+    layer: str | None
+    weight: float
+    element: str
+    place: str | None
 
 
-class _Layer:
-    """What a text can mean at one layer."""
+def layer_of(items: Any, classes: Sequence[str] | None, default: str) -> str:
+    """The one layer that all units are read at.
 
-    def __init__(self, shape: tuple[int, ...], names: Names) -> None:
-        self.shape, self.names = shape, names
-        self.count = shape[1] if len(shape) == 2 else shape[0]
+    Args:
+        items: texts of units, or a single one.
+        classes: names of the network's outputs.
+        default: the layer of units that name none.
 
-    def units(self, item: str) -> list[Unit]:
-        """The units of one item: a range gives several. A name wins over a range, and a range over a difference."""
-        if not item:
-            raise UserError(NOTHING)
-        match = RANGE.fullmatch(item)
-        if match and self.names.find(item) is None:
-            first, last = (int(match[1]), int(match[2])) if match[1] else (0, self.count - 1)
-            self._inside(item, max(first, last))
-            if first > last:
-                raise UserError(f"the range {item!r} is empty: type {last}-{first}")
-            at = f"@{match[3]}" if match[3] else ""
-            return [self._unit(text, [text]) for text in (f"{self._typed(i)}{at}" for i in range(first, last + 1))]
-        return [self._unit(item, self._split(item))]
-
-    def _typed(self, channel: int) -> str:
-        """A channel as it would be typed: by its number, where that is not the name of another one."""
-        number = str(channel)
-        return number if self.names.find(number) in {None, channel} else self.names.classes[channel]
-
-    def _unit(self, text: str, pieces: Sequence[str]) -> Unit:
-        terms = tuple(self._term(piece) for piece in pieces)
-        return Unit(text, _label(terms), terms)
-
-    def _split(self, item: str) -> Sequence[str]:
-        """The terms of a sum, as texts: the longest piece that has a meaning comes first, so names keep their hyphens.
-
-        Raises the error of the piece that has none.
-        """
-        cuts = [match.start() for match in re.finditer(r"[-+]", item) if match.start()] + [len(item)]
-        pieces: list[str] = []
-        tried: set[int] = set()
-        furthest = 0, item
-
-        def fits(start: int) -> bool:
-            nonlocal furthest
-            if start == len(item):
-                return True
-            if start in tried:
-                return False
-            tried.add(start)
-            for cut in reversed([cut for cut in cuts if cut > start]):
-                if self._known(item[start:cut]):
-                    pieces.append(item[start:cut])
-                    if fits(cut):
-                        return True
-                    pieces.pop()
-            if start > furthest[0]:
-                furthest = start, item[start : min(cut for cut in cuts if cut > start)]
-            return False
-
-        if not fits(0):
-            self._term(furthest[1])
-        return pieces
-
-    def _known(self, piece: str) -> bool:
-        try:
-            self._term(piece)
-        except UserError:
-            return False
-        return True
-
-    def _term(self, piece: str) -> Term:
-        """One term from its text, with its sign and weight; UserError if it has no meaning at this layer."""
-        sign, rest, factor, name = TERM.fullmatch(piece).groups()  # type: ignore[union-attr]  # it takes any text
-        if self.names.find(piece) is not None:
-            sign, factor, name = "", "", piece
-        elif self.names.find(rest) is not None:
-            factor, name = "", rest
-        weight = (-1.0 if sign == "-" else 1.0) * float(factor or 1)
-        if not math.isfinite(weight):
-            raise UserError(f"the weight in {piece.strip()!r} is too large")
-        channel, at = self.names.find(name), None
-        if channel is None:
-            name, mark, place = name.partition("@")
-            at = place if mark else None
-            channel = self.names.find(name)
-        if channel is None and re.fullmatch(r"[0-9]{1,9}", name):
-            channel = int(name)
-            self._inside(name, channel)
-        direction = _direction(name, self.count) if channel is None and name.endswith(FILES) else None
-        if channel is None and direction is None:
-            self._unknown(name or piece)
-        label = Path(name).stem if channel is None else self.names.label(channel)
-        if len(self.shape) > 1 and at:
-            label = f"{label}@{at}"
-        return Term(weight, channel, self._place(name, at), direction, label)
-
-    def _place(self, name: str, at: str | None) -> int | str:
-        if len(self.shape) == 1:
-            if at is not None:
-                raise UserError(f"'{name}@{at}' names a position, but this layer is a vector: type {name}")
-            return 0
-        if at in {None, "mean", "max"}:
-            return at or "mean"
-        if len(self.shape) == 2:
-            place = "0" if at == "cls" else str(at)
-            if not re.fullmatch(r"[0-9]{1,9}", place):
-                raise UserError(f"'{name}@{at}' is no token: type @cls, @0 to @{self.shape[0] - 1}, @mean or @max")
-            if int(place) >= self.shape[0]:
-                raise UserError(f"'{name}@{at}' is outside this layer's tokens: they go to {self.shape[0] - 1}")
-            return int(place)
-        _, height, width = self.shape
-        match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", str(at))
-        if at != "center" and not match:
-            raise UserError(f"'{name}@{at}' is no place in a map: type @ROWxCOLUMN, @center, @mean or @max")
-        row, column = (int(match[1]), int(match[2])) if match else (height // 2, width // 2)
-        if row >= height or column >= width:
-            last = f"rows go to {height - 1}, columns to {width - 1}"
-            raise UserError(f"'{name}@{at}' is outside this layer's map: {last}")
-        return row * width + column
-
-    def _inside(self, name: str, channel: int) -> None:
-        if channel >= self.count:
-            raise UserError(f"there is no unit {name!r}: this layer has {self.count}, from 0 to {self.count - 1}")
-
-    def _unknown(self, name: str) -> None:
-        if not self.names.classes:
-            last = self.count - 1
-            raise UserError(f"there is no unit {name!r}: this layer has no names, type an index from 0 to {last}")
-        raise UserError(f"there is no unit {name!r}: {nearest(name.lstrip('-'), self.names.classes)}")
+    Raises UserError if the units name several layers, or if there is no unit.
+    """
+    names = ClassNames(classes or [])
+    layers = dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names)))
+    if len(layers) > 1:
+        words = [f"{layer} (the default)" if layer == default else layer for layer in sorted(layers)]
+        raise UserError(f"all units of a run must be in one layer, not in {' and '.join(words)}: start a run for each")
+    return next(iter(layers))
 
 
-def _label(terms: Sequence[Term]) -> str:
-    """Terms for people: 'goldfish', 'not goldfish', '0.5 volcano + 0.5 goldfish', 'volcano − goldfish'."""
-    if len(terms) == 1 and terms[0].weight == -1:
-        return f"not {terms[0].label}"
-    words = []
-    for i, term in enumerate(terms):
-        sign = "− " if term.weight < 0 else "+ " if i else ""
-        size = "" if abs(term.weight) == 1 else f"{abs(term.weight):g} "
-        words.append(f"{sign}{size}{term.label}")
-    return " ".join(words)
+def as_list(items: Any) -> list[str]:
+    """Texts of units from a list or from a single unit. Raises UserError if there is none."""
+    texts = [str(item).strip() for item in (items if isinstance(items, list | tuple) else [items])]
+    if not texts or not all(texts):
+        raise UserError(NO_UNIT)
+    return texts
 
 
-def _direction(name: str, count: int) -> Tensor:
-    """The one tensor of a file, or the one that is called "direction" there: (count,), as it is, not normalised."""
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise UserError(f"there is no file {path} that could hold a direction")
-    if path.suffix == ".npy":
-        try:
-            found = torch.from_numpy(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
-            raise UserError(f"{path} holds no direction that can be read ({error})") from None
-    else:
-        held = weights.read(path)
-        if "direction" not in held and len(held) != 1:
-            raise UserError(f"{path} holds {len(held)} tensors: call the one that is meant 'direction'")
-        found = held.get("direction", next(iter(held.values())))
-    if tuple(found.shape) != (count,):
-        raise UserError(f"the direction in {path} is of shape {tuple(found.shape)}, this layer has {count} channels")
-    if not torch.isfinite(found).all() or not found.any():
-        raise UserError(f"the direction in {path} is zero or not finite")
-    return found.float()
+def read(item: str, names: ClassNames) -> Range | list[Part]:
+    """What a text says: a range, or the terms of a sum.
+
+    A word that is neither a class name nor a number nor a file ends the sum: it is the element of the last term.
+    Raises UserError where the text can be read in two ways.
+    """
+    found = _range(item, names)
+    if found:
+        return found
+    parts, complete = _terms(item, names)
+    prefix = LAYER_PREFIX.match(item)
+    if prefix and not complete and SIGN_AND_WEIGHT.match(item, prefix.end())[0].strip():  # type: ignore[index]
+        parts, _ = _terms(item[prefix.end() :], names)  # as in conv5:-0.5*3
+        if parts[0].layer:
+            raise UserError(f"{item!r} names two layers for one term: leave one of them out")
+        parts[0] = replace(parts[0], layer=prefix[1])
+    numbers = NUMBERS.fullmatch(item)
+    if numbers and "-" in numbers["sum"] and len(parts) > 2 and all(re.fullmatch(INDEX, p.element) for p in parts):
+        weighted = item.replace(numbers["sum"], f"1*{numbers['sum']}")
+        raise UserError(f"{item!r} can be read as a range or as a sum: for the sum set {weighted!r}")
+    return [replace(part, layer=part.layer or parts[0].layer) for part in parts]
+
+
+def _layers(unit: Range | list[Part]) -> list[str | None]:
+    return [unit.layer] if isinstance(unit, Range) else [part.layer for part in unit]
+
+
+def _range(item: str, names: ClassNames) -> Range | None:
+    """The range that a text says; None for another text, and where its words are a class name."""
+    match = RANGE.fullmatch(item)
+    if not match or (match["outer"] and match["inner"]) or names.candidates(item) or names.candidates(match["members"]):
+        return None
+    first, last = (int(match["first"]), int(match["last"])) if match["first"] else (None, None)
+    text = match["sign"] + item[match.start("members") :]
+    return Range(text, match["outer"] or match["inner"], match["sign"] == "-", first, last, match["place"])
+
+
+def _terms(item: str, names: ClassNames) -> tuple[list[Part], bool]:
+    """The terms of a sum, and whether all are known; if not, the last one is the first that is unknown.
+
+    The longest known text comes first, so that names and files keep their hyphens.
+    """
+    cuts = [match.start() for match in re.finditer(r"[-+]", item) if match.start()]
+    starts, ends = [0, *cuts], [*cuts, len(item)]
+    rest: dict[int, list[Part]] = {len(item): []}
+    for start in reversed(starts):
+        for end in (end for end in reversed(ends) if end > start and end in rest):
+            if part := _known_term(item[start:end], names, first=not start):
+                rest[start] = [part, *rest[end]]
+                break
+    if 0 in rest:
+        return rest[0], True
+    known: dict[int, list[Part]] = {0: []}
+    for start in (start for start in starts if start in known):
+        for end in (end for end in ends if end > start):
+            if part := _known_term(item[start:end], names, first=not start):
+                known.setdefault(end, [*known[start], part])
+    furthest = max(known)
+    return [*known[furthest], _unknown_term(item[furthest:], names)], False
+
+
+def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
+    """The term that a text says, or None if its element is unknown.
+
+    In the first term a sign may belong to the class name; in others it connects them.
+    """
+    if first and names.candidates(text.strip()):
+        return Part(text, None, 1.0, text.strip(), None)
+    sign, weight, begin = _head(text)
+    after_sign = text.strip().removeprefix(sign).strip()
+    if names.candidates(after_sign):
+        return Part(text, None, float(f"{sign}1"), after_sign, None)
+    body = text[begin:].rstrip()
+    if element := _element(body, names):
+        return Part(text, None, weight, *element)
+    prefix = LAYER_PREFIX.match(body)
+    if prefix and (element := _element(body[prefix.end() :], names)):
+        return Part(text[:begin] + text[begin + prefix.end() :], prefix[1], weight, *element)
+    return None
+
+
+def _head(text: str) -> tuple[str, float, int]:
+    """The sign of a term, its weight with the sign, and where the rest of its text begins."""
+    head = SIGN_AND_WEIGHT.match(text)
+    assert head is not None  # it matches any text
+    return head[1], float(f"{head[1]}{head[2] or 1}"), head.end()
+
+
+def _element(text: str, names: ClassNames) -> tuple[str, str | None] | None:
+    """An element that exists and its place, or None."""
+    if _exists(text, names):
+        return text, None
+    name, at, place = text.rpartition("@")
+    return (name, place) if at and re.fullmatch(r"\w*", place) and _exists(name, names) else None
+
+
+def _exists(element: str, names: ClassNames) -> bool:
+    is_file = element.endswith(directions.SUFFIXES) and os.path.isfile(os.path.expanduser(element))
+    return is_file or bool(names.candidates(element) or re.fullmatch(INDEX, element))
+
+
+def _unknown_term(text: str, names: ClassNames) -> Part:
+    """The unknown term that a text begins with: a file that is missing, a misspelt name, or else the first word."""
+    _, weight, begin = _head(text)
+    ends = [match.start() for match in re.finditer(r"[-+]", text) if match.start() > begin] + [len(text)]
+    bodies = [text[begin:end].strip() for end in ends]
+    is_file = bodies[-1].endswith(directions.SUFFIXES) and not re.search(r"[*+]", bodies[-1])
+    body = bodies[-1] if is_file else max(bodies[:8], key=names.likeness)  # the first, if it is like no name
+    prefix = LAYER_PREFIX.match(body)
+    element = body[prefix.end() :] if prefix else body
+    return Part(text, prefix[1] if prefix else None, weight, element or text.strip(), None)

@@ -1,38 +1,87 @@
-"""What the elements of a layer are called, and how a typed name is found among them."""
+"""Class names of a layer, and which elements a name in a unit's text means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher, get_close_matches
+from functools import cached_property
+
+from dgn.base.errors import nearest
 
 SIGNS = {"-", "+"}
+MOST_SUGGESTED = 5
 
 
-class Names:
-    """Class names, found whatever their case, apostrophes, commas, hyphens and underscores; any synonym will do.
+class ClassNames:
+    """Finds elements by their names.
 
-    Where that leaves several, the one that is spelt just so wins: ImageNet has a Cardigan, a dog, and a cardigan.
+    Case, apostrophes, commas, hyphens and underscores do not matter, and any synonym of "maillot, tank suit" will do.
+    The closest spelling wins: ImageNet has "Cardigan", a dog, and "cardigan", a garment.
+
+    Args:
+        classes: the name of each element, in order; synonyms are separated by commas. Two elements may have one name.
     """
 
     def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = classes
-        self.index: dict[str, int] = {}
-        for whole in (False, True):  # a full name wins over another class's synonym
-            for i, name in reversed(list(enumerate(classes))):
-                for form in [name] if whole else name.split(","):
-                    self.index[self.plain(form)] = i
-        backwards = list(reversed(list(enumerate(classes))))  # the first wins; Cardigan is a dog, cardigan is none
-        self.exact = {name.lower(): i for i, name in backwards} | {name: i for i, name in backwards}
-        self.index.pop("", None)
+        self.classes = list(classes)
+        self._levels = [  # of spelling, the closest first
+            _index((name, i) for i, name in enumerate(self.classes)),
+            _index((name.lower(), i) for i, name in enumerate(self.classes)),
+            _index((loose(name), i) for i, name in enumerate(self.classes)),
+            _index((loose(part), i) for i, name in enumerate(self.classes) for part in name.split(",")),
+        ]
 
-    @staticmethod
-    def plain(name: str) -> str:
-        """A name as it is compared."""
-        return " ".join(re.sub(r"[-_,]", " ", re.sub(r"['’`\"]", "", name.lower())).split())
+    @cached_property
+    def _labels(self) -> list[str]:
+        return [loose(self.label(i)) for i in range(len(self.classes))]
+
+    def candidates(self, name: str) -> list[int]:
+        """The elements that a name can mean: none, one, or several where the class names do not tell them apart.
+
+        A sign at an end belongs to a name only where the class is spelt with it.
+        """
+        spellings = [name, name.lower()]
+        if name[:1] not in SIGNS and name[-1:] not in SIGNS:
+            spellings += [loose(name)] * 2
+        for level, spelling in zip(self._levels, spellings, strict=False):
+            if spelling in level:
+                return level[spelling]
+        return []
 
     def find(self, name: str) -> int | None:
-        """The index of a name, or None; a sign at an end belongs to a name only where the class is called just so."""
-        loose = None if name[:1] in SIGNS or name[-1:] in SIGNS else self.index.get(self.plain(name))
-        return self.exact.get(name, self.exact.get(name.lower(), loose))
+        """The one element that a name means; None if there is none, or more than one."""
+        elements = self.candidates(name)
+        return elements[0] if len(elements) == 1 else None
 
-    def label(self, channel: int) -> str:
-        """The name of an element, or its number."""
-        return self.classes[channel].split(",")[0] if channel < len(self.classes) else str(channel)
+    def label(self, element: int) -> str:
+        """The first name of an element, or its number where it has no name."""
+        return self.classes[element].split(",")[0] if element < len(self.classes) else str(element)
+
+    def likeness(self, text: str) -> float:
+        """How much a text is like the nearest name: 1 for the same letters, 0 for anything below 0.8."""
+        near = get_close_matches(loose(text), self._labels, n=1, cutoff=0.8)
+        return SequenceMatcher(None, near[0], loose(text)).ratio() if near else 0.0
+
+    def suggestion(self, name: str) -> str:
+        """The end of a sentence about an unknown name: the classes that contain it, or else the nearest spellings."""
+        word = loose(name)
+        inside = [self.label(i) for i, label in enumerate(self._labels) if f" {word} " in f" {label} "]
+        if not inside and len(word) > 2:
+            inside = [self.label(i) for i, label in enumerate(self._labels) if word in label]
+        if not word or not inside:
+            return nearest(name, self.classes)
+        more = f" ({len(inside)} classes contain {name!r})" if len(inside) > MOST_SUGGESTED else ""
+        return f"did you mean {' or '.join(map(repr, inside[:MOST_SUGGESTED]))}?{more}"
+
+
+def loose(name: str) -> str:
+    """A name as it is compared when case and punctuation do not matter."""
+    return " ".join(re.sub(r"[-_,]", " ", re.sub(r"['’`\"]", "", name.lower())).split())
+
+
+def _index(names: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    """Elements by name, in order; the empty name is left out."""
+    index: dict[str, list[int]] = {}
+    for name, element in names:
+        if name and element not in index.setdefault(name, []):
+            index[name].append(element)
+    return index

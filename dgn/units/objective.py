@@ -1,4 +1,4 @@
-"""Units to scores: what is climbed."""
+"""Scores of units: what the ascent maximises."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
-from dgn.units.grammar import Term, Unit
+from dgn.units.terms import Term, Unit
 
 
 class Objective(Protocol):
-    """What becomes of a layer's values before a unit's terms are read: a class here and a YAML under conf/objective."""
+    """A function of a layer's values; the terms are read from its result. A new one is a class and a YAML."""
 
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
-        """Values (N, C) at the term's place to the same shape; `named` (N, C) says which ones a row's unit names."""
+        """Values (N, C) at a term's place to the same shape; `named` (N, C) marks the elements of each row's unit."""
         ...
 
 
@@ -27,14 +27,14 @@ class Logit:
 
 
 class LogProbability:
-    """log softmax over the layer's elements, or over the channels at the place that is read."""
+    """log softmax over the layer's elements, or over a map's channels at the term's place."""
 
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
         return values.log_softmax(1)
 
 
 class Margin:
-    """Each value minus the largest of those that the unit does not name; the value itself where it names all."""
+    """Each value minus the largest value that the unit does not name; the value itself where the unit names all."""
 
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
         others = values.masked_fill(named, -torch.inf).amax(1, keepdim=True)
@@ -42,10 +42,13 @@ class Margin:
 
 
 class Scorer(nn.Module):
-    """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,): differentiable, rows apart.
+    """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,). Rows are independent.
 
-    The score is Σ weight · objective(values at the term's place)[channel] over the unit's terms, in their order.
-    Raises UserError for a direction with an objective other than `Logit`.
+    The score is the sum over the unit's terms, in their order, of weight · objective(values at the place)[channel]. For
+    a direction d it is weight · (d · values)[place]: the maximum over positions is that of the projected values.
+    "mean" and "max" are taken before `LogProbability` and `Margin`, for each channel by itself.
+
+    Raises UserError for a direction with another objective than `Logit`.
     """
 
     def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
@@ -53,9 +56,9 @@ class Scorer(nn.Module):
         self.objective = objective
         rows = [unit.terms for unit in units]
         if not isinstance(objective, Logit) and any(term.direction is not None for row in rows for term in row):
-            raise UserError("a direction has no log-probability and no margin: type objective=logit")
+            raise UserError("a direction has no log-probability and no margin: set objective=logit")
         self.steps: Any = nn.ModuleList()
-        for terms in zip_longest(*rows):  # the k-th of every row; a row with fewer repeats its first, which counts once
+        for terms in zip_longest(*rows):  # the k-th of every row; a row with fewer repeats its first, with weight zero
             filled = [term or row[0] for term, row in zip(terms, rows, strict=True)]
             self.steps.append(_Terms(filled, [term is not None for term in terms]))
 
@@ -81,16 +84,12 @@ class _Terms(nn.Module):
     mean: Tensor
     largest: Tensor
     counts: Tensor
+    along: Tensor
     direction: Tensor | None
 
     def __init__(self, terms: Sequence[Term], counts: Sequence[bool]) -> None:
         super().__init__()
         self.averages, self.peaks = (any(term.place == how for term in terms) for how in ("mean", "max"))
-        wide = next((term.direction for term in terms if term.direction is not None), None)
-        direction = None
-        if wide is not None:
-            rows = [torch.zeros_like(wide) if term.direction is None else term.direction for term in terms]
-            direction = torch.stack(rows)
         for name, value in {
             "rows": torch.arange(len(terms)),
             "channel": torch.tensor([term.channel or 0 for term in terms]),
@@ -99,25 +98,43 @@ class _Terms(nn.Module):
             "mean": torch.tensor([[term.place == "mean"] for term in terms]),
             "largest": torch.tensor([[term.place == "max"] for term in terms]),
             "counts": torch.tensor(counts),
-            "direction": direction,
+            "along": torch.tensor([[term.direction is not None] for term in terms]),
+            "direction": _directions(terms),
         }.items():
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, values: Tensor, named: Tensor, objective: Objective) -> Tensor:
         """(N, C, P) to the weighted values (N,), 0 where a row has no such term."""
-        channel = self.channel
-        if isinstance(objective, Logit) and self.direction is None:  # no other channel is looked at
-            values, channel = values[self.rows, channel].unsqueeze(1), torch.zeros_like(channel)
-        found = values[self.rows, :, self.place]
+        if isinstance(objective, Logit):  # no other channel is read
+            value = self._at_place(self._projected(values).unsqueeze(1)).squeeze(1)
+        else:
+            value = objective(self._at_place(values), named)[self.rows, self.channel]
+        return torch.where(self.counts, self.weight * value, 0)
+
+    def _projected(self, values: Tensor) -> Tensor:
+        """(N, C, P) to each row's channel, or its values along the direction: (N, P)."""
+        channel = values[self.rows, self.channel]
+        if self.direction is None:
+            return channel
+        return torch.where(self.along, (values * self.direction.unsqueeze(2)).sum(1), channel)
+
+    def _at_place(self, values: Tensor) -> Tensor:
+        """(N, K, P) to the values at each row's place, their mean or their maximum: (N, K)."""
+        at_place = values[self.rows, :, self.place]
         if self.averages:
-            found = torch.where(self.mean, values.mean(2), found)
+            at_place = torch.where(self.mean, values.mean(2), at_place)
         if self.peaks:
-            found = torch.where(self.largest, values.amax(2), found)
-        found = objective(found, named)
-        own = found[self.rows, channel]
-        if self.direction is not None:
-            own = torch.where(self.direction.any(1), (found * self.direction).sum(1), own)
-        return torch.where(self.counts, self.weight * own, 0)
+            at_place = torch.where(self.largest, values.amax(2), at_place)
+        return at_place
+
+
+def _directions(terms: Sequence[Term]) -> Tensor | None:
+    """The directions of the terms (N, C), zero for a term without one; None if no term has one."""
+    directions = [term.direction for term in terms]
+    shape = next((direction for direction in directions if direction is not None), None)
+    if shape is None:
+        return None
+    return torch.stack([torch.zeros_like(shape) if direction is None else direction for direction in directions])
 
 
 def places(activation: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.units.grammar import Term, Unit
+from dgn.units.terms import Term, Unit
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, places
 
 

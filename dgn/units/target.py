@@ -1,4 +1,4 @@
-"""What is looked at: the target at one layer, its units, and how they are scored."""
+"""The target network at one layer, the units, and how they are scored."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,24 +8,27 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
+from dgn.base.errors import UserError
 from dgn.networks import zoo
-from dgn.networks.features import Features
-from dgn.networks.validate import check
-from dgn.units.grammar import Unit, from_file, parse, split_layer
-from dgn.units.objective import Scorer
+from dgn.networks.features import OUTPUT, Features
+from dgn.networks.validate import check, settle
+from dgn.units.grammar import layer_of
+from dgn.units.objective import LogProbability, Scorer, places
+from dgn.units.terms import Unit, parse
+from dgn.units.unit_file import from_file
 
 
 @dataclass
 class Subject:
-    """A target and what is asked of it.
+    """A target and its units.
 
     Attributes:
         target: read at the units' layer.
         units: in order.
-        score: units of the rows of a batch to their scorer.
-        is_output: whether the layer is the vector that the target puts out: then its softmax means something.
-        classes: the names of the layer's elements, where they have any.
-        judge: another network that is asked about the finished pictures, or None.
+        score: makes the scorer of a batch from its rows' units.
+        is_output: whether the layer is the network's output, a vector whose softmax gives probabilities.
+        classes: the names of the layer's elements, or None.
+        judge: another network that classifies the finished pictures, or None.
     """
 
     target: Features
@@ -36,27 +39,49 @@ class Subject:
     judge: Any = None
 
     def wanted(self, unit: Unit) -> str | None:
-        """The name of the one class that a unit maximises at the target's output; None of any other unit."""
-        (first, *others), named = unit.terms, self.classes if self.is_output else None
-        if not named or others or first.channel is None or first.weight < 0:
+        """The name of the class that a unit maximises, if the unit is one output whose name no other output has."""
+        (first, *others), classes = unit.terms, self.classes if self.is_output else None
+        if not classes or others or first.channel is None or first.weight < 0:
             return None
-        return named[first.channel]
+        name = classes[first.channel]
+        return name if classes.count(name) == 1 else None
 
 
 def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
-    """The target of the config, or `network` with the config's layer and contract, checked on `probe` (1, C, H, W)."""
+    """The target and units of a config; `probe` (2, C, H, W) are images as the prior makes them, to try it on.
+
+    The target is `network` if there is one, with the layer and the input of the config. Raises UserError if something
+    does not fit.
+    """
     node = config["target"]
-    items = from_file(config["units_file"]) if config["units_file"] else config["units"]
-    layer, items = split_layer(items)
-    layer = layer or str(node["layer"])
+    classes = zoo.classes(node)
+    items = from_file(config["units_file"], classes) if config["units_file"] else config["units"]
+    layer = layer_of(items, classes, str(node["layer"]))
     if network is None:
         target = zoo.features(node, layer, config["activated"])
     else:
-        target = Features(network, layer, zoo.contract(node), config["activated"])
-    activation = check(target, probe)
-    classes = zoo.classes(node)
-    named = classes if classes and activation.ndim == 2 and activation.shape[1] == len(classes) else None
-    chosen = parse(items, activation.shape[1:], named)
+        target = settle(Features(network, layer, zoo.contract(node), config["activated"]))
+    activation = check(target, probe, config["trainer"]["precision"])
+    for name, place in target.places.items():
+        print(f"{name} gives several tensors: {place} is read")
+    is_output = target.is_output(probe, activation)
+    names = _names(node, classes, layer, activation, is_output)
+    chosen = parse(items, activation.shape[1:], names)
     objective = instantiate(config["objective"])
-    Scorer(chosen, objective)  # refuses what does not go together before anything runs
-    return Subject(target, chosen, lambda rows: Scorer(rows, objective), target.is_output(probe, activation), named)
+    if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
+        raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
+    Scorer(chosen, objective)  # raises for units that this objective cannot score, before anything runs
+    return Subject(target, chosen, lambda rows: Scorer(rows, objective), is_output, names)
+
+
+def _names(
+    node: Mapping[str, Any], classes: list[str] | None, layer: str, activation: torch.Tensor, is_output: bool
+) -> list[str] | None:
+    """The names of a layer's elements: those of the network's outputs, at its output and at vectors of that length.
+
+    Raises UserError if the output has another number of elements.
+    """
+    elements = activation.shape[2] if activation.ndim == 3 else activation.shape[1]
+    if is_output or layer == OUTPUT:
+        return zoo.classes_of(node, elements, "target")
+    return classes if classes and activation.ndim == 2 and elements == len(classes) else None

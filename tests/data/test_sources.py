@@ -63,7 +63,7 @@ def test_imagenet_in_folders_and_as_kaggle_gives_it(tmp_path, images_in, inner):
 def test_places365_by_its_lists(tmp_path, images_in):
     images_in(tmp_path / "data_256_standard" / "a" / "airfield", 2, suffix=".jpg")
     images_in(tmp_path / "val_256", 1, suffix=".jpg")
-    (tmp_path / "categories_places365.txt").write_text("/a/airfield 0\n/a/alley 1\n")
+    (tmp_path / "categories_places365.txt").write_text("/a/airfield 0\n/a/alley 1\n", encoding="utf-8-sig")
     (tmp_path / "places365_train_standard.txt").write_text("/a/airfield/000.jpg 0\n/a/airfield/001.jpg 0\n")
     with pytest.raises(UserError, match=r"places365_val\.txt"):
         sources.places365(str(tmp_path), 16)

@@ -36,6 +36,13 @@ def test_a_class_is_found_by_its_name_and_ranked_among_all(seen):
     assert seen.knows("Goldfish") and not seen.knows("tench") and not seen.knows(None)
 
 
+def test_a_name_that_several_classes_have_is_not_ranked(contract):
+    """The usual lists of ImageNet's names have two cranes, a bird and a machine."""
+    judge_ = Judge(Features(Colours(), OUTPUT, contract, activated=True), ["crane", "goldfish", "crane"], "colours")
+    assert not judge_.knows("crane")
+    assert judge_.ranks(torch.cat([colour(0.9, 0.5, 0.1)] * 2), ["crane", "goldfish"]) == [None, 2]
+
+
 def test_a_picture_is_looked_at_as_it_is_saved(seen):
     almost = colour(0.5, 0.5 + 1e-4, 0.0)  # one value in 8 bits: equal scores count against the class
     assert seen.ranks(torch.cat([almost, almost]), ["Cardigan", "cardigan"]) == [2, 2]
@@ -74,8 +81,9 @@ def test_the_judge_of_a_config(node, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["judge.classes=null"], "has no class names: type judge.classes=imagenet"),
-        (["judge.classes=imagenet"], "does not put out one number for each of its 1000 class names"),
+        (["judge.classes=[one]"], "has one class, which is always its first"),
+        (["judge.classes=null"], "has no class names: set judge.classes=imagenet"),
+        (["judge.classes=imagenet"], "judge.classes=imagenet has 1000 names, but .* has 3 outputs"),
     ],
 )
 def test_what_is_no_judge_is_a_sentence(node, monkeypatch, words, sentence):
@@ -87,7 +95,7 @@ def test_what_is_no_judge_is_a_sentence(node, monkeypatch, words, sentence):
 def test_a_judge_that_takes_no_such_input_is_a_sentence(node, monkeypatch):
     monkeypatch.setattr(nn, "Linear", Flat)
     with pytest.raises(
-        UserError, match=r"the network does not take an input of \(1, 3, 9, 9\).*type judge\.input\.size="
+        UserError, match=r"the network does not take an input of \(2, 3, 9, 9\).*set judge\.input\.size="
     ):
         judge.load(node("judge.input.size=9"), {})
 

@@ -47,8 +47,53 @@ def test_a_network_without_weights_is_the_same_every_time_and_draws_nothing():
     assert not torch.equal(zoo.module(LINEAR).weight, zoo.module(LINEAR).weight)  # what is trained has its own seed
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"a\nb\nc", ["a", "b", "c"]),
+        (b"a\nb\nc\n\n \n", ["a", "b", "c"]),
+        (b"\xef\xbb\xbfa\r\nb \r\nc\r\n", ["a", "b", "c"]),
+        (b"C\nC#\n# 1\nre:zero\n1.10\n", ["C", "C#", "# 1", "re:zero", "1.10"]),
+        ("a\u2028b\n[c]\n".encode(), ["a\u2028b", "[c]"]),
+    ],
+)
+def test_a_file_of_class_names_has_one_a_line(tmp_path, content, expected):
+    (tmp_path / "names.txt").write_bytes(content)
+    assert zoo.classes({"classes": str(tmp_path / "names.txt")}) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a\n\nb\n", "no class name for output 1: set one name for each output"),
+        (b"\na\n", "no class name for output 0"),
+        (b"", "no class name for output 0"),
+        (b'["a", "b"]', "is JSON: write the class names as plain text"),
+        (b'{"0": ["n01440764", "tench"],\n"1": []}\n', "is JSON"),
+        (b"\xff\xfea\x00", "is not text in UTF-8"),
+    ],
+)
+def test_a_file_that_has_no_class_names_is_refused(tmp_path, content, words):
+    (tmp_path / "names.txt").write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        zoo.classes({"classes": str(tmp_path / "names.txt")})
+
+
+def test_there_is_one_name_for_each_output():
+    assert zoo.classes_of({"classes": ["a", "b"], "name": "net"}, 2, "target") == ["a", "b"]
+    assert zoo.classes_of({"classes": None, "name": "net"}, 2, "target") is None
+    assert zoo.classes_of({"classes": "auto", "name": "net"}, 10, "target") is None
+    assert zoo.classes_of({"classes": "auto", "name": "net"}, 1000, "target") == zoo.classes({"classes": "imagenet"})
+    for classes, words in ((["a", "b", "c"], "target.classes has 3 names, but net has 2 outputs"),
+                           ("imagenet", "target.classes=imagenet has 1000 names, but net has 2 outputs")):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            zoo.classes_of({"classes": classes, "name": "net"}, 2, "target")
+
+
 def test_class_names(tmp_path):
     assert zoo.classes({"classes": [0, "ant"]}) == ["0", "ant"]
+    with pytest.raises(UserError, match="classes has no class name for output 1"):
+        zoo.classes({"classes": ["ant", " "]})
     (tmp_path / "names.txt").write_bytes("für\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"names\.txt is not text in UTF-8"):
         zoo.classes({"classes": str(tmp_path / "names.txt")})

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from dgn import settings
 from dgn.base.errors import UserError
 from dgn.generators import bundle
+from dgn.settings.identity import point as point_name
 
 NET = "torch.nn.Identity"
 
@@ -21,8 +22,8 @@ NET = "torch.nn.Identity"
         (["generator._target_=my.G"], ["generator=own", "generator._target_=my.G"]),
         (["target.args.depth=3"], ["++target.args.depth=3"]),
         (["start.encoder.args.depth=3"], ["++start.encoder.args.depth=3"]),
-        (["target.layer=1.10"], ["target.layer='1.10'"]),
-        (["encoder.layer=2, 3"], ["encoder.layer='2', '3'"]),
+        (["target.layer=1.10"], ['target.layer="1.10"']),
+        (["encoder.layer=2, 3"], ['encoder.layer="2","3"']),
         (["target.layer=range(0,3)"], ["target.layer=range(0,3)"]),
         (["target.layer=layer4.1"], ["target.layer=layer4.1"]),
         (["ascent.optimiser._target_=x", "debug=true"], ["ascent.optimiser._target_=x", "debug=synthesize"]),
@@ -85,7 +86,7 @@ def point(tmp_path):
     def name(*words, swept=("prior.k",), command="synthesize"):
         with initialize_config_dir(version_base="1.3", config_dir=str(settings.CONF)):
             composed = compose(command, overrides=[*words, f"output={tmp_path}"], return_hydra_config=True)
-        return settings.point(*swept, _root_=composed)
+        return point_name(*swept, _root_=composed)
 
     return name
 
@@ -123,7 +124,7 @@ def test_the_words_of_a_sweep_say_what_is_swept():
     found = settings.words("synthesize", typed)
     assert found == [*typed, "hydra.sweep.subdir=${point:units,prior.k,network@target}"]
     assert settings.words("synthesize", ["seeds=2"]) == ["seeds=2"]
-    with pytest.raises(UserError, match=r"data\.workers makes no other run"):
+    with pytest.raises(UserError, match=r"data\.workers does not change the result"):
         settings.words("train", ["-m", "data.workers=1,2"])
     assert settings.words("train", ["-m", "units=[a"])  # Hydra says what is wrong with it
 
@@ -147,6 +148,6 @@ def test_the_gpu_of_a_shard(config):
 @pytest.mark.parametrize("word", ["experiment=null", "prior=null", "network@target=null"])
 def test_no_member_of_a_group_is_a_sentence(word):
     key = word.partition("=")[0]
-    with pytest.raises(UserError, match=f"{word} chooses nothing: leave it away for the default, or type {key}=NAME"):
+    with pytest.raises(UserError, match=f"{word} chooses nothing: leave it out for the default, or set {key}=NAME"):
         settings.words("synthesize", [word])
     assert settings.words("synthesize", ["judge=null"]) == ["judge=null"]  # a key

@@ -1,8 +1,9 @@
-"""Every form of a unit that the documents print passes Hydra's grammar and means something."""
+"""Every form of a unit that the documents print passes Hydra's grammar and means what the table says."""
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,13 +13,17 @@ from safetensors.torch import save_file
 
 from dgn import units
 from dgn.networks import class_names
+from dgn.units import grammar
 
 ROOT = Path(__file__).parents[2]
 PARSER = OverridesParser.create()
-TABLE = (ROOT / "docs/networks.md").read_text().partition("## Units")[2].partition("\n\nClass names")[0]
-CELLS = [line.split("|")[1] for line in TABLE.splitlines() if line.startswith("| `")]
-FORMS = [form for cell in CELLS for form in re.findall(r"`([^`]+)`", cell)]
-NAMES = [name.split(",")[0] for name in class_names.imagenet()]
+PART = (ROOT / "docs/networks.md").read_text().partition("## Units")[2].partition("\n## ")[0]
+ROWS = [line for line in PART.splitlines() if line.startswith("| `")]
+FORMS = [(form, row.split("|")[3].strip()) for row in ROWS for form in re.findall(r"`([^`]+)`", row.split("|")[1])]
+IMAGENET = class_names.imagenet()
+NAMES = [name.split(",")[0] for name in IMAGENET]
+SHAPES = {"conv5": (512, 13, 13), "blocks.11": (16, 64), "fc6": (4096,), "fc8": (1000,)}
+FILES = ("cat.safetensors", "cat.npy", "dog.npy", "dir-2/a-1.npy")
 
 
 def through_hydra(items):
@@ -30,41 +35,123 @@ def through_hydra(items):
 
 @pytest.fixture(scope="module", autouse=True)
 def _files(tmp_path_factory):
-    """The direction that the documents name, in the current folder."""
-    import numpy as np
-
+    """The directions that the documents name, in the current folder."""
     folder = tmp_path_factory.mktemp("directions")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        Path("dir-2").mkdir()
         save_file({"direction": torch.ones(4096)}, "cat.safetensors")
-        np.save("cat.npy", np.ones(4096))
+        for name, channels in (("cat.npy", 4096), ("dog.npy", 512), ("dir-2/a-1.npy", 512)):
+            np.save(name, np.ones(channels))
         yield
 
 
-def shape(form):
-    """A layer at which a form means something."""
-    if re.search(r"@(\d+x\d+|center)", form) or form.startswith("conv5"):
-        return (512, 13, 13)
-    return (16, 64) if form.startswith("blocks") else (4096,) if form.startswith("fc6") else (1000,)
+def read(item, classes=IMAGENET):
+    """The layer and the units of a text, at a layer of the right shape."""
+    layer = units.layer_of([item], classes, "fc8")
+    return layer, units.parse([item], SHAPES[layer], classes if layer == "fc8" else None)
 
 
-def test_the_documents_have_forms():
-    assert len(FORMS) >= 18
+def test_the_parsers_docstring_has_the_same_table():
+    assert len(FORMS) >= 35
+    assert [line for line in str(grammar.__doc__).splitlines() if line.startswith("| `")] == ROWS
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.sampled_from(FORMS), min_size=1, max_size=6), st.data())
-def test_the_printed_forms_pass_hydras_grammar_and_mean_something(forms, data):
-    # other numbers than the printed ones, where a range still goes up
-    typed = [re.sub(r"(?<=:)\d+\b|^\d+(?=-)", str(data.draw(st.integers(0, 12))), form) for form in forms]
-    assert through_hydra(typed) == typed
-    for item in typed:
-        layer, rest = units.split_layer([item])
-        assert layer == (item.partition(":")[0] if ":" in item else None)
-        found = units.parse(rest, shape(item), NAMES if shape(item) == (1000,) else None)
-        assert found
-        activation = torch.zeros(len(found), *shape(item))
-        assert units.Scorer(found, units.Logit())(activation).shape == (len(found),)
+@pytest.mark.parametrize(("form", "count"), FORMS)
+def test_a_printed_form_means_as_many_units_as_the_table_says(form, count):
+    assert through_hydra([form]) == [form]
+    layer, found = read(form)
+    assert layer == (re.findall(r"([a-z]\w+(?:\.11)?):", form) or ["fc8"])[0]
+    every = SHAPES[layer][1] if len(SHAPES[layer]) == 2 else SHAPES[layer][0]
+    assert len(found) == (every if count == "all" else int(count))
+    assert units.Scorer(found[:2], units.Logit())(torch.zeros(len(found[:2]), *SHAPES[layer])).shape == (
+        len(found[:2]),
+    )
+    if form.startswith("-") or ":-" in form:
+        assert all(unit.terms[0].weight < 0 for unit in found)
+
+
+# A text and what it means, drawn together from the grammar: the parser must find the meaning.
+
+ODD = [
+    "black-and-tan coonhound",
+    "jack-o'-lantern",
+    "7-up",
+    "re:zero",
+    "1:10",
+    "C#",
+    "C",
+    "1.10",
+    "2.0",
+    "x@y",
+    "lemon",
+]
+WEIGHTS = st.sampled_from([("", 1.0), ("0.5*", 0.5), (".5 * ", 0.5), ("2*", 2.0), ("1e-1*", 0.1), ("1*", 1.0)])
+SIGNS = st.sampled_from([("", 1), ("-", -1), ("- ", -1)])
+PLACES = {  # of a map of 13 x 13, of 16 tokens, of a vector
+    "conv5": [("", "mean"), ("@mean", "mean"), ("@max", "max"), ("@center", 6 * 13 + 6), ("@6x7", 6 * 13 + 7)],
+    "blocks.11": [("", "mean"), ("@mean", "mean"), ("@max", "max"), ("@cls", 0), ("@3", 3)],
+    "fc6": [("", 0)],
+    "fc8": [("", 0)],
+}
+ELEMENTS = {  # beside numbers
+    "conv5": [("dog.npy", None), ("dir-2/a-1.npy", None)],
+    "blocks.11": [],
+    "fc6": [("cat.npy", None), ("cat.safetensors", None)],
+    "fc8": [(name, i) for i, name in enumerate(ODD)],
+}
+
+
+@st.composite
+def sums(draw):
+    """A sum of terms with names, numbers, files, weights, places and layers, and its meaning."""
+    layer = draw(st.sampled_from(list(PLACES)))
+    texts, meaning = [], []
+    for i in range(draw(st.integers(1, 4))):
+        element, channel = draw(st.sampled_from([*ELEMENTS[layer], *((str(n), n) for n in range(11, 41))]))
+        (sign, signed), (weight, size) = draw(SIGNS), draw(WEIGHTS)
+        place, at = draw(st.sampled_from(PLACES[layer]))
+        prefix = f"{layer}:" if layer != "fc8" and not i else draw(st.sampled_from(["", f"{layer}:"]))
+        if not i and prefix and draw(st.booleans()):
+            texts.append(f"{prefix}{sign}{weight}{element}{place}")  # the layer before the sign
+        else:
+            texts.append(f"{sign or '+' * bool(i)}{weight}{prefix}{element}{place}")
+        meaning.append((signed * size, channel, at))
+    return draw(st.sampled_from(["", " "])).join(texts), layer, meaning
+
+
+@settings(deadline=None, max_examples=300)
+@given(sums())
+def test_any_sum_means_its_terms(drawn):
+    text, layer, meaning = drawn
+    bare = re.sub(r"[\w.]+:(?=[\s\d+-])|\s", "", text)
+    if re.fullmatch(r"[+-]?\d+([+-]\d+)+(@\w+)?", bare) and text.count(":") < 2 and "-" in bare[1:]:
+        return  # a range, or refused: numbers alone
+    classes = ODD if layer == "fc8" else None
+    shape = (41,) if layer == "fc8" else SHAPES[layer]
+    assert units.layer_of([text], classes, "fc8") == layer
+    (unit,) = units.parse([text], shape, classes)
+    assert [(term.weight, term.channel, term.place) for term in unit.terms] == meaning
+    (again,) = units.parse([unit.text], shape, classes)  # the text without layers still means the same
+    assert [(term.weight, term.channel, term.place) for term in again.terms] == meaning
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_any_range_means_its_elements(data):
+    layer = data.draw(st.sampled_from(list(PLACES)))
+    (sign, signed), (place, at) = data.draw(SIGNS), data.draw(st.sampled_from(PLACES[layer]))
+    first, last = sorted(data.draw(st.lists(st.integers(0, 15), min_size=2, max_size=2)))
+    every = SHAPES[layer][1] if len(SHAPES[layer]) == 2 else SHAPES[layer][0]
+    whole = data.draw(st.booleans())
+    members = "all" if whole else data.draw(st.sampled_from([f"{first}-{last}", f"{first} - {last}"]))
+    prefix = data.draw(st.sampled_from([f"{layer}:", *[""] * (layer == "fc8")]))
+    text = data.draw(st.sampled_from([f"{sign}{prefix}{members}{place}", f"{prefix}{sign}{members}{place}"]))
+    found_layer, found = read(text)
+    assert found_layer == layer
+    assert [[(term.weight, term.channel, term.place) for term in unit.terms] for unit in found] == [
+        [(signed, i, at)] for i in (range(every) if whole else range(first, last + 1))
+    ]
 
 
 @settings(deadline=None, max_examples=25)
@@ -77,7 +164,7 @@ def test_any_classes_in_any_sum(chosen, sign, factor):
     text = sign.join(f"{factor}{name}" for name in chosen)
     (typed,) = through_hydra([text]) if "'" not in text else through_hydra([f'"{text}"'])
     assert typed == text
-    (unit,) = units.parse([typed], (1000,), class_names.imagenet())
+    (unit,) = units.parse([typed], (1000,), IMAGENET)
     assert [NAMES[term.channel] for term in unit.terms] == [NAMES[NAMES.index(name)] for name in chosen]
     weight = float(factor.strip(" *") or 1)
     assert [abs(term.weight) for term in unit.terms] == [weight] * len(chosen)

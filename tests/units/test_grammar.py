@@ -35,10 +35,21 @@ def test_a_unit_is_a_name_or_an_index(item, channel, sign):
     assert (unit.channel, unit.terms[0].weight) == (channel, sign)
 
 
-def test_ranges_and_all():
-    assert [u.channel for u in units.parse(["3-5", "9"], (10,), None)] == [3, 4, 5, 9]
-    assert [u.channel for u in units.parse(["3 - 5"], (10,), None)] == [3, 4, 5]
-    assert [u.channel for u in units.parse(["all"], (10,), None)] == list(range(10))
+def members(item, shape=(50,), classes=None):
+    """Weight, channel, place and text of each unit, of which each has one term."""
+    found = units.parse([item], shape, classes)
+    assert all(len(unit.terms) == 1 for unit in found)
+    return [(unit.terms[0].weight, unit.channel, unit.terms[0].place, unit.text) for unit in found]
+
+
+@pytest.mark.parametrize(("sign", "weight"), [("", 1), ("-", -1)])
+def test_ranges_and_all(sign, weight):
+    assert members(f"{sign}3-5") == members(f"{sign}3 - 5") == [(weight, i, 0, f"{sign}{i}") for i in (3, 4, 5)]
+    assert members(f"{sign}all") == [(weight, i, 0, f"{sign}{i}") for i in range(50)]
+    assert len(members(f"{sign}3-40")) == 38 and len(members(f"{sign}3-3")) == 1
+    for item in (f"{sign}conv5:3-4@1x2", f"conv5:{sign}3-4@1x2", f"{sign}3-4@1x2"):
+        assert members(item, (9, 4, 5)) == [(weight, i, 7, f"{sign}{i}@1x2") for i in (3, 4)]
+    assert members(f"{sign}conv5:all@max", (2, 4, 5)) == [(weight, i, "max", f"{sign}{i}@max") for i in (0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -46,15 +57,25 @@ def test_ranges_and_all():
     [
         ("volcanoe", "did you mean 'volcano'"),
         ("1000", "from 0 to 999"),
-        ("7-3", "type 3-7"),
-        ("12@3x3", "is a vector: type 12"),
+        ("7-3", "is empty: set 3-7, or 1\\*7-3 for a difference"),
+        ("-7-3", "is empty: set -3-7, or -1\\*7-3 for a difference"),
+        ("12@3x3", "is a vector: set 12"),
         ("volcano-goldfsh", "no unit 'goldfsh': did you mean 'goldfish'"),
         ("0.5*volcano+1000", "from 0 to 999"),
-        ("volcano-", "no unit '-'"),
+        ("volcano-", "no unit '-': a term has one sign"),
+        ("--3", "no unit '-3': a term has one sign"),
+        ("black-and-tan coonhoud", "did you mean 'black-and-tan coonhound'"),
+        ("volcano+jack-o-lanten-12", "no unit 'jack-o-lanten'"),
+        ("cat", "did you mean 'tiger cat' or 'Persian cat' or 'Siamese cat' or 'Egyptian cat'"),
+        ("goldfis", "did you mean 'goldfish'"),
+        ("0*volcano", "the weight in '0\\*volcano' is zero"),
+        ("3-40-50", "as a range or as a sum: for the sum set '1\\*3-40-50'"),
+        ("0-9+12", "as a range or as a sum"),
         ("", "no unit is named"),
         (" ", "no unit is named"),
         ("1e999*volcano", "too large"),
         ("none.safetensors", "no file none.safetensors"),
+        ("~nobody/a-b.npy", "could hold a direction"),
     ],
 )
 def test_what_is_not_a_unit_gets_a_sentence(item, words):
@@ -112,8 +133,8 @@ def test_places_in_maps_and_tokens():
     assert terms("11@cls", tokens, None) == [(1, 11, 0)]
     assert terms("11@4", tokens, None) == [(1, 11, 4)]
     assert terms("11", tokens, None) == [(1, 11, "mean")]
-    for item, shape, words in (("1@3", (4, 6, 7), "type @ROWxCOLUMN"), ("1@6x0", (4, 6, 7), "rows go to 5"),
-                               ("1@2x2", tokens, "type @cls"), ("1@5", tokens, "they go to 4")):  # fmt: skip
+    for item, shape, words in (("1@3", (4, 6, 7), "set @ROWxCOLUMN"), ("1@6x0", (4, 6, 7), "rows go to 5"),
+                               ("1@2x2", tokens, "set @cls"), ("1@5", tokens, "they go to 4")):  # fmt: skip
         with pytest.raises(UserError, match=words):
             units.parse([item], shape, None)
 
@@ -132,32 +153,110 @@ def test_a_sum_is_about_no_single_element():
 
 
 def test_a_layer_without_names_asks_for_an_index():
-    with pytest.raises(UserError, match="index from 0 to 11"):
+    with pytest.raises(UserError, match=r"index from 0 to 11, .*target\.classes=FILE or target\.classes=\[a,b,c\]"):
         units.parse(["goldfish"], (12,), None)
+    with pytest.raises(UserError, match=r"index from 0 to 11$"):
+        units.parse(["goldfish"], (12, 4, 4), None)
 
 
-def test_a_bare_item_is_a_list_of_one():
-    assert units.split_layer("volcano") == (None, ["volcano"])
-    assert units.split_layer(12) == (None, ["12"])
+@pytest.mark.parametrize(
+    ("items", "layer"),
+    [
+        ("volcano", "fc8"),
+        (12, "fc8"),
+        (["conv5:12@6x6", "-conv5:3"], "conv5"),
+        (["fc8:12", "3"], "fc8"),
+        (["0.5*conv5:12@6x6 - conv5:3"], "conv5"),
+        (["conv5:3-40", "conv5:-all", "-conv5:1-2@max", "conv5:-0.5*3+conv5:4"], "conv5"),
+        (["conv5:3-conv5:40", "conv5:3+4"], "conv5"),
+        (["encoder.ln@cls:3", "encoder.ln@cls:4"], "encoder.ln@cls"),
+        (["conv5:unknown"], "conv5"),
+        (["re:zero", "1:10-re:zero", "0.5*1:10"], "fc8"),
+        (["conv5:re:zero"], "conv5"),
+    ],
+)
+def test_a_layer_can_stand_in_front(items, layer):
+    assert units.layer_of(items, ["re:zero", "1:10"], "fc8") == layer
 
 
-def test_a_layer_can_stand_in_front():
-    assert units.split_layer(["conv5:12@6x6", "-conv5:3"]) == ("conv5", ["12@6x6", "-3"])
-    assert units.split_layer(["0.5*conv5:12@6x6 - conv5:3"]) == ("conv5", ["0.5*12@6x6 - 3"])
-    with pytest.raises(UserError, match="not at conv4, conv5"):
-        units.split_layer(["conv5:1-conv4:1"])
-    with pytest.raises(UserError, match="start a run for each"):
-        units.split_layer(["conv5:1", "conv4:1"])
-    with pytest.raises(UserError, match="no unit is named"):
-        units.split_layer([])
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        (["conv5:1-conv4:1"], "not in conv4 and conv5"),
+        (["conv5:1", "conv4:1"], "start a run for each"),
+        (["conv5:1", "2"], r"not in conv5 and fc8 \(the default\)"),
+        (["2-conv5:1"], r"not in conv5 and fc8 \(the default\)"),
+        (["conv5:-conv5:1"], "two layers for one term"),
+        ([], "no unit is named"),
+        (["1", " "], "no unit is named"),
+    ],
+)
+def test_all_units_are_in_one_layer(items, words):
+    with pytest.raises(UserError, match=words):
+        units.layer_of(items, None, "fc8")
 
 
-def test_a_file_has_a_unit_a_line(tmp_path):
+@pytest.mark.parametrize(
+    ("item", "text", "expected"),
+    [
+        ("conv5:3-conv5:40", "1*3-40", [(1, 3, "mean"), (-1, 40, "mean")]),
+        ("conv5:40-conv5:3", "1*40-3", [(1, 40, "mean"), (-1, 3, "mean")]),
+        ("-conv5:3-conv5:40", "-1*3-40", [(-1, 3, "mean"), (-1, 40, "mean")]),
+        ("conv5:3-conv5:40@4x4", "1*3-40@4x4", [(1, 3, "mean"), (-1, 40, 4 * 13 + 4)]),
+        ("conv5:3-conv5:40-conv5:5", "1*3-40-5", [(1, 3, "mean"), (-1, 40, "mean"), (-1, 5, "mean")]),
+        ("0.5*conv5:12@6x6 - conv5:3", "0.5*12@6x6 - 3", [(0.5, 12, 6 * 13 + 6), (-1, 3, "mean")]),
+        ("conv5:-.5*3+conv5:4", "-.5*3+4", [(-0.5, 3, "mean"), (1, 4, "mean")]),
+        ("conv5:3+4", "3+4", [(1, 3, "mean"), (1, 4, "mean")]),
+    ],
+)
+def test_terms_with_layers_are_one_unit_and_its_text_means_the_same(item, text, expected):
+    shape = (50, 13, 13)
+    assert terms(item, shape, None) == terms(text, shape, None) == expected
+    (unit,) = units.parse(item, shape, None)
+    assert unit.text == text
+
+
+def test_names_of_all_kinds():
+    classes = ["1.1", "1.10", "2.0", "re:zero", "1:10", "C", "C#", "x@y", "2*3", "-x", "jack-o'-lantern"]
+    for i, name in enumerate(classes):
+        for sign, weight in (("", 1), ("-", -1)):
+            assert terms(f"{sign}{name}", (11,), classes) == [(weight, i, 0)] or (sign, name) == ("-", "x")
+    assert terms("re:zero-1:10", (11,), classes) == [(1, 3, 0), (-1, 4, 0)]
+    assert terms("0.5*1.10-2.0*2.0", (11,), classes) == [(0.5, 1, 0), (-2, 2, 0)]
+    assert terms("C#-C--x", (11,), classes) == [(1, 6, 0), (-1, 5, 0), (-1, 9, 0)]
+    assert terms("fc8:re:zero", (11,), classes) == [(1, 3, 0)]
+
+
+def test_classes_of_one_name_are_told_by_their_numbers():
+    classes = ["crane", "goldfish", "crane", "Cardigan", "cardigan", "maillot", "maillot, tank suit"]
+    with pytest.raises(UserError, match="2 classes are called 'crane': set one of their numbers, 0, 2"):
+        units.parse(["goldfish-crane"], (7,), classes)
+    for name, channel in (("2", 2), ("Cardigan", 3), ("cardigan", 4), ("maillot", 5), ("tank suit", 6)):
+        assert terms(name, (7,), classes) == [(1, channel, 0)]
+    assert [unit.channel for unit in units.parse(["all"], (7,), classes)] == list(range(7))
+
+
+def test_a_range_is_refused_where_numbers_are_the_names_of_other_classes():
+    with pytest.raises(UserError, match="can be read in two ways, because classes of this layer"):
+        units.parse(["1-2"], (3,), ["1", "2", "3"])
+    with pytest.raises(UserError, match="several classes are called '1'"):
+        units.parse(["all"], (3,), ["1", "1", "0"])
+    assert len(units.parse(["1-2"], (3,), ["0", "1", "2"])) == 2
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_a_file_has_a_unit_a_line(tmp_path, start):
     path = tmp_path / "units.txt"
-    path.write_text("volcano\n\n# a comment\n12   # another\n")
-    assert units.from_file(path) == ["volcano", "12"]
+    path.write_bytes(start + b"volcano\r\n\r\n# a comment\r\n12   # another\r\n  # and\r\n0.5*3+4\t# one\r\n\r\n")
+    assert units.from_file(path) == ["volcano", "12", "0.5*3+4"]
+    path.write_bytes(start + b"C#\nD# # a comment\nF # 1\n#tag\n# tag\n")
+    assert units.from_file(path) == ["C#", "D#", "F"]
+    assert units.from_file(path, ["C#", "D#", "F # 1", "#tag"]) == ["C#", "D#", "F # 1", "#tag"]
     with pytest.raises(UserError, match="cannot be read"):
         units.from_file(tmp_path / "none.txt")
+    path.write_bytes("für".encode("utf-16"))
+    with pytest.raises(UserError, match="not text in UTF-8"):
+        units.from_file(path)
 
 
 @settings(deadline=None, max_examples=25)

@@ -94,10 +94,36 @@ def test_a_direction_from_a_file(tmp_path, monkeypatch, kind):
         units.parse([file], (12,), None)
 
 
+def test_a_direction_is_followed_at_every_position_before_their_maximum(tmp_path):
+    np.save(tmp_path / "d.npy", np.array([1.0, 1.0]))
+    file = f"{tmp_path}/d.npy"
+    crossed = torch.eye(2).view(1, 2, 1, 2)  # each channel is one at a place of its own
+    assert score(crossed, f"{file}@max").item() == 1
+    assert score(crossed, f"{file}@max-2*0@max").item() == -1
+    maps, tokens = drawn(4, 2, 3, 5), drawn(3, 6, 2)
+    found = score(maps, f"{file}@max", f"-{file}@mean", f"0.5*{file}@max+1@0x2", "1@max")
+    along = maps.sum(1)
+    expected = [along[0].max(), -along[1].mean(), 0.5 * along[2].max() + maps[2, 1, 0, 2], maps[3, 1].max()]
+    torch.testing.assert_close(found, torch.stack(expected))
+    found = score(tokens, f"{file}@max", f"{file}", f"{file}@3")
+    expected = [tokens[0].sum(1).max(), tokens[1].sum(1).mean(), tokens[2, 3].sum()]
+    torch.testing.assert_close(found, torch.stack(expected))
+
+
+def test_a_direction_does_not_spoil_the_rows_beside_it(tmp_path):
+    np.save(tmp_path / "d.npy", np.ones(3))
+    maps = nn.Parameter(drawn(2, 3, 2, 2))
+    with torch.no_grad():
+        maps[1, 1:] = torch.nan
+    found = score(maps, f"{tmp_path}/d.npy@max", "0@max")
+    found.sum().backward()
+    assert torch.isfinite(found).all() and torch.isfinite(maps.grad).all()
+
+
 def test_a_direction_that_cannot_be_followed(tmp_path):
     path = tmp_path / "two.safetensors"
     save_file({"a": torch.ones(3), "b": torch.ones(3)}, path)
-    with pytest.raises(UserError, match="2 tensors: call the one that is meant 'direction'"):
+    with pytest.raises(UserError, match="2 tensors: name the one to use 'direction'"):
         units.parse([str(path)], (3,), None)
     save_file({"a": torch.zeros(3)}, path)
     with pytest.raises(UserError, match="zero or not finite"):
@@ -109,7 +135,7 @@ def test_a_direction_that_cannot_be_followed(tmp_path):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.sampled_from(["0", "11", "-3", "3-4*5", "1-2-3+4", "0.1*1+0.2*2+0.3*3"]), min_size=1, max_size=6))
+@given(st.lists(st.sampled_from(["0", "11", "-3", "3-4*5", "1*1-2-3+4", "0.1*1+0.2*2+0.3*3"]), min_size=1, max_size=6))
 def test_a_rows_score_does_not_depend_on_its_neighbours(items):
     for objective in (units.Logit(), units.LogProbability(), units.Margin()):
         x = drawn(len(items), 12)

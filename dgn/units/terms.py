@@ -1,0 +1,196 @@
+"""Units of one layer: which elements, where, and with which weights."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from dgn.base.errors import UserError
+from dgn.units import directions
+from dgn.units.grammar import INDEX, NUMBERS, Part, Range, as_list, read
+from dgn.units.names import SIGNS, ClassNames
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One term of a unit.
+
+    Attributes:
+        weight: factor on its value; negative to minimise.
+        channel: element of a vector or of a token, or channel of a map; None for a direction.
+        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them. 0 in a vector.
+        direction: (channels,) weights of the channels, from a file; None for a single channel.
+        label: for people: the class name where there is one.
+    """
+
+    weight: float
+    channel: int | None
+    place: int | str
+    direction: Tensor | None
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One thing to maximise: the sum of its terms.
+
+    Attributes:
+        text: how it is written at its layer, without the layer's name.
+        label: for people.
+        terms: at least one.
+    """
+
+    text: str
+    label: str
+    terms: tuple[Term, ...]
+
+    @property
+    def channel(self) -> int | None:
+        """The only element of the unit; None for a sum and for a direction."""
+        return self.terms[0].channel if len(self.terms) == 1 else None
+
+
+def parse(items: Sequence[str] | str, shape: Sequence[int], classes: Sequence[str] | None) -> list[Unit]:
+    """The units that texts name at one layer; the grammar is in `dgn.units.grammar`.
+
+    Args:
+        items: texts; a range gives several units.
+        shape: of the layer's activation: (D,) of a vector, (C, H, W) of a map, (T, D) of a sequence of tokens.
+        classes: names of the elements, or None.
+
+    Raises UserError for what is not a unit, with the nearest names or the numbers that are allowed.
+    """
+    layer = _Layer(tuple(shape), ClassNames(classes or []))
+    return [unit for item in as_list(items) for unit in layer.units(item)]
+
+
+class _Layer:
+    """What texts mean at one layer."""
+
+    def __init__(self, shape: tuple[int, ...], names: ClassNames) -> None:
+        self.shape, self.names = shape, names
+        self.count = shape[1] if len(shape) == 2 else shape[0]
+
+    def units(self, item: str) -> list[Unit]:
+        """The units of one text."""
+        found = read(item, self.names)
+        return self._members(found) if isinstance(found, Range) else [self._sum(found)]
+
+    def _sum(self, parts: Sequence[Part]) -> Unit:
+        text = "".join(part.text for part in parts).strip()
+        numbers = NUMBERS.fullmatch(text)
+        if numbers and "-" in numbers["sum"] and len(parts) > 1:  # without its layers it would be a range
+            text = f"{text[: numbers.start('sum')]}1*{text[numbers.start('sum') :]}"
+        terms = tuple(map(self._term, parts))
+        return Unit(text, _label(terms), terms)
+
+    def _members(self, found: Range) -> list[Unit]:
+        """A unit for each element of a range."""
+        sign = "-" * found.minimised
+        first, last = found.first or 0, self.count - 1 if found.last is None else found.last
+        self._check_index(found.text, max(first, last))
+        if first > last:
+            raise UserError(f"the range {found.text!r} is empty: set {sign}{last}-{first}, "
+                            f"or {sign}1*{first}-{last} for a difference")  # fmt: skip
+        if found.last is not None and any(self._is_another_name(end) for end in (first, last)):
+            raise UserError(f"the range {found.text!r} can be read in two ways, because classes of this layer are "
+                            "called by numbers other than their own: set single names, or units=all")  # fmt: skip
+        return [self._member(i, sign, found.place) for i in range(first, last + 1)]
+
+    def _is_another_name(self, channel: int) -> bool:
+        """Whether the number of an element is the class name of another one."""
+        return self.names.candidates(str(channel)) not in ([], [channel])
+
+    def _member(self, channel: int, sign: str, place: str | None) -> Unit:
+        """The unit of one element, written with its number, or with its name where the number is another one's name."""
+        at = "" if place is None else f"@{place}"
+        element = self.names.classes[channel] if self._is_another_name(channel) else str(channel)
+        if self.names.candidates(element) not in ([], [channel]):
+            raise UserError(f"no text means element {channel} alone: several classes are called {element!r}, and "
+                            f"another one {channel}: set unique names in target.classes")  # fmt: skip
+        part = Part(f"{sign}{element}{at}", None, float(f"{sign}1"), element, place)
+        return self._sum([part])
+
+    def _term(self, part: Part) -> Term:
+        if not math.isfinite(part.weight) or part.weight == 0:
+            size = "zero" if part.weight == 0 else "too large"
+            raise UserError(f"the weight in {part.text.strip()!r} is {size}")
+        channel = self._channel(part.element)
+        if channel is None:
+            direction, label = directions.read(part.element, self.count), Path(part.element).stem
+        else:
+            direction, label = None, self.names.label(channel)
+        if len(self.shape) > 1 and part.place:
+            label = f"{label}@{part.place}"
+        return Term(part.weight, channel, self._place(part.element, part.place), direction, label)
+
+    def _channel(self, element: str) -> int | None:
+        """The number of an element that is a class name or a number; None for a file."""
+        named = self.names.candidates(element)
+        if len(named) > 1:
+            numbers = ", ".join(map(str, named))
+            raise UserError(f"{len(named)} classes are called {element!r}: set one of their numbers, {numbers}")
+        if named:
+            return named[0]
+        if re.fullmatch(INDEX, element):
+            self._check_index(element, int(element))
+            return int(element)
+        if element.endswith(directions.SUFFIXES):
+            return None
+        if element[:1] in SIGNS:
+            raise UserError(f"there is no unit {element!r}: a term has one sign, and an element behind it")
+        last = self.count - 1
+        if self.names.classes:
+            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}")
+        naming = ", or name the network's outputs by target.classes=FILE or target.classes=[a,b,c]"
+        raise UserError(f"there is no unit {element!r}: this layer has no names; set an index from 0 to {last}"
+                        + naming * (len(self.shape) == 1))  # fmt: skip
+
+    def _check_index(self, text: str, index: int) -> None:
+        if index >= self.count:
+            raise UserError(f"there is no unit {text!r}: this layer has {self.count}, from 0 to {self.count - 1}")
+
+    def _place(self, element: str, place: str | None) -> int | str:
+        """A place as `Term` has it."""
+        if len(self.shape) == 1:
+            if place is not None:
+                raise UserError(f"'{element}@{place}' names a position, but this layer is a vector: set {element}")
+            return 0
+        if place in {None, "mean", "max"}:
+            return place or "mean"
+        return self._token(element, str(place)) if len(self.shape) == 2 else self._position(element, str(place))
+
+    def _token(self, element: str, place: str) -> int:
+        number = "0" if place == "cls" else place
+        if not re.fullmatch(INDEX, number):
+            last = self.shape[0] - 1
+            raise UserError(f"'{element}@{place}' is not a token: set @cls, @0 to @{last}, @mean or @max")
+        if int(number) >= self.shape[0]:
+            raise UserError(f"'{element}@{place}' is outside this layer's tokens: they go to {self.shape[0] - 1}")
+        return int(number)
+
+    def _position(self, element: str, place: str) -> int:
+        _, height, width = self.shape
+        match = re.fullmatch(rf"({INDEX})x({INDEX})", place)
+        if place != "center" and not match:
+            raise UserError(f"'{element}@{place}' is not a place in a map: set @ROWxCOLUMN, @center, @mean or @max")
+        row, column = (int(match[1]), int(match[2])) if match else (height // 2, width // 2)
+        if row >= height or column >= width:
+            ends = f"rows go to {height - 1}, columns to {width - 1}"
+            raise UserError(f"'{element}@{place}' is outside this layer's map: {ends}")
+        return row * width + column
+
+
+def _label(terms: Sequence[Term]) -> str:
+    """Terms for people: 'goldfish', 'not goldfish', '0.5 volcano + 0.5 goldfish', 'volcano − goldfish'."""
+    if len(terms) == 1 and terms[0].weight == -1:
+        return f"not {terms[0].label}"
+    words = []
+    for i, term in enumerate(terms):
+        sign = "− " if term.weight < 0 else "+ " if i else ""
+        size = "" if abs(term.weight) == 1 else f"{abs(term.weight):g} "
+        words.append(f"{sign}{size}{term.label}")
+    return " ".join(words)
