@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.units.terms import Term, Unit
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, places
+from dgn.units.terms import Term, Unit
 
 
 class ScoreTable(nn.Module):
