@@ -13,7 +13,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from dgn import data
-from dgn.base import images
+from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
 from dgn.data.sources import Source
@@ -117,11 +117,12 @@ def write_real_images(
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     units = list(chosen.values())
-    table, best, seen = ScoreTable(units, subject.score(units).objective), Best(max(most, 1)), []
-    with Progress(transient=True) as bar:
+    table = ScoreTable(units, subject.score(units).objective).to(subject.device)
+    best, seen = Best(max(most, 1)), []
+    with Progress(transient=True) as bar, lightning.on_device(subject.device, subject.target):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            best.add(table(subject.target(x)), index)
+            best.add(table(subject.target(x.to(subject.device))), index)
             seen.append(label)
             bar.update(task, advance=len(x))
     scores, index = (part.T.tolist() for part in best.top())
