@@ -51,7 +51,7 @@ def test_the_best_of_the_images_that_are_asked_for(subject, data, tmp_path, monk
     monkeypatch.setattr(dataset_examples, "ENOUGH", count)
     best = dataset_examples.write_real_images(*words)
     assert best == {"bread": pytest.approx(float(scores.max()), rel=1e-5)}  # one picture of "d" is none
-    table = [row for row in csv.DictReader((tmp_path / "real.csv").open()) if row["unit"] == "bread"]
+    table = [row for row in csv.DictReader((tmp_path / "real.csv").read_text().splitlines()) if row["unit"] == "bread"]
     assert [float(row["score"]) for row in table] == pytest.approx(scores.topk(3).values.tolist(), rel=1e-4)
     assert all((tmp_path / row["image"]).exists() for row in table)
     monkeypatch.setattr(dataset_examples, "ENOUGH", count + 1)
@@ -97,7 +97,8 @@ def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract,
         *data("real_from=val", given=given, size=20), 2, given, {0: given.units[0]}, tmp_path
     )
     assert set(sides) == {20}
-    assert Image.open(tmp_path / "real" / "00000-0.png").size == (20, 20)
+    with Image.open(tmp_path / "real" / "00000-0.png") as image:
+        assert image.size == (20, 20)
 
 
 def test_training_images_are_scored_where_few_are_held_out(subject, data, monkeypatch, capsys):
