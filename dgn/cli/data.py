@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> None:
 
     process.prepare()
     if asked.command == "bench":
-        from dgn.data.bench import bench
+        from dgn.benchmark.image_loading import bench
 
         with explained("train", asked.words):
             config = training(asked.words)

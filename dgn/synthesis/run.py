@@ -68,7 +68,7 @@ def synthesize(
     if lightning.trainer(plain["trainer"], [], []).world_size > 1:
         raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
     found, subject = load(plain, network, given)
-    real = real_images(plain)  # before the climb: a folder that is not there is said at once
+    real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}

@@ -44,9 +44,9 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
     moments = measure(module, datamodule, config["moments"])
     if not module.trainer.is_global_zero:
         return
-    held_out = [x.to(module.device).type(module.dtype) for x, *_ in datamodule.val_dataloader()]
-    codes = torch.cat([module.encoder(x).cpu() for x in held_out])
-    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
+    held_out = (x.to(module.device, module.dtype) for x, *_ in datamodule.val_dataloader())
+    examples = datamodule.examples(config["kept_codes"]).split(data.BATCH)
+    codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
     node = config["encoder"]
     record = {
         "encoder": node["name"],

@@ -153,7 +153,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
         if judges:
             held_out, classes = datamodule.val_dataloader(), class_names.readable(datamodule.classes)
             errors |= inversion.named(judges, encoder, held.generator, held_out, classes)
-        picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
+        picture = inversion.picture(encoder, held.generator, datamodule.examples(inversion.SHOWN))
     images.save(output / "reconstructions.png", picture)
     write_text(output / "errors.csv", "error,value\n" + "".join(f"{k},{v:.6g}\n" for k, v in errors.items()))
     for name, value in errors.items():
