@@ -36,6 +36,8 @@ def main(command: str) -> None:
         signal.signal(number, _stop)
     if not ranks.first():
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the first rank speaks for all
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # classes that a config names; a script has its own folder there instead
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and what it raises is put into words here
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)

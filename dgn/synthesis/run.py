@@ -17,6 +17,7 @@ from dgn import bundle, images, judge, loggers, loop, mistakes, report, results
 from dgn import config as settings
 from dgn.errors import UserError
 from dgn.files import write_text
+from dgn.generators import lookup
 from dgn.metrics import probabilities, ranks
 from dgn.networks import zoo
 from dgn.synthesis import parts, prior
@@ -156,7 +157,7 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
-            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+            log.uses(lookup.find(config["bundle"], config["inverts"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 

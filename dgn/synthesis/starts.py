@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from dgn import images
-from dgn.bundle import Bundle, same_encoder
+from dgn.bundle import Bundle
 from dgn.errors import UserError
+from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
 
 
