@@ -83,7 +83,7 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
 def _class(kind: str, generator: type[Generator] | None, path: Path) -> type[Generator]:
     """The class of a file's G: in the table, or the one that the caller names; never one that the file names."""
     cls = KINDS.get(kind, generator)
-    if cls is None or cls in KINDS.values() and kind not in KINDS:
+    if cls is None or (cls in KINDS.values() and kind not in KINDS):
         raise UserError(f"the generator in {path} is of a class of someone's own ({kind!r}), and a file cannot name "
                         "code to run: set generator.kind to the path of that class")  # fmt: skip
     if generator not in {None, cls}:

@@ -46,6 +46,7 @@ def check(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
     a word that is none of those there are.
     """
     _check_roles(config, choices)
+    _check_generator(config, choices, command)
     check_missing(OmegaConf.to_container(config, resolve=False))
     chosen = [f"{group}={member}" for group, member in choices.items() if isinstance(member, str)]
     _check_numbers(OmegaConf.to_container(config, resolve=False), _defaults(command, chosen), "")
@@ -113,6 +114,17 @@ def _check_roles(config: DictConfig, choices: Mapping[str, Any]) -> None:
         value = OmegaConf.to_container(config, resolve=False).get(role)  # type: ignore[union-attr, call-arg]
         if not isinstance(value, Mapping) and value is not None and group not in {"task", "debug"}:
             raise UserError(f"{role}={value} is not how a {name} is named: type {group}={value}")
+
+
+def _check_generator(config: DictConfig, choices: Mapping[str, Any], command: str) -> None:
+    """UserError for a member of `generator` that the other command has a use for."""
+    node: Any = OmegaConf.to_container(config, resolve=False).get("generator", {})  # type: ignore[union-attr, call-arg]
+    if command == "train" and "_target_" in node:
+        raise UserError("what is trained is a generator of dgn or a class of yours that is named by its kind: set "
+                        "generator=small, generator=deepsim or a YAML of your own")  # fmt: skip
+    if command == "synthesize" and "_target_" not in node and node.keys() - {"kind"}:
+        raise UserError(f"generator={choices.get('generator')} is for training, and pictures come from the G in a "
+                        "bundle: leave generator out, and set bundle=FILE to a file that train.py wrote")  # fmt: skip
 
 
 def meant_for_the_user(error: Exception) -> bool:

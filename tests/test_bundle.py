@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dgn import bundle
 from dgn.errors import UserError
+from dgn.generators import lookup
 
 
 def test_round_trip(tmp_path, generator, moments):
@@ -30,9 +31,9 @@ def test_round_trip(tmp_path, generator, moments):
 
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(UserError, match=r"there is no bundle 'cafenet64-fc6'.*did you mean 'caffenet64-fc6'"):
-        bundle.find("cafenet64-fc6")
+        lookup.find("cafenet64-fc6")
     with pytest.raises(UserError, match="there is no bundle 'None'"):
-        bundle.find(None)
+        lookup.find(None)
 
 
 @pytest.fixture
@@ -47,15 +48,15 @@ def priors(tmp_path):
 
 def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
     asked = {"network": "caffenet64", "layer": "fc6", "data": "*"}
-    assert bundle.find(str(priors), asked).parent.name == "a"
-    assert bundle.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
-    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: type bundle=ONE of .*photos.*"):
-        bundle.find(str(priors), asked | {"layer": "pool5"})
+    assert lookup.find(str(priors), asked).parent.name == "a"
+    assert lookup.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
+    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: set bundle=ONE of .*photos.*"):
+        lookup.find(str(priors), asked | {"layer": "pool5"})
 
 
 def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
     with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
-        bundle.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
+        lookup.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
     line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
     found = config("train", *line.split())
     made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"

@@ -5,9 +5,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from dgn import bundle
 from dgn import config as settings
 from dgn.errors import UserError
+from dgn.generators import lookup
 
 NET = "torch.nn.Identity"
 
@@ -53,7 +53,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
 def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
     found = config("synthesize", f"network@target={network}")
-    assert bundle.find(found.bundle).parent == bundle.ASSETS and found.bundle == found.target.suits
+    assert lookup.find(found.bundle).parent == lookup.ASSETS and found.bundle == found.target.suits
     assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 

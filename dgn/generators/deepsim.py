@@ -107,7 +107,7 @@ class Deepsim(Generator):
         self.to(memory_format=torch.channels_last)
 
     @classmethod
-    def for_codes(
+    def for_codes(  # type: ignore[override]
         cls,
         codes: Tensor,
         *,
@@ -138,8 +138,10 @@ class Deepsim(Generator):
         layers = layers or pattern(shape, size, hidden or 1, widths or ())
         made = side(shape, layers)
         if not size <= made < 2 * size:
-            raise UserError(f"generator.layers make images of {made} px for a generator.size of {size}: set other "
-                            "layers, another data.crop, or generator=small, which has a pattern for every size")  # fmt: skip
+            raise UserError(
+                f"generator.layers make images of {made} px for a generator.size of {size}: set other layers, another "
+                "data.crop, or generator=small, which has a pattern for every size"
+            )
         scale = code_scale or float(codes.square().mean().sqrt())
         return cls(code_shape=shape, size=size, layers=layers, code_scale=scale, **settings)
 

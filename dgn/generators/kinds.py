@@ -24,8 +24,8 @@ def named(kind: str | None) -> type[Generator] | None:
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise UserError(f"generator.kind={kind} cannot be imported ({first_line(error)})") from None
     if not issubclass(cls, Generator):
-        raise UserError(f"generator.kind={kind} is not a subclass of dgn.generators.Generator: a decoder that is not to "
-                        "be trained is set by generator._target_")  # fmt: skip
+        raise UserError(f"generator.kind={kind} is not a subclass of dgn.generators.Generator: set "
+                        "generator._target_ for a decoder that is not to be trained")  # fmt: skip
     return cls
 
 

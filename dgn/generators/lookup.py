@@ -33,7 +33,9 @@ def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
     stem = f"{network}-{layer}-{data}"
     matching = sorted(folder.rglob(f"{stem.replace('[', '[[]')}.bundle.safetensors"))
     if len(matching) > 1:
-        raise UserError(f"{len(matching)} bundles in {folder} are {stem}: set bundle=ONE of {', '.join(map(str, matching))}")
+        raise UserError(
+            f"{len(matching)} bundles in {folder} are {stem}: set bundle=ONE of {', '.join(map(str, matching))}"
+        )
     if not matching:
         words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
         output = folder / stem.removesuffix("-*")

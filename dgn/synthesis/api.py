@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -15,7 +14,6 @@ from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -24,7 +22,7 @@ from dgn import mistakes, report, results
 from dgn.bundle import Bundle
 from dgn.errors import UserError, nearest
 from dgn.files import claim
-from dgn.images import from_uint8
+from dgn.images import saved
 from dgn.networks.found import as_found
 from dgn.synthesis import run
 
@@ -93,9 +91,8 @@ def synthesize(
 def _pictures(folder: Path, page: Path | None) -> Pictures:
     rows = results.read(folder / "results.csv")
     kept = load_file(folder / "codes.safetensors")
-    arrays = [np.asarray(Image.open(folder / row.image)) for row in rows]
-    shown = torch.from_numpy(np.stack([a[..., None] if a.ndim == 2 else a for a in arrays]))
-    return Pictures(from_uint8(shown), rows, kept["codes"], kept["curves"], page)
+    images = torch.stack([saved(folder / row.image) for row in rows])
+    return Pictures(images, rows, kept["codes"], kept["curves"], page)
 
 
 def configure(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dgn.bundle import Bundle
 from dgn.files import sha256
+from dgn.generators import lookup
 from dgn.networks import zoo
 from dgn.networks.weights import find
 from dgn.synthesis.subject import Subject

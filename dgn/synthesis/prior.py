@@ -20,15 +20,9 @@ Side = Annotated[int, Field(ge=1)]
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:
-    """The generator of the config, or the bundle's where it names none.
-
-    UserError for a member of `generator` that train.py alone can use.
-    """
+    """The generator of the config, or the bundle's where it names none."""
     node = config["generator"]
     if "_target_" not in node:
-        if unused := sorted(node.keys() - {"kind"}):
-            raise UserError(f"this generator is one to train, and pictures come from the G in a bundle: leave generator "
-                            f"and generator.{unused[0]} out, and set bundle=FILE of a file that train.py wrote")  # fmt: skip
         return bundle.load(lookup.find(config["bundle"], config["inverts"]), kinds.named(node.get("kind")))
     codes = None
     if node["codes"]:

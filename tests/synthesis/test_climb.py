@@ -5,6 +5,7 @@ import torch
 
 from dgn import bundle, precision
 from dgn import config as settings
+from dgn.generators import lookup
 from dgn.synthesis.climb import Bar, climb
 from dgn.synthesis.subject import load_subject
 
@@ -15,7 +16,7 @@ def climbed(config, names, *words):
     """Climb some classes of a target with the shipped prior."""
     plain = settings.plain(config("synthesize", *WORDS, *words))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     rows = [(unit, i) for i, unit in enumerate(subject.units)]
     found = climb(plain, prior, subject, rows, Bar(1))
     right = found.activation.argmax(1) == torch.tensor([unit.channel for unit in subject.units])
@@ -52,7 +53,7 @@ def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to t
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     plain = settings.plain(config("synthesize", "seeds=1"))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     rows = [(unit, 0) for unit in subject.units]
 
     def scores(rows):
