@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dgn.generators.header import arguments
+
 
 class Generator(nn.Module):
     """What synthesis, training and bundles need to know of any G.
@@ -24,8 +26,11 @@ class Generator(nn.Module):
 
     @classmethod
     def for_codes(cls, codes: Tensor, **settings: Any) -> "Generator":
-        """A new G for codes like these, (N, *code_shape), with the settings of its YAML."""
-        return cls(code_shape=list(codes.shape[1:]), **settings)  # type: ignore[call-arg]
+        """A new G for codes like these, (N, *code_shape), with the settings of its YAML.
+
+        Raises ValueError, one sentence, for settings that do not fit the annotations of the class.
+        """
+        return cls(**arguments(cls, {"code_shape": list(codes.shape[1:])} | settings))
 
     def stem(self) -> list[Tensor]:
         """Weights on which the optimiser's weight decay acts; none unless the class says so."""

@@ -200,7 +200,7 @@ def build_generator(config: Mapping[str, Any], code: torch.Tensor) -> Generator:
         raise UserError("a generator that is trained has a kind: set generator=small, generator=deepsim, or a YAML of "
                         f"your own with kind={' or '.join(kinds.KINDS)} or the path of a class")  # fmt: skip
     try:
-        taken = header.arguments(cls.for_codes, settings)
+        taken = header.arguments(cls.for_codes, settings, filled=("codes",))
         generator = cls.for_codes(code, **taken)
         header.arguments(cls, json.loads(json.dumps(generator.args)))
     except (TypeError, ValueError, AttributeError) as error:
