@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgn.errors import UserError as UserError
+    from dgn.base.errors import UserError as UserError
+    from dgn.generators.loading import decoder as decoder
     from dgn.synthesis.api import Pictures as Pictures
     from dgn.synthesis.api import synthesize as synthesize
-    from dgn.synthesis.prior import decoder as decoder
 
 PUBLIC = {
     "synthesize": "dgn.synthesis.api",
     "Pictures": "dgn.synthesis.api",
-    "decoder": "dgn.synthesis.prior",
-    "UserError": "dgn.errors",
+    "decoder": "dgn.generators.loading",
+    "UserError": "dgn.base.errors",
 }
 __all__ = list(PUBLIC)
 

@@ -18,10 +18,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dgn import mistakes, points, ranks, sweep
+from dgn import mistakes
+from dgn.base import ranks
+from dgn.base.errors import Stopped, UserError
+from dgn.base.files import claim
 from dgn.config import CONF, words
-from dgn.errors import Stopped, UserError
-from dgn.files import claim
+from dgn.sweeps import callback, jobs
 
 ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # what the command does without a word
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
@@ -42,7 +44,7 @@ def main(command: str) -> None:
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
     def job(config: DictConfig) -> None:
-        if submitted := sweep.submitted():
+        if submitted := callback.submitted():
             signal.signal(signal.SIGTERM, _stop)  # submitit only notes it
         try:
             run(command, config)
@@ -51,7 +53,7 @@ def main(command: str) -> None:
                 raise
             print(f"stopped: {stopped.what}; the same line goes on", file=sys.stderr)  # the launcher waits for a result
         except Exception as error:
-            if sweep.running():
+            if callback.running():
                 fail(error, command)  # the other points go on
             elif mistakes.meant_for_the_user(error):
                 sys.exit(f"error: {mistakes.sentence(error, command, sys.argv[1:])}")
@@ -86,14 +88,14 @@ def synthesize() -> None:
 
 def run(command: str, config: DictConfig) -> None:
     """One job: check what Hydra does not, take the folder, call the task. A sweep's point runs once."""
-    if sweep.running() and not sweep.begin(config):
+    if callback.running() and not callback.begin(config):
         return
     mistakes.check(config, HydraConfig.get().runtime.choices, command)
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, config.resume) if ranks.first() else nullcontext():
         import_module(TASKS[command]).run(config, output)
-        if sweep.running() and ranks.first():
-            points.finish(output)
+        if callback.running() and ranks.first():
+            jobs.finish(output)
 
 
 def fail(error: Exception, command: str) -> None:
@@ -101,5 +103,5 @@ def fail(error: Exception, command: str) -> None:
     meant = mistakes.meant_for_the_user(error)
     reason = mistakes.sentence(error, command, sys.argv[1:]) if meant else f"{type(error).__name__}: {error}"
     details = "" if meant else f"\n{traceback.format_exc()}"
-    print(f"error: {sweep.name()}: {reason}{details}", file=sys.stderr)
-    points.fail(sweep.folder(), " ".join(reason.split()) + details)
+    print(f"error: {callback.name()}: {reason}{details}", file=sys.stderr)
+    jobs.fail(callback.folder(), " ".join(reason.split()) + details)

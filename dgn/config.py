@@ -22,8 +22,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from dgn.errors import UserError
-from dgn.files import write_text
+from dgn.base.errors import UserError
+from dgn.base.files import write_text
 
 CONF = Path(__file__).parent / "conf"
 ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks

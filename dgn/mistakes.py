@@ -11,9 +11,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dgn.base.errors import UserError, nearest
 from dgn.config import CONF
 from dgn.config import hydra as hydra_running
-from dgn.errors import UserError, nearest
 
 COUNTS = (  # settings that are a whole number from one on
     *("seeds", "batch_size", "iterations", "log_every", "eval_every", "kept_codes", "snapshot_every", "ascent.steps"),

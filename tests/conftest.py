@@ -13,11 +13,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from dgn import bundle
 from dgn import config as settings
-from dgn.codes import Moments
+from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
+from dgn.generators.moments import Moments
 from dgn.networks.features import Contract
+from tests.run_folders import point_folder, run_folder, sweep_folder  # noqa: F401, as fixtures
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

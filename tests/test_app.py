@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dgn import config as settings
-from dgn import results
 from dgn.app import choices, stage
-from dgn.errors import UserError
-from dgn.synthesis import live
+from dgn.base.errors import UserError
+from dgn.report import results
+from dgn.synthesis import interactive
 from dgn.synthesis.api import configure, synthesize
 
 ROOT = Path(__file__).parent.parent
@@ -28,12 +28,12 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def watch(small_bundle, monkeypatch):
     """A climb of eight steps that shows every one of them."""
-    monkeypatch.setattr(live, "EVERY", 0)
+    monkeypatch.setattr(interactive, "EVERY", 0)
 
     def start(unit="lemon", *words):
         typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "batch_size=1", "ascent.steps=8",
                  *words]  # fmt: skip
-        return live.Live(configure(None, None, typed, {})[0])
+        return interactive.Live(configure(None, None, typed, {})[0])
 
     return start
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgn import config as settings
-from dgn.bundle import load
+from dgn.generators.bundle import load
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,7 +13,7 @@ import dgn.app.__main__
 import dgn.benchmark.__main__
 import dgn.data.__main__
 import dgn.report.__main__
-from dgn import points
+from dgn.sweeps import jobs
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
@@ -61,7 +61,7 @@ def test_a_command_line_of_the_documents_composes(line, config):
     assert (ROOT / script).exists()
     if script.name in {"train.py", "synthesize.py"}:
         words = [word for word in typed[2:] if not word.startswith("-")]
-        for point in points.combinations(words) if "-m" in typed else [words]:
+        for point in jobs.combinations(words) if "-m" in typed else [words]:
             config(script.stem, *point)
 
 

@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.generators import lookup
 
 NET = "torch.nn.Identity"

@@ -3,7 +3,7 @@
 import pytest
 
 from dgn import mistakes
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 
 
 @pytest.mark.parametrize(

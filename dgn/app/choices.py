@@ -12,9 +12,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks import zoo
-from dgn.networks.layers import Layer, layers
+from dgn.networks.summary import Layer, layers
 from dgn.networks.weights import find
 from dgn.synthesis.api import configure
 from dgn.units import split_layer

@@ -14,9 +14,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from dgn import mistakes
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
-from dgn.errors import UserError
-from dgn.synthesis import prior
-from dgn.synthesis.live import Live
+from dgn.base.errors import UserError
+from dgn.generators import loading
+from dgn.synthesis.interactive import Live
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
 LAUNCH: dict[str, Any] = {
@@ -76,7 +76,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
                 typed = words(*chosen)
                 run = Live(choices.compose(typed))
                 steps = run.config["ascent"]["steps"]
-                used = stage.said(f"prior: {prior.name(run.config)}")
+                used = stage.said(f"prior: {loading.name(run.config)}")
                 for shot in run.shots():
                     at = run.config["ascent"]["steps"] if shot.row else steps
                     yield run, stage.stage(shot, at), used, gr.skip(), *buttons(False, True, False)

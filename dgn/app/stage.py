@@ -8,9 +8,9 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from dgn import images
-from dgn.results import Row
-from dgn.synthesis.live import Shot
+from dgn.base import images
+from dgn.report.results import Row
+from dgn.synthesis.interactive import Shot
 
 WIDTH, HEIGHT, LEFT, BELOW = 520, 300, 44, 26  # of the curve's drawing, and its margins, in its own units
 

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dgn.base.errors import UserError
 from dgn.benchmark.job import Job, apart, here
 from dgn.benchmark.sections import SECTIONS, Machine, Section
-from dgn.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:

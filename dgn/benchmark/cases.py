@@ -10,15 +10,15 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor, nn
 
 from dgn import config as settings
-from dgn import images, loop
-from dgn.bundle import Bundle
+from dgn.base import images, lightning
 from dgn.generators import Generator
+from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import given
 from dgn.networks import zoo
 from dgn.synthesis.api import configure
 from dgn.synthesis.run import load
-from dgn.synthesis.subject import Subject
 from dgn.training.tasks import build_generator
+from dgn.units.target import Subject
 
 ROWS = 64
 UNITS = f"units=[0-{ROWS - 1}]"
@@ -63,7 +63,7 @@ def composed(command: str, *words: str) -> dict[str, Any]:
 def decided(*words: str) -> dict[str, Any]:
     """The plain config of synthesize.py with these words."""
     config = settings.plain(configure(None, None, words, {})[0])
-    return config | {"trainer": loop.decided(config["trainer"])}
+    return config | {"trainer": lightning.decided(config["trainer"])}
 
 
 def paper() -> Case:

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import Case, build
 from dgn.synthesis.climb import climb
-from dgn.synthesis.starts import draw
+from dgn.synthesis.initial_code import draw
 
 
 class Clock(pl.Callback):

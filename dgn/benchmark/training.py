@@ -14,15 +14,16 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor
 
-from dgn import data, loop
+from dgn import data
+from dgn.base import lightning
+from dgn.base.precision import prepared
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import composed
 from dgn.data.augment import Augment
 from dgn.data.sources import Source
-from dgn.precision import prepared
 from dgn.training import tasks
+from dgn.training.callbacks import Keeper
 from dgn.training.deepsim import DeepsimTraining
-from dgn.training.run import Keeper
 
 
 class Random(Source):
@@ -78,7 +79,7 @@ def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         keys = ("iterations", "log_every", "eval_every", "save_minutes")
         keeper = Keeper(Path(folder), **{key: config[key] for key in keys})
-        trainer = loop.trainer(settings, [keeper, by_hand], [], max_epochs=-1, limit_val_batches=0)
+        trainer = lightning.trainer(settings, [keeper, by_hand], [], max_epochs=-1, limit_val_batches=0)
         with prepared(module.encoder, copied.encoder):
             trainer.fit(module, datamodule=datamodule)
     pairs = list(zip(by_hand.loop, by_hand.hand, strict=True))[1:]

@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dgn import config as settings
 from dgn import mistakes
+from dgn.base.errors import UserError
 from dgn.config import CONF
-from dgn.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from dgn.images import from_uint8
+from dgn.base.images import from_uint8
 
 
 class Augment:

@@ -8,10 +8,10 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dgn.base.images import Unreadable
 from dgn.data.augment import Augment, to_float
 from dgn.data.skipped import Skipped
 from dgn.data.sources import Source
-from dgn.images import Unreadable
 
 Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
 

@@ -11,13 +11,13 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from dgn.base.errors import UserError
 from dgn.data.augment import Augment, to_float
 from dgn.data.dataset import Images, Raw
 from dgn.data.order import Endless
 from dgn.data.skipped import check_share
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
-from dgn.errors import UserError
 
 BATCH = 128  # images at a time where nothing is trained on them
 Batch = tuple[Tensor, Tensor, Tensor]  # images (N, 3, crop, crop) in [0, 1], labels, indices

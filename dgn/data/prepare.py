@@ -15,12 +15,12 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.files import whole, write_text
 from dgn.data.files import shown, under
 from dgn.data.skipped import NAMED, check_share, refuse_too_many
 from dgn.data.workers import count, cpus
-from dgn.errors import UserError
-from dgn.files import whole, write_text
 
 TEXTS = {".txt", ".csv"}  # lists of files and of classes: copied as they are
 RECORD, LEFT_OUT = "prepared.json", "unreadable.txt"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import torch
 
+from dgn.base.errors import UserError
+from dgn.base.images import Unreadable
 from dgn.data.sources import Source
-from dgn.errors import UserError
-from dgn.images import Unreadable
 
 NAMED = 3  # how many of them a message names
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.data.files import folders, inside, shown
-from dgn.errors import UserError
 
 
 class Source:

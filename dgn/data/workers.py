@@ -2,7 +2,7 @@
 
 import os
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 
 MOST = 8  # more only wait: eight decode several thousand images a second
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.codes import Moments
-from dgn.errors import UserError, first_line
+from dgn.base.errors import UserError, first_line
+from dgn.base.precision import full
 from dgn.generators import Generator
-from dgn.precision import full
+from dgn.generators.moments import Moments
 
 
 class Decoder(Generator):

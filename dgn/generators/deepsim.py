@@ -14,10 +14,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dgn import images
-from dgn.errors import UserError
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.precision import full
 from dgn.generators import Generator
-from dgn.precision import full
 
 Count = Annotated[int, Field(ge=1, le=2**24)]
 CodeShape = Annotated[Sequence[Count], Field(min_length=1, max_length=3)]

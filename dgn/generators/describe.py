@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from dgn import bundle
-from dgn.errors import UserError
-from dgn.generators import kinds, lookup
+from dgn.base.errors import UserError
+from dgn.generators import bundle, kinds, lookup
 
 
 def info(path: Path, kind: str | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, create_model
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 
 SCHEMA = 1
 

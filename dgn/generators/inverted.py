@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from dgn.bundle import Bundle
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
 
 

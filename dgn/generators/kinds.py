@@ -2,7 +2,7 @@
 
 from hydra.utils import get_class
 
-from dgn.errors import UserError, first_line, nearest
+from dgn.base.errors import UserError, first_line, nearest
 from dgn.generators import Generator
 from dgn.generators.deepsim import Deepsim
 

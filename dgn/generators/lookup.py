@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from dgn.errors import UserError, nearest
+from dgn.base.errors import UserError, nearest
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dgn.codes import Moments
 from dgn.generators import Generator
+from dgn.generators.moments import Moments
 
 Count = Annotated[int, Field(ge=1)]
 

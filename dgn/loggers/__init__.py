@@ -7,11 +7,11 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from dgn.base.ranks import first
 from dgn.loggers.csv import CsvLog
 from dgn.loggers.log import Log
 from dgn.loggers.tensorboard import TensorBoardLog
 from dgn.loggers.wandb import WandbLog
-from dgn.ranks import first
 
 __all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "observe"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from dgn.files import whole
+from dgn.base.files import whole
 from dgn.loggers.log import Log
 
 

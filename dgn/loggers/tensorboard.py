@@ -8,8 +8,8 @@ from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from dgn import images
-from dgn.errors import UserError
+from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.loggers.log import Log
 
 

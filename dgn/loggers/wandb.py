@@ -10,9 +10,9 @@ from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from dgn import images
-from dgn.errors import UserError, nearest
-from dgn.files import sha256, write_text
+from dgn.base import images
+from dgn.base.errors import UserError, nearest
+from dgn.base.files import sha256, write_text
 from dgn.loggers.log import Log
 
 

@@ -14,9 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dgn import config as settings
 from dgn import mistakes
-from dgn.errors import UserError, nearest
+from dgn.base.errors import UserError, nearest
 from dgn.networks import zoo
-from dgn.networks.layers import layers, table
+from dgn.networks.summary import layers, table
 
 
 def main(typed: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dgn.precision import full
+from dgn.base.precision import full
 
 
 def block(main: nn.Module, norm: nn.Module | None = None) -> nn.Sequential:

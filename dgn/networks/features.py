@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.errors import UserError, nearest
-from dgn.networks.contract import Contract
-from dgn.precision import full
+from dgn.base.errors import UserError, nearest
+from dgn.base.precision import full
+from dgn.networks.preprocessing import Contract
 
 OUTPUT = "output"  # the layer that is the whole network, where none of its own is called so
 ACTIVATIONS = (

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from dgn.errors import UserError, nearest
+from dgn.base.errors import UserError, nearest
 from dgn.networks.weights import unreadable
 
 SECONDS = 5  # to wait for an answer before saying that there is none

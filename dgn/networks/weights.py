@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from dgn.errors import UserError, first_line
+from dgn.base.errors import UserError, first_line
 
 ASSETS = Path(__file__).parent.parent / "assets"
 

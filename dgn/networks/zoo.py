@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from dgn import files
-from dgn.errors import UserError
-from dgn.networks import names
-from dgn.networks.contract import Contract, from_config
+from dgn.base import files
+from dgn.base.errors import UserError
+from dgn.networks import class_names
 from dgn.networks.features import Features
-from dgn.networks.fold import fold
+from dgn.networks.fuse_bn import fold
+from dgn.networks.preprocessing import Contract, from_config
 from dgn.networks.weights import find, load, metadata
 
 
@@ -77,10 +77,10 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
     if isinstance(named, list):
         return [str(name) for name in named]
     if named == "imagenet":
-        return names.imagenet()
+        return class_names.imagenet()
     if named == "weights":
         found = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
-        return names.readable(found.split("\n")) if found else None
+        return class_names.readable(found.split("\n")) if found else None
     path = Path(str(named)).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: type classes=FILE, classes=imagenet or classes=null")

@@ -1,8 +1,6 @@
-"""Results on disk to pages, grids and tables; reads files alone."""
+"""A run's folder to a page, a grid and tables; reads files alone."""
 
 from dgn.report.grid import write_grid
-from dgn.report.merge import merge
 from dgn.report.page import write_page
-from dgn.report.sweep import write_sweep
 
-__all__ = ["merge", "write_grid", "write_page", "write_sweep"]
+__all__ = ["write_grid", "write_page"]

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from dgn import points, report
-from dgn.errors import UserError
+from dgn import report
+from dgn.base.errors import UserError
+from dgn.sweeps import jobs
+from dgn.sweeps.merge import merge
+from dgn.sweeps.page import write_sweep
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +46,7 @@ def _page(chosen: argparse.Namespace) -> None:
 
 
 def _sweep(chosen: argparse.Namespace) -> None:
-    said, complete = report.write_sweep(chosen.sweep)
+    said, complete = write_sweep(chosen.sweep)
     print(said)
     if not complete:
         sys.exit(1)
@@ -53,10 +56,10 @@ def _merge(chosen: argparse.Namespace) -> None:
     shards, output = chosen.shards, chosen.output
     if len(shards) == 1 and (shards[0] / "multirun.yaml").exists():
         output = output or shards[0]
-        shards = [point.folder for point in points.read(shards[0]) if point.current and point.folder]
+        shards = [point.folder for point in jobs.read(shards[0]) if point.current and point.folder]
     if output is None:
         raise UserError("where the whole run goes is not said: type --output DIR")
-    print(f"page: {report.merge(shards, output).resolve()}")
+    print(f"page: {merge(shards, output).resolve()}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from dgn import results
-from dgn.files import whole
+from dgn.base.files import whole
+from dgn.report import results
 
 PIXELS = 12_000_000  # what the pictures of a sheet may have together, roughly
 LARGEST, SMALLEST = 128, 24  # side of a picture on the sheet, px

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 from safetensors import safe_open
 
-from dgn import results
-from dgn.files import write_text
+from dgn.base.files import write_text
+from dgn.report import results
 from dgn.report.pictures import WHOLE, inline
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -18,12 +18,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dgn import config as settings
-from dgn import mistakes, report, results
-from dgn.bundle import Bundle
-from dgn.errors import UserError, nearest
-from dgn.files import claim
-from dgn.images import saved
-from dgn.networks.found import as_found
+from dgn import mistakes, report
+from dgn.base.errors import UserError, nearest
+from dgn.base.files import claim
+from dgn.base.images import saved
+from dgn.generators.bundle import Bundle
+from dgn.networks.preserve_state import as_found
+from dgn.report import results
 from dgn.synthesis import run
 
 
@@ -61,7 +62,7 @@ def synthesize(
             conf/network by its name.
         units: as on the command line: "volcano", 12, "layer4.1:3@center", "0.5*volcano+0.5*goldfish".
         words: further words of the command line: "seeds=4", "ascent.steps=100".
-        prior: a bundle from `dgn.bundle.load` or `dgn.decoder`; by default the one that the words name.
+        prior: a bundle from `dgn.generators.bundle.load` or `dgn.decoder`; by default the one that the words name.
         output: a folder for everything that the command writes; nothing stays where it is None.
         keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network/own.yaml.
 

@@ -12,10 +12,11 @@ from hydra.utils import instantiate
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from dgn import loop, precision, units
-from dgn.bundle import Bundle
+from dgn import units
+from dgn.base import lightning, precision
+from dgn.generators.bundle import Bundle
 from dgn.synthesis.module import Synthesis
-from dgn.synthesis.subject import Subject
+from dgn.units.target import Subject
 
 Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
 
@@ -67,7 +68,7 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
         whole=ascent["whole"],
         render=ascent["render"],
     )
-    trainer = loop.trainer(config["trainer"], callbacks, [], max_epochs=1)
+    trainer = lightning.trainer(config["trainer"], callbacks, [], max_epochs=1)
     steps: Any = torch.arange(ascent["steps"])
     loader = torch.utils.data.DataLoader(steps, generator=torch.Generator())  # the caller's own would be moved on
     with precision.prepared(prior.generator, subject.target):

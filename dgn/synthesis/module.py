@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.networks.features import Features
-from dgn.views import view
+from dgn.synthesis.transforms import view
 
 
 class Synthesis(pl.LightningModule):
@@ -23,7 +23,7 @@ class Synthesis(pl.LightningModule):
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
         steps: iterations.
-        moves: how far what the target sees is from the picture as it is, see `dgn.views`; 0 is not at all.
+        moves: strength of the transforms (`dgn.synthesis.transforms`) between the picture and the target; 0: none.
         whole: share of the steps, the last, in which the target sees the picture as it is: a thing that is known in
             all its parts may not be in the whole, which is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.

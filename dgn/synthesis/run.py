@@ -13,18 +13,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
-from dgn import bundle, images, judge, loggers, loop, mistakes, report, results
 from dgn import config as settings
-from dgn.errors import UserError
-from dgn.files import write_text
-from dgn.generators import lookup
-from dgn.metrics import probabilities, ranks
+from dgn import loggers, mistakes, report
+from dgn.base import images, lightning
+from dgn.base.errors import UserError
+from dgn.base.files import write_text
+from dgn.evaluation import judge
+from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
+from dgn.evaluation.metrics import probabilities, ranks
+from dgn.generators import bundle, loading, lookup
 from dgn.networks import zoo
-from dgn.synthesis import parts, prior
+from dgn.report import results
+from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.manifest import contents, manifest, weights
-from dgn.synthesis.real import real_images, relate, write_real_images
-from dgn.synthesis.subject import Subject, load_subject
+from dgn.synthesis.provenance import contents, manifest, weights
+from dgn.units.target import Subject, load_subject
 
 TITLE = "What these units want to see"
 # what a YAML of conf/ascent has
@@ -67,26 +70,26 @@ def synthesize(
     torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
-    plain["trainer"] = loop.decided(plain["trainer"])
-    if loop.trainer(plain["trainer"], [], []).world_size > 1:
+    plain["trainer"] = lightning.decided(plain["trainer"])
+    if lightning.trainer(plain["trainer"], [], []).world_size > 1:
         raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
     found, subject = load(plain, network, given)
     real = real_images(plain)  # before the climb: a folder that is not there is said at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
-    firsts = parts.batches(len(rows), plain["batch_size"], plain["shard"])
+    firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
     count = sum(map(len, batches.values()))
     print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
-          f"prior: {prior.name(plain)}")  # fmt: skip
+          f"prior: {loading.name(plain)}")  # fmt: skip
     used = weights(plain)
     read = contents(plain, used, found, subject)
-    parts.begin(output, plain, batches, used | read)
+    resume.begin(output, plain, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:
             climb_all(plain, found, subject, batches, output)
             shown = {unit for batch in batches.values() for unit, _ in batch}
             chosen = {u: unit for u, unit in enumerate(subject.units) if unit in shown}
-            joined = parts.join(output)
+            joined = resume.join(output)
             if real is not None:
                 best = write_real_images(*real, plain["real_images"], subject, chosen, output)
                 joined = relate(joined, best)
@@ -95,9 +98,9 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, plain, output)
         seconds = time.time() - started
-        about = manifest(plain, used, read, subject.target.layers[0], prior.name(plain), len(rows), seconds)
+        about = manifest(plain, used, read, subject.target.layers[0], loading.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
-    parts.remove(output)
+    resume.remove(output)
 
 
 def load(
@@ -108,7 +111,7 @@ def load(
     The subject is checked on noise of the prior's shape, and a start, a range and an optimiser are asked for: their
     mistakes come before anything is written.
     """
-    found = given or prior.load_prior(config)
+    found = given or loading.load_prior(config)
     for key in ASCENT:
         if key not in config["ascent"]:
             raise UserError(f"ascent.{key} has no value: type +ascent.{key}=…, as in conf/ascent/relative.yaml")
@@ -143,13 +146,13 @@ def climb_all(
     config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
 ) -> None:
     """Climb every batch, by its first row, that no earlier run has left."""
-    left = {first: batch for first, batch in batches.items() if not parts.done(output, first)}
+    left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
     with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
             climbed = climb(config, given, subject, batch, bar)
             described = record(climbed, batch, first, output, subject)
-            parts.save(output, first, climbed.codes, climbed.curves, described)
+            resume.save(output, first, climbed.codes, climbed.curves, described)
 
 
 def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:

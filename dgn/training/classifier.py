@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from dgn import images
-from dgn.errors import UserError
-from dgn.files import whole
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.files import whole
 from dgn.networks.features import Contract
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle

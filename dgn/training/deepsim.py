@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.evaluation import inversion
 from dgn.generators import Generator
 from dgn.networks.features import Features
-from dgn.training import inversion, losses
-from dgn.training.kept import Kept
+from dgn.training import losses
+from dgn.training.code_cache import Kept
 from dgn.training.optimisers import adopt
 
 Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them

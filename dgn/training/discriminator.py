@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dgn import images
-from dgn.errors import UserError
-from dgn.precision import full
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.precision import full
 
 
 class Discriminator(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks.weights import find, read
 
 

@@ -10,20 +10,22 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from dgn import bundle, data, images, judge, loggers, loop, precision
 from dgn import config as settings
-from dgn.errors import Stopped, UserError, first_line
-from dgn.files import write_text
-from dgn.generators import Generator, header, inverted, kinds, lookup
-from dgn.networks import names, zoo
+from dgn import data, loggers
+from dgn.base import images, lightning, precision
+from dgn.base.errors import Stopped, UserError, first_line
+from dgn.base.files import write_text
+from dgn.base.ranks import first
+from dgn.evaluation import inversion, judge
+from dgn.generators import Generator, bundle, header, inverted, kinds, lookup
+from dgn.networks import class_names, zoo
 from dgn.networks.features import Features
-from dgn.ranks import first
-from dgn.training import bundles, inversion
-from dgn.training.begin import warm_start
+from dgn.training import export
+from dgn.training.callbacks import CHECKPOINT, Keeper
+from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
-from dgn.training.kept import Kept, keep
-from dgn.training.run import CHECKPOINT, Keeper
+from dgn.training.warm_start import warm_start
 
 READ = ("encoder", "comparator")  # frozen networks, whose weights must stay those that a run began with
 
@@ -33,7 +35,7 @@ def run(config: DictConfig, output: Path) -> None:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
-    plain["trainer"] = loop.decided(plain["trainer"])
+    plain["trainer"] = lightning.decided(plain["trainer"])
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
     with loggers.observe(plain, output) as logs:
         tasks[config.task](plain, output, logs)
@@ -41,7 +43,7 @@ def run(config: DictConfig, output: Path) -> None:
 
 def check_devices(settings: Mapping[str, Any]) -> None:
     """UserError for a trainer that cannot be had here, or whose devices would not share out a batch."""
-    several = loop.trainer(settings, [], []).world_size > 1
+    several = lightning.trainer(settings, [], []).world_size > 1
     if several and settings.get("use_distributed_sampler", True):
         raise UserError("several devices share out a batch with trainer=ddp alone: type it before trainer.devices=2")
 
@@ -97,7 +99,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         fit(module, datamodule, config, output, logs)
-    bundles.write(module, datamodule, config, output)
+    export.write(module, datamodule, config, output)
 
 
 def assembled(
@@ -130,12 +132,12 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
     encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
-    judges = load_judges(config, node, names.readable(datamodule.classes))
+    judges = load_judges(config, node, class_names.readable(datamodule.classes))
     settings.write(config, output, "train")
     with torch.no_grad():
         errors = inversion.errors(encoder, {"": held.generator}, datamodule.val_dataloader())
         if judges:
-            held_out, classes = datamodule.val_dataloader(), names.readable(datamodule.classes)
+            held_out, classes = datamodule.val_dataloader(), class_names.readable(datamodule.classes)
             errors |= inversion.named(judges, encoder, held.generator, held_out, classes)
         picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
     images.save(output / "reconstructions.png", picture)
@@ -235,7 +237,7 @@ def fit(
         settings.write(config, output, "train")
     keys = ("iterations", "log_every", "eval_every", "save_minutes", "snapshot_every")
     keeper = Keeper(output, **{key: config[key] for key in keys if key in config})
-    trainer = loop.trainer(
+    trainer = lightning.trainer(
         config["trainer"],
         [keeper],
         logs,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgn.errors import UserError, nearest
+from dgn.base.errors import UserError, nearest
 from dgn.networks import weights
 from dgn.units.names import Names
 

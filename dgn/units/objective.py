@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.units.grammar import Term, Unit
 
 

@@ -10,12 +10,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from dgn import loop
+from dgn.base import lightning
 from dgn.benchmark import cases, climbing, sections, training
 from dgn.benchmark.__main__ import main
 from dgn.benchmark.job import Job, apart, here
 from dgn.synthesis.climb import climb
-from dgn.training.run import Keeper
+from dgn.training.callbacks import Keeper
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -46,7 +46,7 @@ def test_the_loop_by_hand_does_what_lightnings_does(tmp_path):
     module = training.build(config)
     copied = deepcopy(module)
     keeper = Keeper(tmp_path, **{key: config[key] for key in ("iterations", "log_every", "eval_every", "save_minutes")})
-    trainer = loop.trainer(config["trainer"] | {"precision": "32-true"}, [keeper], [], max_epochs=-1)
+    trainer = lightning.trainer(config["trainer"] | {"precision": "32-true"}, [keeper], [], max_epochs=-1)
     trainer.fit(module, datamodule=training.batches(config))
     for _ in islice(training.hand(copied, training.batches(config).train_dataloader(), "fp32"), 3):
         pass

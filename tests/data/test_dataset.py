@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgn.base.images import Unreadable
 from dgn.data.augment import Augment
 from dgn.data.dataset import Images
 from dgn.data.order import Endless
 from dgn.data.sources import Source
-from dgn.images import Unreadable
 
 
 class Numbers(Source):

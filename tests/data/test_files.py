@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from dgn.base.errors import UserError
+from dgn.base.images import SUFFIXES
 from dgn.data.files import folders, inside, under
-from dgn.errors import UserError
-from dgn.images import SUFFIXES
 
 
 def fill(root, *names):

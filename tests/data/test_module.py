@@ -5,10 +5,10 @@ from itertools import islice
 import pytest
 import torch
 
+from dgn.base.errors import UserError
 from dgn.data.augment import Augment
 from dgn.data.module import DataModule
 from dgn.data.sources import imagefolder
-from dgn.errors import UserError
 
 SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "unreadable": 0.0}
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgn import images
+from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.data import prepare, sources
 from dgn.data.__main__ import main
-from dgn.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
 SETTINGS = {"size": 16, "quality": 90, "workers": 1, "unreadable": 0.01}

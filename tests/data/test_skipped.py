@@ -2,9 +2,9 @@
 
 import pytest
 
+from dgn.base.errors import UserError
 from dgn.data.skipped import Skipped
 from dgn.data.sources import Files
-from dgn.errors import UserError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
+from dgn.base.errors import UserError
 from dgn.data import sources
-from dgn.errors import UserError
 
 
 def test_train_and_val_folders(image_tree):

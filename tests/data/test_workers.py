@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from dgn.base.errors import UserError
 from dgn.data.workers import count, readers
-from dgn.errors import UserError
 
 
 def test_auto_is_the_cpus_of_this_process_shared_and_at_most_eight(monkeypatch):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.generators.loading import decoder
 from dgn.generators.pixels import Pixels
-from dgn.synthesis.prior import decoder
 
 
 class G(nn.Module):

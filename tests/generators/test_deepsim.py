@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
+from dgn.base.images import to_caffe
 from dgn.generators.deepsim import Deepsim, pattern
 from dgn.generators.pixels import Pixels
-from dgn.images import to_caffe
 
 RELEASED = OmegaConf.load(Path(__file__).parents[2] / "conf/generator/deepsim.yaml")
 

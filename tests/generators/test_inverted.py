@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dgn.bundle import Bundle
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.generators import inverted
+from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 
 RANDOM = {"_target_": "torch.nn.Linear", "args": {"in_features": 3, "out_features": 2}, "weights": None,

@@ -13,10 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from dgn import bundle, mistakes
 from dgn import config as settings
-from dgn.errors import UserError
-from dgn.generators import kinds
+from dgn import mistakes
+from dgn.base.errors import UserError
+from dgn.generators import bundle, kinds
 from dgn.synthesis.climb import climb
 from dgn.synthesis.run import load
 from dgn.training.tasks import build_generator
@@ -30,7 +30,7 @@ from pydantic import Field
 from torch import nn
 
 from dgn.generators import Generator
-from dgn.priors import Prior
+from dgn.synthesis.priors import Prior
 
 
 class MyG(Generator):

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from pytorch_lightning.utilities import rank_zero_only
 
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.loggers import CsvLog, TensorBoardLog, WandbLog
 from tests.loggers.job import LABELS, job
 

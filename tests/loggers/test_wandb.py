@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgn.errors import UserError
-from dgn.files import sha256
+from dgn.base.errors import UserError
+from dgn.base.files import sha256
 from dgn.loggers import WandbLog
 from tests.loggers.job import LABELS, PICTURE, job
 from tests.wandb_server import KEY, serve

@@ -6,21 +6,22 @@ import pytest
 import torch
 from torch import nn
 
-from dgn import bundle, units
+from dgn import units
+from dgn.generators import bundle
 from dgn.generators.pixels import Pixels
 from dgn.networks import libraries
-from dgn.networks.check import check
-from dgn.networks.contract import Contract
 from dgn.networks.features import Features
-from dgn.networks.found import as_found
-from dgn.networks.layers import layers
+from dgn.networks.preprocessing import Contract
+from dgn.networks.preserve_state import as_found
+from dgn.networks.summary import layers
+from dgn.networks.validate import check
 from dgn.synthesis.climb import Bar, climb
-from dgn.synthesis.subject import Subject
+from dgn.units.target import Subject
 
 ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "moves": 0, "whole": 0, "render": "last",
-          "optimiser": {"_target_": "dgn.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
-CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.starts.Noise"},
-          "prior": {"_target_": "dgn.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},
+          "optimiser": {"_target_": "dgn.synthesis.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
+CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.initial_code.Noise"},
+          "prior": {"_target_": "dgn.synthesis.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},
           "batch_size": 1, "trainer": {"accelerator": "cpu", "devices": 1, "precision": "32-true"}}  # fmt: skip
 
 TORCHVISION = {  # name: size, hidden layers of which each kind of activation is read, further arguments

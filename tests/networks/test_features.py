@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dgn.errors import UserError
-from dgn.metrics import probabilities
+from dgn.base.errors import UserError
+from dgn.evaluation.metrics import probabilities
 from dgn.networks.features import Features
 
 

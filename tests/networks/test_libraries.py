@@ -7,7 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks import libraries, zoo
 
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.networks import weights
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgn.errors import UserError
-from dgn.files import sha256
+from dgn.base.errors import UserError
+from dgn.base.files import sha256
 from dgn.networks import zoo
 
 LINEAR = {"_target_": "torch.nn.Linear", "args": {"in_features": 2, "out_features": 3}}
@@ -63,7 +63,7 @@ def test_an_efficientnet_is_loaded_in_order_and_works(config, name, size):
     from omegaconf import OmegaConf
     from skimage import data
 
-    from dgn import images
+    from dgn.base import images
 
     node = OmegaConf.to_container(config("synthesize", f"network@target=efficientnet_{name}").target, resolve=True)
     target = zoo.features(node, "classifier", activated=False)

@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from torch.nn import functional as F
 
 from dgn import config as settings
-from dgn import loop
+from dgn.base import lightning
 from dgn.networks import zoo
 from dgn.training.discriminator import Discriminator
 from dgn.training.tasks import build_generator
@@ -180,14 +180,14 @@ def test_one_iteration_is_the_released_one(config, layer):
     weights = {k: v.detach().clone() for k, v in module.state_dict().items()}
     logs = {}
 
-    class Keep(loop.pl.Callback):
+    class Keep(lightning.pl.Callback):
         def on_train_batch_start(self, *_):
             torch.manual_seed(7)
 
         def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
             logs.update({name: float(value) for name, value in outputs.items()})
 
-    trainer = loop.trainer(CPU, [Keep()], [], max_epochs=1)
+    trainer = lightning.trainer(CPU, [Keep()], [], max_epochs=1)
     trainer.fit(module, torch.utils.data.DataLoader([(image, 0, torch.arange(len(image)))], batch_size=None))
     losses, (train_d, train_g), after = literally(weights, image, layer, seed=7)
     for name, value in losses.items():

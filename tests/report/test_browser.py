@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgn import report, results
+from dgn import report
+from dgn.report import results
+from dgn.sweeps.page import write_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +81,7 @@ def test_two_runs_stand_side_by_side(visit, run_page):
 
 
 def test_a_sweep_s_sliders_and_keys_change_the_pictures(visit, sweep_folder):
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")
     first = sources(page, "lemon")
     assert len(first) == 2 and active(page)[0] == "prior.k"
@@ -98,7 +100,7 @@ def test_a_sweep_s_sliders_and_keys_change_the_pictures(visit, sweep_folder):
 
 
 def test_the_arrow_keys_are_those_of_the_control_that_has_the_focus(visit, sweep_folder):
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")
     page.focus("#sort")
     page.keyboard.press("ArrowDown")
@@ -112,7 +114,7 @@ def test_the_arrow_keys_are_those_of_the_control_that_has_the_focus(visit, sweep
 
 
 def test_a_sweep_s_settings_stand_side_by_side(visit, sweep_folder):
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")
     page.keyboard.press("c")
     boxes = [page.locator(f"[data-unit=lemon] .pictures[data-side={side}]") for side in "AB"]
@@ -133,7 +135,7 @@ def test_a_sweep_with_scores_that_are_not_finite_is_shown_and_sorted(visit, swee
     rows = results.read(sweep_folder / "p0/results.csv")
     lost = [replace(row, score=math.nan, state="dead") for row in rows if row.unit == "goldfish"]
     results.write(sweep_folder / "p0/results.csv", [*lost, *rows[len(lost) :]])
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")
     assert page.locator("[data-unit=goldfish] figcaption").first.inner_text() == "dead"
     page.select_option("#sort", "score")
@@ -143,7 +145,7 @@ def test_a_sweep_with_scores_that_are_not_finite_is_shown_and_sorted(visit, swee
 
 
 def test_a_unit_is_shown_at_every_setting(visit, sweep_folder):
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     page = visit(sweep_folder / "index.html")
     page.get_by_role("button", name="goldfish").click()
     dialog = page.locator("dialog")
@@ -158,7 +160,7 @@ def test_a_unit_is_shown_at_every_setting(visit, sweep_folder):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_sticks_out_of_a_narrow_screen(visit, run_page, sweep_folder, scheme):
-    report.write_sweep(sweep_folder)
+    write_sweep(sweep_folder)
     for path in (run_page, sweep_folder / "index.html"):
         page = visit(path, 360, 640, color_scheme=scheme)
         page.keyboard.press("c")

@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgn import images, report, results
-from dgn.errors import UserError
+from dgn import report
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.report import results
 
 EVIL = "</script><script>alert(1)</script>'\"<b>"
 

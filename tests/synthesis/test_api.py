@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 import dgn
-from dgn import UserError, bundle, decoder, synthesize
+from dgn import UserError, decoder, synthesize
+from dgn.generators import bundle
 from dgn.synthesis.api import configure
 
 ROOT = Path(__file__).parents[2]

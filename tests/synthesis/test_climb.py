@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from dgn import bundle, precision
 from dgn import config as settings
-from dgn.generators import lookup
+from dgn.base import precision
+from dgn.generators import bundle, lookup
 from dgn.synthesis.climb import Bar, climb
-from dgn.synthesis.subject import load_subject
+from dgn.units.target import load_subject
 
 WORDS = ("seeds=1", "ascent.steps=100")
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from dgn import loop, units
-from dgn.ascent import NormalisedGradient
+from dgn import units
+from dgn.base import lightning
 from dgn.generators.deepsim import Deepsim
 from dgn.networks.features import Contract, Features
-from dgn.priors import Box
 from dgn.synthesis import Synthesis
+from dgn.synthesis.ascent import NormalisedGradient
+from dgn.synthesis.priors import Box
 
 CPU = {"accelerator": "cpu", "devices": 1}
 
@@ -25,7 +26,7 @@ def climb(generator, target, moments, chosen, codes, precision="64-true", steps=
     )  # fmt: skip
     if precision == "64-true":
         module.double()
-    trainer = loop.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
+    trainer = lightning.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
     trainer.fit(module, torch.utils.data.DataLoader(torch.arange(steps)))
     return module
 

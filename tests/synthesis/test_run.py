@@ -7,7 +7,7 @@ from dgn import units
 from dgn.networks.features import Features
 from dgn.synthesis.climb import Climbed
 from dgn.synthesis.run import describe
-from dgn.synthesis.subject import Subject
+from dgn.units.target import Subject
 
 
 @pytest.mark.parametrize(("value", "expected"), [(2.0, 1), (1.0, 2), (float("nan"), 7)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.training.classifier import Classifier
 
 SETTINGS = {"classes": ["a", "b"], "iterations": 10, "peak_lr": 0.1, "warm_up": 0.1, "momentum": 0.9,

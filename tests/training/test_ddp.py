@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dgn.bundle import load
+from dgn.generators.bundle import load
 
 ROOT = Path(__file__).parents[2]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
@@ -23,7 +23,7 @@ WRAPPER = """
 import hashlib, os, signal, sys
 sys.path.insert(0, {root!r})
 from dgn.cli import main
-from dgn.training.run import Keeper
+from dgn.training.callbacks import Keeper
 ended, kill = Keeper.on_fit_end, int(os.environ.get("KILL_AT", "-1"))
 def on_fit_end(self, trainer, module):
     ended(self, trainer, module)

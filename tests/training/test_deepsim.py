@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from dgn import loop
-from dgn.errors import UserError
+from dgn.base import lightning
+from dgn.base.errors import UserError
 from dgn.networks.features import Features
 from dgn.training import losses
 from dgn.training.balance import Alternate, Released
@@ -47,11 +47,11 @@ def run(module, steps=1, images=3):
     logs = []
     images = torch.rand(steps, images, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
-    class Keep(loop.pl.Callback):
+    class Keep(lightning.pl.Callback):
         def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
             logs.append({name: float(value) for name, value in outputs.items()})
 
-    trainer = loop.trainer(CPU, [Keep()], [], max_epochs=1)
+    trainer = lightning.trainer(CPU, [Keep()], [], max_epochs=1)
     batches = torch.utils.data.DataLoader([(x, 0, torch.arange(len(x))) for x in images], batch_size=None)
     trainer.fit(module, batches)
     return logs, images, trainer
@@ -138,7 +138,7 @@ def test_gradients_are_clipped_in_mixed_precision_with_the_fused_optimiser_too(t
     images = torch.rand(3, 3, 16, 16)
     batches = torch.utils.data.DataLoader([(images, 0, torch.arange(3))], batch_size=None)
     before = copies(module)
-    loop.trainer(CPU | {"precision": "bf16-mixed"}, [], [], max_epochs=1).fit(module, batches)
+    lightning.trainer(CPU | {"precision": "bf16-mixed"}, [], [], max_epochs=1).fit(module, batches)
     assert any(not torch.equal(value, before[name]) for name, value in copies(module).items())
 
 

@@ -3,11 +3,12 @@
 import pytest
 from omegaconf import OmegaConf
 
-from dgn import bundle, synthesize
-from dgn.errors import UserError
+from dgn import synthesize
+from dgn.base.errors import UserError
+from dgn.generators import bundle
 from dgn.generators.deepsim import pattern
 from dgn.networks import zoo
-from dgn.priors import Box
+from dgn.synthesis.priors import Box
 from dgn.training import tasks
 
 MODULE = """

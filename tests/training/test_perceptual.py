@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.training import losses
 
 lpips = pytest.importorskip("lpips")

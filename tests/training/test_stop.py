@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dgn.bundle import load
+from dgn.generators.bundle import load
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["data=photos", "debug=true", "iterations=40", "log_every=10", "eval_every=20",

@@ -5,7 +5,7 @@ import pytorch_lightning as pl
 import torch
 
 from dgn import config as settings
-from dgn.errors import UserError
+from dgn.base.errors import UserError
 from dgn.training.tasks import build_generator, changes, restored, run
 
 VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)

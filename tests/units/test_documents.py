@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from dgn import units
-from dgn.networks import names
+from dgn.networks import class_names
 
 ROOT = Path(__file__).parents[2]
 PARSER = OverridesParser.create()
 TABLE = (ROOT / "docs/networks.md").read_text().partition("## Units")[2].partition("\n\nClass names")[0]
 CELLS = [line.split("|")[1] for line in TABLE.splitlines() if line.startswith("| `")]
 FORMS = [form for cell in CELLS for form in re.findall(r"`([^`]+)`", cell)]
-NAMES = [name.split(",")[0] for name in names.imagenet()]
+NAMES = [name.split(",")[0] for name in class_names.imagenet()]
 
 
 def through_hydra(items):
@@ -77,7 +77,7 @@ def test_any_classes_in_any_sum(chosen, sign, factor):
     text = sign.join(f"{factor}{name}" for name in chosen)
     (typed,) = through_hydra([text]) if "'" not in text else through_hydra([f'"{text}"'])
     assert typed == text
-    (unit,) = units.parse([typed], (1000,), names.imagenet())
+    (unit,) = units.parse([typed], (1000,), class_names.imagenet())
     assert [NAMES[term.channel] for term in unit.terms] == [NAMES[NAMES.index(name)] for name in chosen]
     weight = float(factor.strip(" *") or 1)
     assert [abs(term.weight) for term in unit.terms] == [weight] * len(chosen)

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgn import units
-from dgn.errors import UserError
-from dgn.networks import names
+from dgn.base.errors import UserError
+from dgn.networks import class_names
 
-IMAGENET = names.imagenet()
+IMAGENET = class_names.imagenet()
 
 
 def test_the_table_has_the_thousand_classes():
@@ -88,7 +88,7 @@ def test_sums_and_differences(item, expected):
 
 
 def test_two_classes_that_differ_in_case_alone():
-    cardigans = [units.parse([name], (1000,), names.imagenet())[0].channel for name in ("Cardigan", "cardigan")]
+    cardigans = [units.parse([name], (1000,), class_names.imagenet())[0].channel for name in ("Cardigan", "cardigan")]
     assert cardigans == [264, 474]  # a dog, a garment
 
 

@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dgn import units
-from dgn.errors import UserError
-from dgn.networks import names
+from dgn.base.errors import UserError
+from dgn.networks import class_names
 
-IMAGENET = names.imagenet()
+IMAGENET = class_names.imagenet()
 
 
 def drawn(*shape):

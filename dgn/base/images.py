@@ -1,0 +1,185 @@
+"""THE convention for images: float RGB in [0, 1], NCHW. Read, write, resize and tile them here and nowhere else.
+
+What a network wants instead (mean, standard deviation, BGR, 0-255, its own size) is known to `Features` alone.
+"""
+
+import math
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+from torch.nn import functional as F
+
+from dgn.base.errors import UserError
+from dgn.base.files import whole
+
+GAP = 2  # pixels between two images of a grid
+CHANNELS = "channels"  # the note in a PNG whose image is shown as several
+CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
+MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here, without a word a file
+
+
+class Unreadable(Exception):
+    """A file that is not a usable image; the text says why."""
+
+
+def load(path: Path | str, least: int) -> Image.Image:
+    """Read a file as 8-bit RGB: the first frame, upright by its EXIF tag, alpha laid on white, 16 bits brought to 8.
+
+    JPEGs are decoded at the smallest eighth of their scale that leaves both sides `least` pixels (PIL's draft mode),
+    which saves most of the time. Raises Unreadable; of more than MOST_PIXELS no pixel is decoded.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            image.draft("RGB", (least, least))
+            image.load()
+            if "exif" in image.info:  # to ask in vain costs 7 % of reading 64 px
+                with suppress(Exception):  # what cannot be read says nothing of how the picture was held
+                    ImageOps.exif_transpose(image, in_place=True)
+            return _rgb(image)
+    except Image.DecompressionBombError:
+        raise Unreadable(f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels") from None
+    except UnidentifiedImageError:
+        raise Unreadable("it is not an image") from None
+    except Exception as error:  # of bytes that are no image PIL's decoders raise a dozen kinds
+        raise Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # PIL's own conversion clips at 255, which leaves white
+        return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in {"I", "F"}:
+        raise ValueError(f"what is white in its mode {image.mode} is not known")
+    if image.has_transparency_data:  # drawings are made for a page: black lines on black would be nothing
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
+
+
+def load_square(path: Path | str, size: int) -> np.ndarray:
+    """Read a file as RGB uint8 (size, size, 3): the central square, brought to `size`. Raises Unreadable."""
+    rgb = load(path, size)
+    side = min(rgb.size)
+    left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
+    box = (left, top, left + side, top + side)
+    if side == size:
+        return np.asarray(rgb.crop(box))
+    resample = Image.Resampling.BICUBIC if side < size else Image.Resampling.BOX
+    return np.asarray(rgb.resize((size, size), resample, box))
+
+
+def read(path: Path | str, size: int) -> Tensor:
+    """Read one file as (1, 3, size, size) in [0, 1]; UserError if it cannot be read."""
+    try:
+        return from_uint8(load_square(path, size)[None])
+    except Unreadable as error:
+        raise UserError(f"the image {path} cannot be read ({error})") from None
+
+
+def from_uint8(images: np.ndarray | Tensor) -> Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) float in [0, 1], channels last in memory."""
+    values = np.asarray(images).astype(np.float32)  # NumPy: on a busy machine torch's threads wait for each other
+    values /= 255
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """(N, C, H, W) in [0, 1] to (N, H, W, C) uint8, rounded; what lies outside [0, 1] is clipped."""
+    return images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def shown(image: Tensor) -> np.ndarray:
+    """One image (C, H, W) as uint8 (H, W, 1 or 3); channels other than 1 or 3 in grey, side by side."""
+    if image.shape[0] not in {1, 3}:
+        image = grid(image[:, None], columns=len(image))
+    return to_uint8(image[None])[0].numpy()
+
+
+def save(path: Path | str, image: Tensor) -> None:
+    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all. The file notes C where it is not 1 or 3."""
+    array, notes = shown(image), PngInfo()
+    if image.shape[0] not in {1, 3}:
+        notes.add_text(CHANNELS, str(image.shape[0]))
+    with whole(path) as part:
+        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG", pnginfo=notes)
+
+
+def saved(path: Path) -> Tensor:
+    """One image (C, H, W) in [0, 1] from a file that `save` wrote."""
+    with Image.open(path) as file:
+        array, count = np.array(file), getattr(file, "text", {}).get(CHANNELS)
+    image = from_uint8(torch.from_numpy(array if array.ndim == 3 else array[..., None])[None])[0]
+    if count is None:
+        return image
+    width = (image.shape[2] + GAP) // int(count)  # of one channel and the gap behind it
+    return torch.cat([image[:, :, i * width : (i + 1) * width - GAP] for i in range(int(count))])
+
+
+def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
+    """Bring (N, C, H, W) to `size` with antialiasing; untouched where it already has that size."""
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if images.shape[-2:] == sides:
+        return images
+    smooth = interpolation in {"bilinear", "bicubic"}
+    kwargs = {"align_corners": False, "antialias": True} if smooth else {}
+    return F.interpolate(images, sides, mode=interpolation, **kwargs)
+
+
+def channels(images: Tensor, count: int) -> Tensor:
+    """Grey or RGB (N, 1 or 3, H, W) with `count` channels: the mean for one, r, g, b, r, … for more.
+
+    UserError for images of other channels than these or `count`.
+    """
+    given = images.shape[1]
+    if given == count:
+        return images
+    if given not in {1, 3}:
+        raise UserError(f"images of {given} channels cannot go into a network of {count}")
+    return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """One number a channel, (1, C, 1, 1), brought to the device once: on a GPU each time would wait for it."""
+    with torch.inference_mode(False):  # whoever asks first; later a gradient may go through it
+        return torch.tensor(values, device=device, dtype=dtype).view(1, -1, 1, 1)
+
+
+def to_caffe(images: Tensor) -> Tensor:
+    """RGB in [0, 1] to what Caffe's networks see: BGR in 0-255 minus the mean."""
+    return images.flip(1) * 255 - constant(CAFFE_MEAN_BGR, images.device, images.dtype)
+
+
+def from_caffe(images: Tensor) -> Tensor:
+    """The inverse of `to_caffe`; nothing is clipped."""
+    return (images + constant(CAFFE_MEAN_BGR, images.device, images.dtype)).flip(1) / 255
+
+
+def crop_centre(images: Tensor, size: int) -> Tensor:
+    """The central `size` × `size` of (N, C, H, W); offsets are floored, as in the released code (14 for 227 of 256)."""
+    top, left = (images.shape[-2] - size) // 2, (images.shape[-1] - size) // 2
+    return images[..., top : top + size, left : left + size]
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = GAP) -> Tensor:
+    """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
+    n, c, h, w = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = images.new_ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
+    for i, image in enumerate(images):
+        y, x = (i // columns) * (h + gap), (i % columns) * (w + gap)
+        sheet[:, y : y + h, x : x + w] = image
+    return sheet

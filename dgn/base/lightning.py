@@ -1,0 +1,72 @@
+"""Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from dgn.base import malloc, precision
+from dgn.base.errors import UserError
+
+KNOWN = (  # what Lightning says of every run here, and what is meant so
+    "You passed in a `val_dataloader` but have no `validation_step`",
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+    "Found .* module\\(s\\) in eval mode",
+    "The '.*' does not have many workers",
+    "`training_step` returned `None`",
+    "The number of training batches",
+    "The `srun` command is available",
+)
+
+
+def trainer(
+    settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
+) -> pl.Trainer:
+    """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own.
+
+    UserError where this machine or Lightning has no such trainer.
+    """
+    malloc.keep()
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for text in KNOWN:
+        warnings.filterwarnings("ignore", text)
+    try:
+        return pl.Trainer(
+            **decided(settings),
+            callbacks=list(callbacks),
+            logger=list(loggers),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **more,
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise UserError(f"Lightning takes no such trainer ({' '.join(str(error).split())}): type trainer=cpu, gpu or "
+                        "ddp, and single keys of it as Lightning's Trainer has them") from error  # fmt: skip
+
+
+def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them.
+
+    UserError for an arithmetic of 16 bits alone.
+    """
+    settings, kind = dict(settings), device(settings["accelerator"])
+    settings["precision"] = str(settings["precision"])  # 32 is a number to Hydra, and a name to Lightning
+    if settings["precision"] == "auto":
+        settings["precision"] = precision.best(kind)
+    if settings["precision"] in {"bf16-true", "16-true"}:
+        raise UserError(f"trainer.precision={settings['precision']} would keep codes and images in 16 bits: type "
+                        "trainer.precision=bf16-mixed or 32-true")  # fmt: skip
+    if settings.get("sync_batchnorm") == "auto":
+        settings["sync_batchnorm"] = kind == "cuda"  # torch has none for the CPU
+    return settings
+
+
+def device(accelerator: str) -> str:
+    """What an accelerator by Lightning's name means here: "cuda" or "cpu"."""
+    gpu = accelerator in {"gpu", "cuda"} or (accelerator == "auto" and torch.cuda.is_available())
+    return "cuda" if gpu else "cpu"

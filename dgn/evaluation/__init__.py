@@ -1,0 +1,1 @@
+"""How good pictures and generators are: a judge, reconstructions, real images."""

@@ -1,0 +1,119 @@
+"""`python -m dgn.loggers.dashboard --entity YOU`: the W&B workspace that compares runs, written for that account.
+
+The charts ask for what `dgn.loggers` writes; a run that lacks a metric is missing from its chart, and nothing else.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from dgn import config as settings
+from dgn.base.errors import UserError
+from dgn.sweeps import jobs
+
+AXIS = "images"  # of every curve, see docs/logging.md
+CURVES = {  # a section a line; what its charts show, by the beginnings of their names
+    "Inversion errors": ("val/inversion/", "val/unexplained/"),
+    "Losses": ("loss/", "share/", "balance/"),
+    "Classifiers": ("val/top", "lr"),
+}
+ERRORS = ("val/unexplained/fc6", "val/inversion/pixels")  # of trainings: the figures by which they are compared
+FIGURES = ("target_top1", "score", "share_at_bound", "dead")  # the same of syntheses
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
+    made = argparse.ArgumentParser(prog="python -m dgn.loggers.dashboard", description=__doc__)
+    made.add_argument("sweep", nargs="?", type=Path, metavar="DIR", help="a sweep's folder: its group and swept keys")
+    made.add_argument("--entity", required=True, help="whose project it is: a user or a team")
+    made.add_argument("--project", default="dgn", help="logger.project of the runs")
+    made.add_argument("--name", default="Comparison", help="of the workspace")
+    made.add_argument("--dry-run", action="store_true", help="print as JSON what would be written; needs no account")
+    return made
+
+
+def main() -> None:
+    """Exit code 1 with a sentence for a mistake."""
+    chosen = parser().parse_args()
+    try:
+        keys, group = (swept(chosen.sweep), chosen.sweep.resolve().name) if chosen.sweep else ([], None)
+        made = workspace(chosen.entity, chosen.project, chosen.name, keys, group)
+        if chosen.dry_run:
+            model = made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)  # what save() sends
+            print(json.dumps(model, indent=2))
+        else:
+            print(f"workspace: {save(made)}")
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def swept(sweep: Path) -> list[str]:
+    """Where the runs of a sweep keep what was swept: keys of their configs that hold a plain value.
+
+    Of a group that is the name of what was chosen, `data.name` of `data=imagefolder,photos`; one without a name is left
+    out. UserError where it is not the folder of a sweep, or where no point of it has begun.
+    """
+    found = jobs.read(sweep)
+    configs = [config for point in found if point.folder and (config := settings.read(point.folder))]
+    if not configs:
+        raise UserError(f"no point of {sweep} has begun: run it first")
+    held = settings.counted(configs[0])
+    words = dict.fromkeys(word.lstrip("+") for point in found for word in point.words)
+    typed = [key for key, times in Counter(word.partition("=")[0] for word in words).items() if times > 1]
+    places = [(key, f"{key.rpartition('@')[2]}.name") for key in typed]
+    return [key if key in held else name for key, name in places if key in held or name in held]
+
+
+def workspace(entity: str, project: str, name: str, keys: list[str], group: str | None) -> Any:
+    """The workspace as an object of `wandb_workspaces`: nothing is sent. UserError where the package is missing.
+
+    Args:
+        keys: config keys, an axis each of the parallel coordinates before the figures.
+        group: of the runs that are shown, as WandbLog groups a sweep; None for all.
+    """
+    try:
+        import wandb_workspaces.reports.v2 as panels
+        import wandb_workspaces.workspaces as ws
+    except ImportError:
+        raise UserError("dgn.loggers.dashboard needs a package: type pip install wandb-workspaces") from None
+
+    def coordinates(figures: tuple[str, ...]) -> Any:
+        axes = [*map(panels.Config, keys), *map(panels.SummaryMetric, figures)]
+        return panels.ParallelCoordinatesPlot(columns=[panels.ParallelCoordinatesPlotColumn(metric=a) for a in axes])
+
+    def curves(start: str) -> Any:
+        return panels.LinePlot(title=f"{start}…", x=AXIS, metric_regex=f"^{start}.*")
+
+    shown = {
+        "Trainings compared": [coordinates(ERRORS)],
+        "Syntheses compared": [coordinates(FIGURES), *(panels.BarPlot(metrics=[figure]) for figure in FIGURES)],
+        "Pictures": [panels.MediaBrowser(media_keys=["reconstructions"]),
+                     panels.WeavePanelSummaryTable(table_name="pictures")],
+    } | {title: list(map(curves, starts)) for title, starts in CURVES.items()}  # fmt: skip
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=name,
+        sections=[ws.Section(name=title, panels=those, is_open=True) for title, those in shown.items()],
+        settings=ws.WorkspaceSettings(x_axis=AXIS),
+        runset_settings=ws.RunsetSettings(filters=[ws.Metric("Group") == group] if group else []),
+    )
+
+
+def save(made: Any) -> str:
+    """Write a workspace to W&B and give its address; UserError for who is not logged in, or where it is refused."""
+    import wandb
+
+    try:
+        if not wandb.login(prompt=False):
+            raise UserError("W&B does not know who you are: type wandb login, or --dry-run")
+        return made.save().url
+    except (wandb.Error, OSError, ValueError) as error:  # ValueError: refused in a GraphQL answer, or no such project
+        raise UserError(f"W&B takes no workspace ({' '.join(str(error).split())}): type --dry-run to see it") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Every layer of a network that can be read, with its measured shape and what it costs to get there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from dgn.networks.features import OUTPUT, channels_first, tensor_of
+from dgn.networks.preprocessing import Contract
+from dgn.networks.preserve_state import as_found
+from dgn.networks.validate import first_pass
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer.
+
+    Attributes:
+        name: as `target.layer` and a unit's prefix take it.
+        kind: its class.
+        shape: of its activation for one image: (D,), a map (C, H, W) or tokens (T, D).
+        parameters: in it.
+        flops: of one image up to its end, a multiplication and an addition counting as two.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    flops: int
+
+
+def layers(network: nn.Module, contract: Contract) -> list[Layer]:
+    """The readable layers in the order in which they end, from one pass; the network is left as it was found.
+
+    Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
+    """
+    found: dict[str, Layer] = {}
+    counter = FlopCounterMode(display=False)
+    images = torch.rand(2, contract.channels, contract.size, contract.size, generator=torch.Generator().manual_seed(0))
+
+    def ended(name: str, module: nn.Module, out: Any) -> None:
+        value = tensor_of(out)
+        if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in found:
+            return
+        count = sum(parameter.numel() for parameter in module.parameters())
+        shape = tuple(channels_first(value).shape[1:])
+        found[name] = Layer(name, type(module).__name__, shape, count, counter.get_total_flops() // len(images))
+
+    with as_found(network):
+        network.eval()
+        named = [(name or OUTPUT, module) for name, module in network.named_modules()]
+        handles = [
+            module.register_forward_hook(lambda module, _, out, name=name: ended(name, module, out))
+            for name, module in named
+        ]
+        try:
+            # fused attention is not counted, and without gradients attention is always fused
+            with first_pass(contract), sdpa_kernel(SDPBackend.MATH), counter:
+                network(contract.normalise(images.requires_grad_()))
+        finally:
+            for handle in handles:
+                handle.remove()
+    return list(found.values())
+
+
+def table(found: list[Layer]) -> str:
+    """Layers as lines of text, a header first."""
+    rows = [("layer", "kind", "shape", "parameters", "MFLOPs up to it")]
+    for layer in found:
+        shape = "x".join(map(str, layer.shape))
+        rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.flops / 1e6:,.1f}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    aligns = "<<<>>"
+    return "\n".join(
+        "  ".join(f"{cell:{align}{width}}" for cell, align, width in zip(row, aligns, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,134 @@
+"""A sweep on disk: a folder a point, with what was typed for it and what became of it.
+
+`point.json` holds the point's words and whether it is finished, `failed.txt` why it is not. Hydra's own
+`multirun.yaml` holds the words of the sweep, from which the points that never started are known.
+"""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from dgn import config as settings
+from dgn.base import ranks
+from dgn.base.errors import UserError
+from dgn.base.files import held, sha256, write_text
+
+RECORD, FAILED = "point.json", "failed.txt"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep.
+
+    Attributes:
+        words: what the command line said of it, KEY=VALUE each.
+        folder: None where it never started.
+        state: "finished", "failed", "running", "stopped" or "not started".
+        reason: of a failure, one sentence.
+        current: whether the last sweep in this folder asked for it, as far as that is known.
+    """
+
+    words: tuple[str, ...]
+    folder: Path | None
+    state: str
+    reason: str
+    current: bool
+
+
+def read(sweep: Path) -> list[Point]:
+    """The points of a sweep's folder in the order of its words, then those that only earlier sweeps asked for.
+
+    UserError where it is not the folder of a sweep.
+    """
+    asked = planned(sweep)
+    found: dict[tuple[str, ...], Point] = {}
+    others = []
+    for path in sorted(sweep.glob(f"*/{RECORD}")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        typed = [tuple(words) for words in record["typed"]]
+        now = [words for words in typed if words in asked]
+        state, reason = _state(path.parent, record["finished"])
+        point = Point((now or typed)[-1], path.parent, state, reason, current=bool(now) or not asked)
+        found |= dict.fromkeys(now, point)
+        if not now:
+            others.append(point)
+    points = [found.get(words) or Point(words, None, "not started", "", current=True) for words in asked]
+    if not points and not others:
+        raise UserError(f"{sweep} is not the folder of a sweep: name what was output=DIR of a line with -m")
+    return list(dict.fromkeys(points)) + others
+
+
+def _state(folder: Path, finished: bool) -> tuple[str, str]:
+    if held(folder):
+        return "running", ""
+    failed = folder / FAILED
+    if failed.exists():
+        return "failed", failed.read_text(encoding="utf-8").partition("\n")[0]
+    return ("finished" if finished else "stopped"), ""
+
+
+def planned(sweep: Path) -> list[tuple[str, ...]]:
+    """The words of every point that the last sweep in a folder asked for."""
+    path = sweep / "multirun.yaml"
+    if not path.exists():
+        return []
+    return combinations(list(OmegaConf.load(path).hydra.overrides.task))
+
+
+def combinations(typed: Sequence[str]) -> list[tuple[str, ...]]:
+    """The words of every point of a sweep, in Hydra's order and spelling."""
+    choices: dict[str, list[str]] = {}
+    for override in settings.overrides(typed):
+        swept = override.is_sweep_override()
+        values = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+        choices[override.get_key_element()] = values
+    return [tuple(f"{key}={value}" for key, value in zip(choices, values, strict=True))
+            for values in itertools.product(*choices.values())]  # fmt: skip
+
+
+def begin(folder: Path, words: Sequence[str]) -> bool:
+    """Note that a point starts; False where it is finished and nothing is left to do.
+
+    Of several processes the first one notes it, and the others only read. UserError where it is finished with weights
+    that have changed since.
+    """
+    path = folder / RECORD
+    record: dict[str, Any] = {"typed": [], "finished": False}
+    if path.exists():
+        record = json.loads(path.read_text(encoding="utf-8"))
+    if ranks.first():
+        record["typed"] = [typed for typed in record["typed"] if typed != list(words)] + [list(words)]
+        write_text(path, json.dumps(record))
+        (folder / FAILED).unlink(missing_ok=True)
+    if record["finished"]:
+        _same_weights(folder)
+    return not record["finished"]
+
+
+def finish(folder: Path) -> None:
+    """Note that a point is finished."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    write_text(folder / RECORD, json.dumps(record | {"finished": True}))
+    (folder / FAILED).unlink(missing_ok=True)
+
+
+def fail(folder: Path, reason: str) -> None:
+    """Note why a point is not finished: one sentence, and below it what else is known.
+
+    Any of its processes may; the first reason stands, because those that wait for the others fail by that.
+    """
+    if not (folder / FAILED).exists():
+        write_text(folder / FAILED, reason + "\n")
+
+
+def _same_weights(folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    about = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+    for name, path in about.get("files", {}).items():
+        if Path(path).is_file() and sha256(path) != about["weights"][name]:
+            raise UserError(f"{path} has changed since {folder} was made with it: type output=DIR for a new sweep")

@@ -1,0 +1,151 @@
+"""The shards of a run as the one run that they share: rows in order, one table, one page."""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+
+from dgn import config as settings
+from dgn.base.errors import UserError
+from dgn.base.files import whole, write_text
+from dgn.report import results
+from dgn.report.grid import write_grid
+from dgn.report.page import write_page
+
+TENSORS = ("codes", "curves")
+
+
+def merge(shards: Sequence[Path], output: Path) -> Path:
+    """Write into `output` what the whole run would have written, and give its page.
+
+    UserError where the folders are not all shards of one run, where one of them is missing or not finished, or where
+    `output` is one of them: it would be overwritten while it is read.
+    """
+    if output.resolve() in [folder.resolve() for folder in shards]:
+        raise UserError(f"{output} is itself one of the shards: type --output with another folder")
+    configs = [_counted(folder) for folder in shards]
+    for folder, config in zip(shards, configs, strict=True):
+        _same(configs[0], config, f"{shards[0]} and {folder}")
+    whole_run = settings.read(shards[0]) or {}
+    panels = list(whole_run.get("panels") or [])
+    for name in panels:
+        _join([folder / name for folder in shards], output / name)
+    if panels:
+        _write_config(whole_run, output, configs[0])
+    else:
+        _join(shards, output)
+    folders = [output / name for name in panels] or [output]
+    return write_page(folders, output, whole_run.get("title") or "What these units want to see")
+
+
+def _counted(folder: Path) -> dict[str, Any]:
+    """What of a shard's settings all shards of its run have alike."""
+    found = settings.read(folder)
+    if found is None:
+        raise UserError(f"{folder} is not the folder of a run: name the folders that shard=0/N and the others wrote")
+    return {key: value for key, value in settings.counted(found).items() if key != "shard"}
+
+
+def _same(first: dict[str, Any], other: dict[str, Any], which: str) -> None:
+    for key in sorted(first.keys() | other.keys()):
+        if first.get(key) != other.get(key):
+            raise UserError(f"{which} are not of one run: {key} is {first.get(key)} and {other.get(key)}")
+
+
+def _join(shards: Sequence[Path], output: Path) -> None:
+    """One run from its shards, each read a batch at a time."""
+    abouts = [results.about(folder) for folder in shards]
+    _complete(shards, abouts)
+    _write_config(settings.read(shards[0]) or {}, output, _counted(shards[0]))
+    rows = sorted(
+        ((row, s, i) for s, folder in enumerate(shards) for i, row in enumerate(results.read(folder / "results.csv"))),
+        key=lambda found: found[0].row,
+    )
+    for row, s, _ in rows:
+        _take(shards[s] / row.image, output / row.image)
+    real = _real([row.unit for row, _, _ in rows], shards, output)
+    if real:
+        write_text(output / "real.csv", real)
+    _join_tensors([(s, i) for _, s, i in rows], shards, output)
+    results.write(output / "results.csv", [row for row, _, _ in rows])
+    write_grid(output)
+    about = abouts[0] | {"shard": None, "seconds": round(sum(about["seconds"] for about in abouts), 1)}
+    write_text(output / "manifest.json", json.dumps(about, indent=1))
+
+
+def _complete(shards: Sequence[Path], abouts: Sequence[dict[str, Any]]) -> None:
+    """UserError unless every shard of one run is there, once, made with the same weights."""
+    have: dict[str, Path] = {}
+    for folder, about in zip(shards, abouts, strict=True):
+        if not about.get("shard"):
+            raise UserError(f"{folder} is a whole run, not a shard: there is nothing to merge it with")
+        if about["shard"] in have:
+            raise UserError(f"{have[about['shard']]} and {folder} are both shard {about['shard']}: name one of them")
+        have[about["shard"]] = folder
+        for what in ("weights", "contents"):
+            _same(abouts[0].get(what, {}), about.get(what, {}), f"{shards[0]} and {folder}")
+    of = abouts[0]["shard"].partition("/")[2]
+    wanted = [f"{i}/{of}" for i in range(int(of))]
+    if missing := [shard for shard in wanted if shard not in have]:
+        raise UserError(f"shard {', '.join(missing)} is not among these folders: run it with shard={missing[0]}")
+    if extra := [shard for shard in have if shard not in wanted]:
+        raise UserError(f"{have[extra[0]]} is shard {extra[0]}, the others are of {of}: name shards of one division")
+
+
+def _write_config(config: dict[str, Any], output: Path, counted: dict[str, Any]) -> None:
+    """The whole run's `config.yaml`; UserError where `output` holds another run."""
+    if (output / "config.yaml").exists():
+        _same(counted, _counted(output), f"the shards and the run in {output}")
+    settings.write(config | {"shard": None, "output": str(output)}, output, "synthesize")
+
+
+def _take(source: Path, target: Path) -> None:
+    """The same file under another name, without a second copy where the disk allows it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        with whole(target) as part:
+            shutil.copyfile(source, part)
+
+
+def _real(order: Sequence[str], shards: Sequence[Path], output: Path) -> str:
+    """`real.csv` of the whole run, units in its order, and its pictures; a unit of two shards stands there once."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for folder in shards:
+        own: dict[str, list[dict[str, str]]] = {}
+        for record in results.read_real(folder):
+            own.setdefault(record["unit"], []).append(record)
+            _take(folder / record["image"], output / record["image"])
+        found |= own
+    if not found:
+        return ""
+    text = io.StringIO()
+    table = csv.DictWriter(text, next(iter(found.values()))[0], lineterminator="\n")
+    table.writeheader()
+    for unit in dict.fromkeys(order):
+        table.writerows(found.get(unit, []))
+    return text.getvalue()
+
+
+def _join_tensors(places: Sequence[tuple[int, int]], shards: Sequence[Path], output: Path) -> None:
+    """`codes.safetensors` from the shards' own, row by row in the order of `places`: which shard, which row of it."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(safe_open(folder / "codes.safetensors", "np")) for folder in shards]
+
+        def rows(name: str) -> Iterator[np.ndarray]:
+            slices = [file.get_slice(name) for file in files]
+            for s, i in places:
+                yield slices[s][i : i + 1]
+
+        shapes = {name: (len(places), *files[0].get_slice(name).get_shape()[1:]) for name in TENSORS}
+        results.write_tensors(output / "codes.safetensors", shapes, rows)

@@ -1,0 +1,64 @@
+"""Where the climb begins: one code a row, a function of the row's own seed alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.generators.bundle import Bundle
+from dgn.generators.inverted import same_encoder
+from dgn.networks import zoo
+
+
+def draw(seed: int, shape: Sequence[int]) -> Tensor:
+    """N(0, 1) of `shape` from the row's seed."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Noise:
+    """N(0, noise²), as in the paper; `noise` is set by the ascent."""
+
+    def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
+        return torch.stack([noise * draw(seed, bundle.generator.code_shape) for seed in seeds])
+
+
+class MeanCode(Noise):
+    """The mean code of real images, with the ascent's noise."""
+
+    def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
+        return bundle.moments.mean + super().__call__(bundle, seeds, noise)
+
+
+class RealCode:
+    """One of the real codes that the bundle carries, picked by the seed."""
+
+    def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
+        if not len(bundle.codes):
+            raise UserError("this bundle carries no real codes: type start=noise or start=mean")
+        return torch.stack([bundle.codes[seed % len(bundle.codes)] for seed in seeds])
+
+
+class ImageCode(Noise):
+    """The code of a given image, with the ascent's noise where `noisy`.
+
+    `encoder` is the config of the network that the bundle's generator inverts; its weights and its layer are checked
+    against the bundle's record, because a bundle does not name code to run. UserError where they are not those, or
+    where a generator without a record takes other codes.
+    """
+
+    def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
+        self.path, self.encoder, self.noisy = path, encoder, noisy
+
+    def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
+        same_encoder(bundle, self.encoder, "start.encoder")
+        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True)
+        code = encoder(images.read(self.path, encoder.contract.size))
+        shape = tuple(bundle.generator.code_shape)
+        if tuple(code.shape[1:]) != shape:
+            raise UserError(f"this generator takes codes of {shape}, and the image's is of {tuple(code.shape[1:])}: "
+                            "type start=noise or start=mean")  # fmt: skip
+        extra = super().__call__(bundle, seeds, noise) if self.noisy else 0
+        return code.expand(len(seeds), *code.shape[1:]) + extra

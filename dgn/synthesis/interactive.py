@@ -1,0 +1,114 @@
+"""One row's climb while it happens: watched, stopped, kept. The explorer shows it; nothing here knows of a page."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from dgn import config as settings
+from dgn import report
+from dgn.base import lightning
+from dgn.base.errors import UserError
+from dgn.base.files import claim
+from dgn.report import results
+from dgn.synthesis import resume, run
+from dgn.synthesis.climb import Climbed, Watch, climb
+from dgn.synthesis.provenance import contents, weights
+
+EVERY = 0.15  # seconds between two shots: more often the eye does not follow
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What there is to see of a climb at one moment.
+
+    Attributes:
+        image: (C, H, W) in [0, 1].
+        scores: (steps so far,) before each step, NaN where the climb was dead.
+        row: what is known of the final picture; None while it climbs.
+    """
+
+    image: Tensor
+    scores: Tensor
+    row: results.Row | None
+
+
+class Live:
+    """The climb of one unit and seed of `synthesize.py`'s config, with a network and a prior of its own.
+
+    UserError where the config does not go together, or asks for more than one picture.
+
+    Attributes:
+        config: resolved; after a stop it is the config of the shorter climb that was made.
+        changed: the keys that a stop has changed.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        torch.set_float32_matmul_precision("high")
+        self.config = settings.plain(config)
+        self.config["trainer"] = lightning.decided(self.config["trainer"])
+        self.prior, self.subject = run.load(self.config)
+        if len(self.subject.units) * self.config["seeds"] != 1:
+            raise UserError("the explorer climbs one picture: type one unit, 'a' or '0.5*a+0.5*b', and seeds=1")
+        self.rows = [(self.subject.units[0], self.config["seed"])]
+        self.changed: dict[str, Any] = {}
+        self._stopped = Event()
+        self._climbed: Climbed | None = None
+
+    def stop(self) -> None:
+        """End the climb after the step that it is in."""
+        self._stopped.set()
+
+    def shots(self) -> Iterator[Shot]:
+        """Climb, and show it several times a second; the last shot has `row`. Closing the iterator stops the climb."""
+        seen: SimpleQueue[Shot | None] = SimpleQueue()
+        watch = Watch(lambda images, curve: seen.put(Shot(images[0], curve[:, 0], None)), EVERY, self._stopped)
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(climb, self.config, self.prior, self.subject, self.rows, watch)
+            work.add_done_callback(lambda _: seen.put(None))
+            try:
+                while (shot := seen.get()) is not None:
+                    yield shot
+            finally:
+                self.stop()
+        self._climbed = work.result()
+        self._shorten(watch.steps)
+        (row,) = run.describe(self._climbed, self.rows, 0, self.subject)
+        yield Shot(self._climbed.images[0], self._climbed.curves[0], row)
+
+    def _shorten(self, steps: int) -> None:
+        """Make a climb that was stopped one that can be repeated: the step falls as far as it had fallen by then."""
+        ascent, climbed = self.config["ascent"], self._climbed
+        if climbed is None or steps == ascent["steps"]:
+            return
+        total = ascent["steps"]
+        end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / total
+        end = float(f"{end:.12g}")  # to be read; the step itself is a float32
+        whole = max(0, steps - (total - round(ascent["whole"] * total))) / steps
+        now = {"steps": steps, "end": end, "whole": float(f"{whole:.12g}")}
+        self.changed = {f"ascent.{key}": value for key, value in now.items()}
+        self.config["ascent"] = ascent | now
+        climbed.curves = climbed.curves[:, :steps]
+
+    def keep(self, output: Path) -> Path:
+        """Write what `synthesize.py` would have written of the finished climb to the new folder `output`; its page.
+
+        The climb is left there as a run's finished batch, with which the run goes on.
+        """
+        if self._climbed is None:
+            raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
+        config = self.config | {"output": str(output)}
+        with claim(output, resume=False):
+            used = weights(config)
+            resume.begin(output, config, {0: self.rows}, used | contents(config, used, self.prior, self.subject))
+            described = run.record(self._climbed, self.rows, 0, output, self.subject)
+            resume.save(output, 0, self._climbed.codes, self._climbed.curves, described)
+            run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)
+            return report.write_page([output], output, config["title"] or run.TITLE)

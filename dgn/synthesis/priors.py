@@ -1,0 +1,170 @@
+"""Where a code may go: the range that codes have on real images.
+
+A prior of your own is one subclass of `Prior`, which takes the moments and says what it changes, and one YAML with its
+`_target_` in a folder `prior/` of your own.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dgn.base.errors import UserError
+from dgn.generators.moments import Moments
+
+Multiple = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # of a standard deviation
+Factor = Annotated[float, Field(gt=0, le=1)]
+
+
+class Prior(nn.Module):
+    """The base of all priors: no range. A subclass overrides what it changes.
+
+    Args:
+        moments: of the code on real images.
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        super().__init__()
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The codes (N, *code_shape) after a step, pulled back into the range."""
+        return code
+
+    def at_bound(self, code: Tensor) -> Tensor:
+        """Per row, the share of elements that the range holds back, in [0, 1]: (N,)."""
+        return code.new_zeros(len(code))
+
+    def uphill(self, gradient: Tensor) -> Tensor:
+        """The direction in which a code climbs, from the gradient (N, *code_shape)."""
+        return gradient
+
+
+class Free(Prior):
+    """No prior at all."""
+
+
+class Shrink(Prior):
+    """No range, only the pull towards 0: code · `shrink` after every step (L2 on the code).
+
+    Args:
+        moments: of the code on real images.
+        shrink: the factor, in (0, 1].
+    """
+
+    def __init__(self, moments: Moments, *, shrink: Factor) -> None:
+        super().__init__(moments)
+        self.shrink = shrink
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The code, a little smaller."""
+        return code * self.shrink
+
+
+class Box(Prior):
+    """Clip to [lower, mean + k · std], then multiply by `shrink`; the order is that of act_max.py.
+
+    Args:
+        moments: of the code on real images, per element or per channel.
+        k: how many standard deviations from the mean.
+        lower: "zero" for 0 everywhere (released), "auto" for 0 where the code is never negative on data and
+            mean − k · std elsewhere.
+        shrink: factor after the clip, in (0, 1]: the released stand-in for the paper's L2 term. 1 is off.
+        round: "floor" rounds the upper bounds down to whole numbers, as in the released files of bounds.
+    """
+
+    lower: Tensor
+    upper: Tensor
+    limits_upper: Tensor
+    limits_lower: Tensor
+
+    def __init__(
+        self,
+        moments: Moments,
+        *,
+        k: Multiple,
+        lower: Literal["auto", "zero"],
+        shrink: Factor,
+        round: Literal["floor"] | None = None,
+    ) -> None:
+        super().__init__(moments)
+        self.shrink = shrink
+        signed, upper = moments.minimum < 0, moments.mean + k * moments.std
+        below = (moments.mean - k * moments.std) * signed
+        self.register_buffer("lower", torch.zeros_like(below) if lower == "zero" else below)
+        self.register_buffer("upper", upper.floor() if round == "floor" else upper)
+        # An element that never varies is at its bounds in every code, and 0 is where a ReLU puts most elements of a
+        # real code: neither says that the range holds a code back.
+        varies = (moments.std > 1e-6 * moments.mean.abs()) & (self.upper > self.lower)
+        self.register_buffer("limits_upper", varies)
+        self.register_buffer("limits_lower", varies & signed)
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The code pulled back into its range."""
+        return code.clamp(self.lower, self.upper) * self.shrink
+
+    def at_bound(self, code: Tensor) -> Tensor:
+        """Per row, the share of elements within 1 % of the range's width of a bound, after undoing the shrink: (N,).
+
+        The lower bound counts only for elements that real codes make negative: 0 is the natural value of a
+        post-activation code. Elements that do not vary on real images are left out.
+        """
+        code = code / self.shrink
+        slack = 0.01 * (self.upper - self.lower)
+        held_back = (code >= self.upper - slack) & self.limits_upper | (code <= self.lower + slack) & self.limits_lower
+        varying = self.limits_upper.expand_as(code).flatten(1).sum(1)
+        return held_back.flatten(1).sum(1) / varying.clamp_min(1)
+
+
+class Ellipsoid(Box):
+    """The ellipsoid that real codes fill, and its box: not each element alone, but the elements as they occur together.
+
+    With A the axes of real codes, as long as their standard deviations, a code is mean + z·A. Its distance from the
+    mean is the root mean square of z (Mahalanobis); of real codes it is about 1. Not in the paper, whose range is the
+    box. Codes without axes, those of maps, have the box alone. `at_bound` is of the box.
+
+    Args:
+        moments: of the code on real images, with `axes`.
+        radius: the largest distance; None for the box alone.
+        k, lower, shrink, round: of the box.
+
+    Raises UserError for a radius that is not a positive number.
+    """
+
+    mean: Tensor
+    axes: Tensor | None
+    inverse: Tensor
+
+    def __init__(
+        self,
+        moments: Moments,
+        *,
+        radius: Annotated[float, Field(gt=0)] | None,
+        k: Multiple,
+        lower: Literal["auto", "zero"],
+        shrink: Factor,
+        round: Literal["floor"] | None = None,
+    ) -> None:
+        super().__init__(moments, k=k, lower=lower, shrink=shrink, round=round)
+        if isinstance(radius, str) or (radius is not None and not radius > 0):
+            raise UserError(f"radius={radius} is no distance: set prior.radius=1.5, or null for the box alone")
+        self.radius = float("inf") if radius is None else radius
+        self.register_buffer("mean", moments.mean)
+        self.register_buffer("axes", None if radius is None else moments.axes)
+        self.register_buffer("inverse", None if radius is None else moments.inverse_axes)
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The code brought to the axes, then within the radius, then into the box."""
+        if self.axes is None:
+            return super().apply_to(code)
+        with torch.autocast(code.device.type, enabled=False):
+            z = (code - self.mean) @ self.inverse
+            z = z * (self.radius / z.square().mean(1, keepdim=True).sqrt()).clamp_max(1)
+            return super().apply_to(self.mean + z @ self.axes)
+
+    def uphill(self, gradient: Tensor) -> Tensor:
+        """The gradient with respect to z, as a step of the code: mostly along what varies most in real codes."""
+        if self.axes is None:
+            return gradient
+        with torch.autocast(gradient.device.type, enabled=False):
+            return (gradient.to(self.axes) @ self.axes.T) @ self.axes

@@ -1,0 +1,121 @@
+"""How a run can be told from another, and made again."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dgn.base.files import sha256
+from dgn.generators import lookup
+from dgn.generators.bundle import Bundle
+from dgn.networks import zoo
+from dgn.networks.weights import find
+from dgn.units.target import Subject
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
+
+
+def weights(config: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a network's weights from others, by its role; a network from Python, or a random one, has none."""
+    roles = ("target", "generator", *(["judge"] if config["judge"] else []))
+    found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
+    if "_target_" not in config["generator"]:
+        found["bundle"] = sha256(lookup.find(config["bundle"], config["inverts"]))
+    return found
+
+
+def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, subject: Subject) -> dict[str, str]:
+    """What tells all else that a run's pictures are made of from others, by what it is.
+
+    The layer, the other files that are read, and networks from Python or without weights: those that `used`, which
+    `weights` gave, does not name.
+    """
+    found = {"layer": subject.target.layers[0]}
+    if path := config["start"].get("path"):
+        found["start"] = sha256(path)
+    directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
+    if directions:
+        found["directions"] = _digest(directions)
+    if subject.classes:
+        found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+    if "target" not in used:
+        found["target"] = _digest(subject.target.network.state_dict().values())
+    if "_target_" in config["generator"]:
+        held = prior.moments
+        found["codes"] = _digest([held.mean, held.std, held.minimum, prior.codes])
+        if "generator" not in used:
+            found["generator"] = _digest(prior.generator.state_dict().values())
+    return found
+
+
+def _digest(tensors: Iterable[Any]) -> str:
+    """SHA-256 of tensors; of what else a state dict may hold nothing is known."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        if isinstance(tensor, Tensor):
+            dense = tensor.detach().cpu().to_dense().contiguous()
+            found.update(dense.flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def manifest(
+    config: Mapping[str, Any],
+    weights: Mapping[str, str],
+    contents: Mapping[str, str],
+    layer: str,
+    prior: str,
+    rows: int,
+    seconds: float,
+) -> str:
+    """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
+    files = {}
+    for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
+        if config[role].get("weights"):
+            files[role] = find(config[role]["weights"])
+    if "_target_" not in config["generator"]:
+        files["bundle"] = lookup.find(config["bundle"], config["inverts"])
+    about = {
+        "title": config.get("title"),
+        "target": {"name": config["target"]["name"], "layer": layer},
+        "generator": {"name": prior},
+        "rows": rows,
+        "shard": config["shard"],
+        "seed": config["seed"],
+        "seeds": config["seeds"],
+        "files": {name: str(path.resolve()) for name, path in files.items()},
+        "weights": weights,
+        "contents": contents,
+        "versions": versions(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "seconds": round(seconds, 1),
+    }
+    return json.dumps(about, indent=1)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide what comes out; those not installed are left out."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit that dgn runs from, with '+' where files differ from it; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        call = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,125 @@
+"""A run's finished batches on disk, so that a stopped run goes on where it was: `parts/NNNNNN.safetensors`.
+
+A shard is a share of these batches: rows that are climbed together stay together, so that every picture is the one
+that the whole run would have made.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from dgn import config as settings
+from dgn.base.errors import UserError
+from dgn.base.files import whole, write_text
+from dgn.report import results
+from dgn.units import Unit
+
+
+def begin(
+    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], contents: Mapping[str, str]
+) -> None:
+    """Write `config.yaml` and `parts/contents.json`; UserError where what the folder's earlier run left would not fit.
+
+    That is where it had other settings, weights or files with other contents, or other rows.
+
+    Args:
+        batches: unit and seed of every row of a batch, by its first row.
+        contents: what tells all else that the pictures are made of from others, by what it is.
+    """
+    now = settings.counted(config)
+    _same(output, now, settings.counted(settings.read(output) or now), "another ")
+    kept, before = output / "parts" / "contents.json", contents
+    asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
+    there = {int(path.stem): _rows(path) for path in _paths(output)}
+    if (output / "manifest.json").exists():  # it is complete, so all rows are one
+        about = json.loads((output / "manifest.json").read_text("utf-8"))
+        before = contents | about["weights"] | about.get("contents", {})
+        asked = {0: [row for batch in asked.values() for row in batch]}
+        there = {0: results.read(output / "results.csv")}
+    elif kept.exists():
+        before = contents | json.loads(kept.read_text("utf-8"))
+    _same(output, contents, before, "something else as its ")
+    for first, rows in there.items():
+        if [(row.unit, row.seed) for row in rows] != asked.get(first):
+            raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
+    settings.write(config, output, "synthesize")
+    write_text(kept, json.dumps(contents))
+
+
+def _same(output: Path, now: Mapping[str, Any], before: Mapping[str, Any], what: str) -> None:
+    for key in sorted(now.keys() | before.keys()):
+        if before.get(key) != now.get(key):
+            raise UserError(f"the run in {output} was started with {what}{key}: type output=DIR for a new one")
+
+
+def batches(rows: int, size: int, shard: str | None) -> list[int]:
+    """The first row of every batch of the run, or of every n-th one for the shard "i/n"."""
+    firsts = list(range(0, rows, size))
+    if shard is None:
+        return firsts
+    match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
+    if not match or int(match[1]) >= int(match[2]):
+        raise UserError(f"shard={shard} is not a share: type shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
+    own = firsts[int(match[1]) :: int(match[2])]
+    if not own:
+        raise UserError(f"shard={shard} has nothing to do: {rows} rows are {len(firsts)} batches of batch_size={size}, "
+                        f"type at most shard=0/{len(firsts)}")  # fmt: skip
+    return own
+
+
+def _path(output: Path, first: int) -> Path:
+    return output / "parts" / f"{first:06d}.safetensors"
+
+
+def _paths(output: Path) -> list[Path]:
+    """The batches that are there, in order."""
+    return sorted((output / "parts").glob("*.safetensors"))
+
+
+def _rows(path: Path) -> list[results.Row]:
+    with safe_open(path, "np") as file:
+        return [results.Row(**row) for row in json.loads(file.metadata()["rows"])]
+
+
+def done(output: Path, first: int) -> bool:
+    """Whether the batch that begins with row `first` is complete."""
+    return _path(output, first).exists()
+
+
+def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep a batch, after its pictures are written."""
+    with whole(_path(output, first)) as part:
+        tensors = {"codes": codes.contiguous(), "curves": curves.contiguous()}
+        part.write_bytes(serialise(tensors, {"rows": json.dumps(rows)}))  # save_file does not say that a disk is full
+
+
+def join(output: Path) -> list[results.Row]:
+    """Write `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
+    paths = _paths(output)
+    rows: list[results.Row] = []
+    shapes: dict[str, list[int]] = {}
+    for path in paths:
+        rows += _rows(path)
+        with safe_open(path, "np") as file:
+            shapes = {name: [len(rows), *file.get_slice(name).get_shape()[1:]] for name in ("codes", "curves")}
+
+    def pieces(name: str) -> Iterator[np.ndarray]:
+        for path in paths:
+            with safe_open(path, "np") as file:
+                yield file.get_tensor(name)
+
+    results.write_tensors(output / "codes.safetensors", shapes, pieces)
+    return rows
+
+
+def remove(output: Path) -> None:
+    """The tables hold everything now."""
+    shutil.rmtree(output / "parts", ignore_errors=True)

@@ -1,0 +1,191 @@
+"""One training run: the loop's own clock, what is logged and kept, and when it ends."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning.callbacks import Callback
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from dgn.base import images
+from dgn.base.errors import Stopped, UserError
+from dgn.base.files import whole
+
+CHECKPOINT = "last.ckpt"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Keeper(Callback):
+    """Seeds, logs, evaluates, draws, saves and stops by the module's own `iteration`, and counts its `images`.
+
+    Lightning's `global_step` counts optimizer steps, of which an iteration here has none to two.
+
+    Attributes:
+        stopped: the signal that ended the run before its last iteration, or None.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        iterations: int,
+        log_every: int,
+        eval_every: int,
+        save_minutes: float,
+        snapshot_every: int | None = None,
+    ) -> None:
+        self.output, self.iterations, self.snapshot_every = output, iterations, snapshot_every
+        self.log_every, self.eval_every, self.save_minutes = log_every, eval_every, save_minutes
+        self.stopped: int | None = None
+        self.broken: dict[str, Tensor] = {}
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
+        )
+
+    def on_fit_start(self, trainer: Any, module: Any) -> None:
+        self.task = self.bar.add_task("training", total=self.iterations, completed=module.iteration)
+        trainer.should_stop = module.iteration >= self.iterations  # resumed when it was complete
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        if trainer.is_global_zero:
+            self.bar.start()  # not before: reading the images has a bar of its own
+        # Lightning's own handlers leave with 0 after SIGTERM and in the middle of an iteration after Ctrl-C
+        if threading.current_thread() is threading.main_thread():
+            self.handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
+        for logger in trainer.loggers:
+            logger.rewind(module.iteration)  # what a killed run logged after its last checkpoint
+        self.saved = time.monotonic()
+        self._restart(module.iteration)
+
+    def _note(self, number: int, _: Any) -> None:
+        if self.stopped:  # asked twice: now
+            raise Stopped(number, f"{self.output / CHECKPOINT} is as it was last saved")
+        self.stopped = number
+
+    def _restart(self, done: int) -> None:
+        self.seen, self.since, self.ended, self.waited = done, time.monotonic(), time.monotonic(), 0.0
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        self.waited += time.monotonic() - self.ended
+        # dropout is a function of seed, iteration and rank, so that a resumed run draws what the whole one would
+        state = np.random.SeedSequence((trainer.datamodule.seed, 2, module.iteration, trainer.global_rank))
+        torch.manual_seed(int(state.generate_state(1, np.uint64)[0] >> 1))
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        done = module.iteration
+        module.images += trainer.datamodule.batch_size * trainer.world_size  # this run's: a resumed one may have others
+        last = done >= self.iterations
+        stop, save = self._agree(trainer, last)
+        log = done % self.log_every == 0 or last
+        self._watch(module, outputs, read=log or save or module.device.type == "cpu")
+        if log:
+            self._log_step(trainer, module, outputs)
+        if done % self.eval_every == 0 or last:
+            self.evaluate(trainer, module)
+            self._restart(done)
+        if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
+            module.write(self.output / "snapshots" / f"{done:08d}.safetensors")
+        if save:
+            self.save(trainer, module)
+        trainer.should_stop = stop
+        self.ended = time.monotonic()
+
+    def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
+        """Whether to stop and whether to save now: the same answer on every rank, whoever was asked."""
+        stop = last or self.stopped is not None
+        save = stop or time.monotonic() - self.saved > 60 * self.save_minutes
+        if trainer.world_size > 1:
+            flags = torch.tensor([stop, save], dtype=torch.float32, device=trainer.strategy.root_device)
+            stop, save = (trainer.strategy.reduce(flags, reduce_op="sum") > 0).tolist()
+            if stop and not last and self.stopped is None:
+                self.stopped = int(signal.SIGTERM)
+        return stop, save
+
+    def _watch(self, module: Any, outputs: Mapping[str, Tensor], read: bool) -> None:
+        """End the run by the name of what is not finite; on a GPU this is read only now and then, not waited for."""
+        for name, value in outputs.items():
+            if name.startswith(("code/", "loss/")):
+                self.broken[name] = self.broken.get(name, False) | ~torch.isfinite(value)
+        if read:
+            self._raise([name for name, flag in self.broken.items() if flag], module.iteration)
+
+    def _raise(self, names: list[str], iteration: int) -> None:
+        if names:
+            good = self.output / CHECKPOINT
+            kept = f"the checkpoint {good} is from before: type resume=true and" if good.exists() else "type"
+            raise UserError(f"{names[0]} is not a finite number at iteration {iteration}: {kept} "
+                            "a lower learning rate, or trainer.precision=32-true")  # fmt: skip
+
+    def _log_step(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
+        values = torch.stack([value.to(module.device, torch.float64) for value in outputs.values()])
+        values = trainer.strategy.reduce(values, reduce_op="mean") if trainer.world_size > 1 else values
+        now, done = time.monotonic(), module.iteration
+        count = (done - self.seen) * trainer.datamodule.batch_size * trainer.world_size
+        rate = count / max(now - self.since, 1e-9)
+        rates = {
+            "images_per_second": rate,
+            "images_per_second/loader": count / max(self.waited, 1e-9),
+            "images_per_second/step": count / max(now - self.since - self.waited, 1e-9),
+            "unreadable": float(trainer.datamodule.skipped),
+        }
+        self._log(trainer, module, dict(zip(outputs, values.tolist(), strict=True)) | rates)
+        self.bar.update(self.task, completed=done, description=f"{rate:.0f} images/s")
+        self._restart(done)
+
+    def _log(self, trainer: Any, module: Any, values: dict[str, float]) -> None:
+        values["images"] = module.images
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=module.iteration)
+
+    def save(self, trainer: Any, module: Any) -> None:
+        """The checkpoint from which the run goes on: whole or not at all, and only of finite weights."""
+        parameters = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
+        self._raise([name for name, p in parameters if not torch.isfinite(p).all()], module.iteration)
+        if trainer.is_global_zero:
+            with whole(self.output / CHECKPOINT) as part:
+                trainer.save_checkpoint(part)
+        else:
+            trainer.save_checkpoint(self.output / CHECKPOINT)  # writes nothing, but all ranks meet here
+        self.saved = time.monotonic()
+
+    @torch.no_grad()
+    def evaluate(self, trainer: Any, module: Any) -> None:
+        """Measure on the held-out images and draw the fixed ones; the first rank does it for all."""
+        if not trainer.is_global_zero:
+            return
+        module.eval()
+        with trainer.precision_plugin.forward_context():
+            summary = module.evaluate(self._held_out(trainer, module))
+            picture = module.picture(next(self._held_out(trainer, module))[0]) if hasattr(module, "picture") else None
+        module.train()
+        self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
+        shown = {name: value for name, value in summary.items() if "unexplained" not in name}
+        text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
+        self.bar.console.print(f"iteration {module.iteration}  {text}", highlight=False, soft_wrap=True)
+        if picture is not None:
+            images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
+            for logger in trainer.loggers:
+                logger.picture("reconstructions", picture, module.iteration, module.images)
+
+    @staticmethod
+    def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:
+        for batch in trainer.datamodule.val_dataloader():
+            yield [batch[0].to(module.device, module.dtype), *(part.to(module.device) for part in batch[1:])]
+
+    def _close(self) -> None:
+        self.bar.stop()
+        for number, handler in getattr(self, "handlers", {}).items():
+            signal.signal(number, handler)
+        self.handlers = {}
+
+    def on_fit_end(self, trainer: Any, module: Any) -> None:
+        self._close()
+
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
+        self._close()

@@ -1,0 +1,114 @@
+"""E's codes of all training images, computed once: E is frozen, so an iteration need not run it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from dgn import data
+from dgn.base import lightning
+from dgn.base.errors import UserError
+from dgn.base.files import alone, whole
+from dgn.networks.features import Features
+
+SAMPLE = 1000  # images whose pixels stand for all in the name of the file
+
+
+class Kept:
+    """The codes of a data module's training images by their index, in a file of fp16 that is mapped, not read.
+
+    Args:
+        path: a .npy of (images, *code_shape).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.codes = np.load(path, mmap_mode="r")
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Indices (N,) to codes (N, *code_shape), fp32, on the indices' device."""
+        return torch.from_numpy(self.codes[index.cpu().numpy()]).float().to(index.device)
+
+    def batches(self) -> Iterator[Tensor]:
+        """All codes of images that could be read, in order."""
+        for index in torch.arange(len(self.codes)).split(data.BATCH):
+            codes = self(index)
+            yield codes[codes.flatten(1).isfinite().all(1)]
+
+
+def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> Kept:
+    """The codes of `encoder`'s first layer, from `config["code_cache"]`, a folder, where they are computed if need be.
+
+    Stopped on the way, it goes on where it was. UserError where the images are augmented: a code belongs to one image.
+    """
+    augment = datamodule.train.augment
+    if augment.pad or augment.flip or augment.brightness or augment.crop != datamodule.train.source.size:
+        raise UserError("code_cache needs the images as they are: type augment.flip=false augment.pad=0 "
+                        "augment.brightness=0 and data.crop as data.resize")  # fmt: skip
+    path = Path(config["code_cache"]).expanduser() / name(encoder, datamodule, config) / "codes.npy"
+    if not path.exists():  # of several runs one computes, and the others wait for it
+        with alone(path.parent, f"another run computes the codes in {path.parent}: waiting for it"):
+            if not path.exists():
+                _fill(path, encoder, datamodule, config)
+    print(f"codes of {len(datamodule.train):,} images: {path}")
+    return Kept(path)
+
+
+def name(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> str:
+    """What the codes depend on, as 16 hexadecimal digits: E's weights and contract, the arithmetic, and the data.
+
+    The weights are those in memory, since a class may load its own. Of the data that is every image's name, and the
+    pixels of a thousand spread evenly.
+    """
+    node, source = config["encoder"], datamodule.train.source
+    about = [node["_target_"], node["args"], node["layer"], node["input"], source.size]
+    told = hashlib.sha256(json.dumps([*about, config["trainer"]["precision"]]).encode())
+    for tensor in encoder.state_dict().values():
+        told.update(tensor.cpu().numpy().tobytes())
+    for index in range(len(source)):
+        told.update(source.name(index).encode())
+    for images, *_ in datamodule.plain(SAMPLE):
+        told.update(images.numpy().tobytes())
+    return f"{node['name']}-{node['layer']}-{told.hexdigest()[:16]}"
+
+
+def _nothing(path: Path, shape: tuple[int, ...]) -> None:
+    """A .npy of fp16 NaN, written row by row: a disk without room is an error here, and a crash once it is mapped."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        row = np.full(shape[1:], np.nan, np.float16).tobytes()
+        for _ in range(shape[0]):
+            file.write(row)
+
+
+@torch.no_grad()
+def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> None:
+    """Write the codes to `path`; until all are there, those that are, else NaN, to a file beside it.
+
+    The row of an image that cannot be read stays NaN: in training another image stands in, with that one's index.
+    """
+    part, count = path.with_name("unfinished.npy"), len(datamodule.train)
+    device = torch.device(lightning.device(config["trainer"]["accelerator"]))
+    half = config["trainer"]["precision"].startswith("bf16")
+    encoder.to(device)
+    if not part.exists():
+        some, *_ = next(datamodule.plain(128))
+        shape = encoder(some[:1].to(device)).shape[1:]
+        with whole(part) as empty:
+            _nothing(empty, (count, *shape))
+    table = np.lib.format.open_memmap(part, "r+")
+    todo = np.flatnonzero(np.isnan(table.reshape(count, -1)[:, -1]))
+    batches = datamodule.in_order(todo)
+    for images, _, index in track(batches, "computing codes, once", total=-(-len(todo) // data.BATCH), transient=True):
+        with torch.autocast(device.type, torch.bfloat16, half):
+            codes = encoder(images.to(device)).cpu().half().numpy()
+        if not np.isfinite(codes).all():
+            raise UserError("a code is no finite number in fp16, as codes are kept: type code_cache=null")
+        table[index.numpy()] = codes
+    table.flush()
+    part.rename(path)

@@ -1,0 +1,81 @@
+"""Where a G begins: with the weights of a bundle's G, also where that one read another encoder's codes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from dgn import data
+from dgn.base.errors import UserError
+from dgn.base.files import sha256
+from dgn.generators import Generator, bundle, inverted, lookup
+from dgn.generators.deepsim import Deepsim
+from dgn.networks import zoo
+from dgn.networks.features import Features
+from dgn.training.code_cache import Kept
+
+FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch norm behind it
+
+
+def warm_start(
+    generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
+) -> dict[str, Any]:
+    """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
+
+    For codes of another encoder or layer see `translated`; where that cannot be done the layer that
+    reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
+    start afresh.
+    """
+    path = lookup.find(config["init"])
+    held = bundle.load(path, type(generator))
+    own = generator.args.keys() - {"code_scale", "code_shape"}
+    differ = sorted(key for key in own if generator.args[key] != held.generator.args.get(key))
+    if differ:
+        raise UserError(f"init={config['init']} holds another G ({', '.join(differ)} differ): "
+                        "train with the settings it was made with")  # fmt: skip
+    state, given = generator.state_dict(), held.generator.state_dict()
+    fresh = [key for key, value in state.items() if value.shape != given[key].shape]
+    vector = len(generator.code_shape) == 1 and FIRST in state
+    if vector and not fresh and not inverted.inverts(held, config["encoder"]):
+        fresh = [FIRST]
+    generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
+    told = f"so do {', '.join(fresh)}" if fresh else ""
+    theirs = config["comparator"] | {"layer": held.record.get("layer")}
+    if not fresh and isinstance(generator, Deepsim) and isinstance(held.generator, Deepsim):
+        generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
+    elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and inverted.inverts(held, theirs):
+        read = zoo.features(theirs, theirs["layer"], activated=True)
+        pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
+        weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
+        generator.load_state_dict(generator.state_dict() | {FIRST: weight})
+        told = f"its first layer reads from the codes what can be told from them of {held.record['layer']}"
+    seen = held.record.get("images_seen", 0)
+    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
+          + f", {told}" * bool(told))  # fmt: skip
+    return {"init": sha256(path), "images_seen": seen}
+
+
+@torch.no_grad()
+def codes_of_both(
+    encoder: Features, read: Features, kept: Kept | None, datamodule: data.DataModule, most: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the codes, by E and by the encoder of `init`, of at most `most` training images."""
+    batches = datamodule.plain(most)
+    for x, _, index in track(
+        batches, "reading the codes of both encoders", total=-(-most // data.BATCH), transient=True
+    ):
+        yield encoder(x) if kept is None else kept(index), read(x)
+
+
+def translated(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """The linear map from codes (N, D) to those of another encoder, (N, K), with the least squared error: (K, D).
+
+    By ridge regression on both less their means, in float64; the batch norm that follows takes care of the means.
+    """
+    ours, theirs = (torch.cat(codes).double() for codes in zip(*pairs, strict=True))
+    ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)
+    square = ours.T @ ours
+    ridge = 0.05 * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
+    return torch.linalg.solve(square + ridge, ours.T @ theirs).T.float()
