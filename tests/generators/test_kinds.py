@@ -173,5 +173,3 @@ def test_both_commands_with_one_class_and_one_yaml_from_outside(outside, tmp_pat
     words = [f"bundle={file}", "generator.kind=my_kinds.MyG"]
     run("synthesize.py", *words, "prior=mine", "units=lemon", "output=made")
     assert load_file(tmp_path / "made/codes.safetensors")["codes"].abs().max() <= 0.25
-    run("train.py", "task=inversion", "data=photos", *words, "output=measured", "data.crop=64", "data.resize=64")
-    run("train.py", "generator=mine", "data=photos", f"init={file}", "output=again")
