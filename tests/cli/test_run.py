@@ -334,7 +334,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     assert (out / "reconstructions.png").exists()
     words.append("encoder.layer=fc7")
     _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)
-    assert "this bundle inverts fc6 of caffenet64: type network@encoder=caffenet64 encoder.layer=fc6" in error
+    assert "this bundle inverts fc6 of caffenet64: set network@encoder=caffenet64 encoder.layer=fc6" in error
 
 
 @pytest.mark.slow
