@@ -13,10 +13,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dgn import settings
+from dgn.base import process
 from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
-from dgn.networks.features import Contract
+from dgn.networks.features import Preprocessing
 from tests.run_folders import point_folder, run_folder, sweep_folder  # noqa: F401, as fixtures
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,13 @@ def _resolvers():
     settings.register_resolvers()
 
 
+@pytest.fixture(autouse=True)
+def _process():
+    """What a command sets for its process, so that Lightning's remarks on every run are no errors here."""
+    with process.restored():
+        yield
+
+
 @pytest.fixture
 def config():
     """Compose a command's config from words, as the command line does."""
@@ -49,7 +57,7 @@ def config():
 @pytest.fixture
 def contract():
     """A plain input contract: RGB as it is, 16 px."""
-    return Contract(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
+    return Preprocessing(size=16, mean=[0], std=[1], scale=1, channels=3, order="rgb", interpolation="bilinear",
                     fit="resize")  # fmt: skip
 
 

@@ -5,10 +5,32 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.layer_sync import TorchSyncBatchNorm
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch import nn
 
 from dgn.base import precision
 from dgn.base.errors import UserError
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class TrainedNorms(TorchSyncBatchNorm):
+    """Statistics over all devices for the batch norms that are trained; Lightning's own takes all of them.
+
+    A frozen network's norms keep their statistics anyway, and a norm that is more than a norm, such as timm's with its
+    activation, would lose what it has besides.
+    """
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Replace, in place, every plain batch norm that is in training mode."""
+        made: dict[nn.Module, nn.Module] = {}
+        for name, module in list(model.named_modules(remove_duplicate=False)):
+            if type(module) in NORMS and module.training:
+                if module not in made:
+                    made[module] = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+                model.set_submodule(name, made[module])
+        return model
 
 
 def trainer(
@@ -18,9 +40,12 @@ def trainer(
 
     UserError where this machine or Lightning has no such trainer.
     """
+    settings = decided(settings)
+    if settings.get("sync_batchnorm"):
+        settings["plugins"] = [*(settings.get("plugins") or []), TrainedNorms()]
     try:
         return pl.Trainer(
-            **decided(settings),
+            **settings,
             callbacks=list(callbacks),
             logger=list(loggers),
             enable_checkpointing=False,

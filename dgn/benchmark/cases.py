@@ -90,4 +90,6 @@ def shipped(*words: str) -> Case:
     def see(generator: Generator, code: Tensor) -> Tensor:
         return contract.normalise(contract.fitted(generator(code)))
 
-    return Case(config, prior, subject, zoo.module(config["target"]).eval(), see)
+    network = zoo.module(config["target"])
+    network.eval()
+    return Case(config, prior, subject, network, see)

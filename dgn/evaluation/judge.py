@@ -11,7 +11,6 @@ from dgn.base.errors import UserError
 from dgn.evaluation import metrics
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
-from dgn.networks.validate import first_pass
 from dgn.units.names import ClassNames
 
 
@@ -60,6 +59,8 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
     classes = zoo.classes(config)
     if not classes:
         raise UserError(f"the judge {name} has no class names: set judge.classes=imagenet or judge.classes=FILE")
+    if len(classes) == 1:
+        raise UserError(f"the judge {name} has one class, which is always its first: set network@judge=ANOTHER")
     found = named(config)
     if found is None:
         raise UserError(f"the judge {name} does not give one number for each of its {len(classes)} class names: "
@@ -68,14 +69,14 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
 
 
 def named(config: Mapping[str, Any], role: str = "judge") -> Judge | None:
-    """The network of a config, which plays `role`, as a judge; None if its outputs have no names.
+    """The network of a config, which plays `role`, as a judge; None if its outputs have no names, or it has only one.
 
     Raises UserError if it has more class names than outputs, or fewer.
     """
-    if not zoo.classes(config):
+    if len(zoo.classes(config) or []) < 2:
         return None
-    network = zoo.features(config, OUTPUT, activated=True)
-    with torch.no_grad(), first_pass(network.contract, role):
+    network = zoo.features(config, OUTPUT, activated=True, role=role)
+    with torch.no_grad():
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
     classes = zoo.classes_of(config, output.shape[1], role) if output.ndim == 2 else None
     return Judge(network, classes, config["name"]) if classes else None

@@ -24,7 +24,9 @@ class Decoder(Generator):
 
     def __init__(self, network: nn.Module, code_shape: Sequence[int], black: float, white: float) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
+        network.eval()  # not chained: a train() of the user's own may return nothing
+        network.requires_grad_(False)
+        self.network = network
         self.code_shape, self.black, self.white = tuple(code_shape), black, white
         self.args = {}
         try:

@@ -52,8 +52,9 @@ def decoder(
     """
     if isinstance(network, Generator) and codes is None and hasattr(network, "moments"):
         own: Any = network
-        moments, generator = own.moments(), own.eval().requires_grad_(False)
-        return Bundle(generator, moments, torch.empty(0, *generator.code_shape), {})
+        own.eval()
+        own.requires_grad_(False)
+        return Bundle(own, own.moments(), torch.empty(0, *own.code_shape), {})
     if codes is None and not shape:
         raise UserError("nothing is known of this generator's codes: type generator.codes=FILE of real ones, or "
                         "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from threading import Lock, get_ident
 from typing import Any, cast
 
@@ -43,7 +44,8 @@ def fold(network: nn.Module, read: Sequence[str] = ()) -> nn.Module:
     network.eval()
     try:
         with ONE_AT_A_TIME:
-            graph = _Calls().trace(network)
+            # a copy, since a network that keeps something from its first pass would keep what only stands for a tensor
+            graph = _Calls().trace(_copied(network))
     except Exception:  # whatever a network does with an input that is no tensor: it only stays slower
         return network
     for layer, norm in _pairs(graph):
@@ -52,6 +54,11 @@ def fold(network: nn.Module, read: Sequence[str] = ()) -> nn.Module:
             network.set_submodule(layer, found[0])
             network.set_submodule(norm, found[1])
     return network
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    """The network with modules, buffers and attributes of its own; parameters, which are large, are shared."""
+    return deepcopy(network, {id(parameter): parameter for parameter in network.parameters()})
 
 
 def _pairs(graph: fx.Graph) -> Iterator[tuple[str, str]]:

@@ -61,7 +61,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
 
 
 def record(library: str, name: str, weights: Any, key: str) -> Any:
-    """What the library records of a model's input: size, mean, std, interpolation or channels, as of `Contract`.
+    """What the library records of a model's input: size, mean, std, interpolation or channels, as of `Preprocessing`.
 
     For torchvision of the version `weights`, by default of its best; a model without weights of its own gets the
     library's default. In a YAML it is `${record:LIBRARY,NAME,WEIGHTS,KEY}`.

@@ -17,7 +17,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contract:
+class Preprocessing:
     """What a network takes: how images in [0, 1] RGB become its input, (x · scale − mean) / std in its channel order.
 
     Attributes:
@@ -67,11 +67,11 @@ class Contract:
         return (x * self.scale - mean) / std
 
 
-def from_config(given: Mapping[str, Any]) -> Contract:
+def from_config(given: Mapping[str, Any]) -> Preprocessing:
     """The contract of a network's `input`; UserError for a key too many or too few."""
     if not isinstance(given, Mapping):
         raise UserError(f"a network's input is not {given!r}: type its keys, as in input.size=64")
-    known = [field.name for field in fields(Contract)]
+    known = [field.name for field in fields(Preprocessing)]
     for key in given:
         if key not in known:
             raise UserError(f"a network's input has no {key!r}: {nearest(key, known)}")
@@ -89,4 +89,4 @@ def from_config(given: Mapping[str, Any]) -> Contract:
             raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")
         if whole and given[key] < 1:
             raise UserError(f"input.{key}={given[key]} is less than one: type one or more")
-    return Contract(**{**given, **one})
+    return Preprocessing(**{**given, **one})

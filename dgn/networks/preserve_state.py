@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def as_found(network: nn.Module) -> Iterator[nn.Module]:
+def preserve_state(network: nn.Module) -> Iterator[nn.Module]:
     """Give `network`; afterwards its modes, parameters and buffers are those of before, whatever became of them inside.
 
     Per module the train or eval mode; per parameter `requires_grad`, device, dtype, memory format and gradient. The
@@ -38,7 +38,8 @@ def as_found(network: nn.Module) -> Iterator[nn.Module]:
             module.training = mode
         for module, name, value, data, wanted, grad, grad_data in parameters:
             value.data = data
-            value.requires_grad_(wanted)
+            if value.requires_grad != wanted:  # of a tensor made under inference_mode it cannot be set
+                value.requires_grad_(wanted)
             if grad is not None and grad_data is not None:
                 grad.data = grad_data
             value.grad = grad

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dgn.networks.features import OUTPUT, channels_first, tensor_of
-from dgn.networks.preprocessing import Contract
-from dgn.networks.preserve_state import as_found
-from dgn.networks.validate import first_pass
+from dgn.networks.features import OUTPUT
+from dgn.networks.outputs import channels_first, tensor_of
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.preserve_state import preserve_state
+from dgn.networks.validate import noise, tried
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,24 @@ class Layer:
     flops: int
 
 
-def layers(network: nn.Module, contract: Contract) -> list[Layer]:
+def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
     """The readable layers in the order in which they end, from one pass; the network is left as it was found.
 
     Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
     """
     found: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)
-    images = torch.rand(2, contract.channels, contract.size, contract.size, generator=torch.Generator().manual_seed(0))
+    images = noise(contract)
 
     def ended(name: str, module: nn.Module, out: Any) -> None:
-        value = tensor_of(out)
+        value = tensor_of(out, len(images))
         if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in found:
             return
         count = sum(parameter.numel() for parameter in module.parameters())
         shape = tuple(channels_first(value).shape[1:])
         found[name] = Layer(name, type(module).__name__, shape, count, counter.get_total_flops() // len(images))
 
-    with as_found(network):
+    with preserve_state(network):
         network.eval()
         named = [(name or OUTPUT, module) for name, module in network.named_modules()]
         handles = [
@@ -59,8 +59,8 @@ def layers(network: nn.Module, contract: Contract) -> list[Layer]:
         ]
         try:
             # fused attention is not counted, and without gradients attention is always fused
-            with first_pass(contract), sdpa_kernel(SDPBackend.MATH), counter:
-                network(contract.normalise(images.requires_grad_()))
+            with sdpa_kernel(SDPBackend.MATH), counter:
+                tried(network, lambda: network(contract.normalise(images.requires_grad_())), contract)
         finally:
             for handle in handles:
                 handle.remove()

@@ -14,15 +14,18 @@ from torch import nn
 from dgn.base import files
 from dgn.base.errors import UserError
 from dgn.networks import class_names
-from dgn.networks.features import Features
+from dgn.networks.features import Features, leave_inference_mode
 from dgn.networks.fuse_bn import fold
-from dgn.networks.preprocessing import Contract, from_config
+from dgn.networks.preprocessing import Preprocessing, from_config
+from dgn.networks.validate import initialise, settle
 from dgn.networks.weights import find, load, metadata
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
     """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
     network = build(config["_target_"], config.get("args") or {})
+    if config.get("input"):
+        initialise(network, contract(config))
     if config.get("weights"):
         load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
     return network
@@ -41,6 +44,7 @@ def build(target: str, args: Mapping[str, Any]) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
+    leave_inference_mode(network)
     return network
 
 
@@ -105,18 +109,18 @@ def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] 
                     f"each output, or {role}.classes=null")  # fmt: skip
 
 
-def contract(config: Mapping[str, Any]) -> Contract:
+def contract(config: Mapping[str, Any]) -> Preprocessing:
     """The input contract of a network's config."""
     return from_config(config["input"])
 
 
-def features(config: Mapping[str, Any], layers: Any, activated: bool) -> Features:
-    """The network of a config, frozen, read at `layers`."""
+def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str = "target") -> Features:
+    """The network of a config, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
     if identity(config) is None:
         print(f"weights: none are named for {config['name']}, it is as it is built")
-    return Features(fold(frozen(config), read_at), names, contract(config), activated)
+    return settle(Features(fold(frozen(config), read_at), names, contract(config), activated), role)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:

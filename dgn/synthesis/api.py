@@ -23,7 +23,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
 from dgn.base.images import from_uint8
 from dgn.generators.bundle import Bundle
-from dgn.networks.preserve_state import as_found
+from dgn.networks.preserve_state import preserve_state
 from dgn.report import results
 from dgn.settings import messages
 from dgn.settings.check import check
@@ -95,11 +95,13 @@ def _synthesize(
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}
-    with TemporaryDirectory() as scratch, as_found(live) if live is not None else nullcontext():
+    with TemporaryDirectory() as scratch, preserve_state(live) if live is not None else nullcontext():
         folder = Path(scratch if output is None else output).expanduser()
         try:
             with claim(folder, config.resume):
-                run.synthesize(config, folder, None if live is None else live.cpu(), prior)
+                if live is not None:
+                    live.cpu()
+                run.synthesize(config, folder, live, prior)
                 page = None if output is None else report.write_page([folder], folder, config.title)
         except InstantiationException as error:  # what a class of the config raises
             if not messages.meant_for_the_user(error):

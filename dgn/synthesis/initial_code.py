@@ -70,7 +70,7 @@ class ImageCode(Noise):
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         same_encoder(bundle, self.encoder, "start.encoder")
-        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True)
+        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True, role="start.encoder")
         code = encoder(images.read(self.path, encoder.contract.size))
         shape = tuple(bundle.generator.code_shape)
         if tuple(code.shape[1:]) != shape:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
@@ -16,6 +15,7 @@ from dgn import loggers, report, settings
 from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
@@ -116,7 +116,7 @@ def load(
     instantiate(config["ascent"]["optimiser"])
     with torch.no_grad():
         probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
-    noise = torch.rand(probe.shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
     if config["judge"]:
         subject.judge = load_judge(config, found, subject)

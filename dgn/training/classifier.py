@@ -1,6 +1,8 @@
 """Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from torchmetrics.classification import MulticlassAccuracy
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.files import whole
-from dgn.networks.features import Contract
+from dgn.networks import layout
+from dgn.networks.outputs import parts
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.validate import noise
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
 
@@ -31,7 +36,7 @@ class Classifier(pl.LightningModule):
         self,
         *,
         network: torch.nn.Module,
-        contract: Contract,
+        contract: Preprocessing,
         classes: Sequence[str],
         iterations: int,
         peak_lr: float,
@@ -42,24 +47,34 @@ class Classifier(pl.LightningModule):
         sizes: Mapping[float, float],
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
         self.contract, self.classes = contract, classes
         self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
         self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
         self.sizes = dict(sizes)
         self.iteration = self.images = 0
         self.automatic_optimization = False
-        self._check(min(map(self.side, self.sizes.values())))
+        self.channels_last = self._tried(min(map(self.side, self.sizes.values())))
 
-    @torch.no_grad()
-    def _check(self, side: int) -> None:
-        training = self.network.training
+    def _tried(self, side: int) -> bool:
+        """Whether the network is trained channels-last, see `layout.settle`; it is left as it was otherwise."""
+        training, images = self.network.training, noise(replace(self.contract, size=side))
+
+        def run(channels_last: bool) -> list[Tensor]:
+            x = layout.arranged(images, channels_last)
+            self.network.eval()
+            with torch.no_grad():
+                scores = parts(self.network(x))
+            return [*scores.values(), torch.tensor(float(_trains(self.network, x)))]
+
         try:
-            self.network.eval()(torch.zeros(1, self.contract.channels, side, side))
+            with torch.random.fork_rng(devices=[]):
+                return layout.settle(self.network, run)
         except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
             same = ",".join(f"{share}:1" for share in self.sizes)
             raise UserError(f"this network takes no images of {side} px: type 'module.sizes={{{same}}}'") from None
-        self.network.train(training)
+        finally:
+            self.network.train(training)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -78,7 +93,11 @@ class Classifier(pl.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images in [0, 1] to class scores."""
-        return self.network(self.contract.normalise(x))
+        return self.network(self.arranged(x))
+
+    def arranged(self, x: Tensor) -> Tensor:
+        """Images in [0, 1] to the network's input, in the memory format in which it runs."""
+        return layout.arranged(self.contract.normalise(x), self.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> dict[str, Tensor]:
         x, labels = batch[:2]
@@ -119,3 +138,14 @@ class Classifier(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
         adopt([self.configure_optimizers()], checkpoint["optimizer_states"])
+
+
+def _trains(network: torch.nn.Module, x: Tensor) -> bool:
+    """Whether a training pass and its gradient run; on a copy, for they move the network's statistics."""
+    copy = deepcopy(network)
+    copy.train()
+    try:
+        torch.stack([scores.float().sum() for scores in parts(copy(x)).values()]).sum().backward()
+    except (RuntimeError, ValueError):
+        return False
+    return True

@@ -1,24 +1,27 @@
 """What `train.py` runs: the config in, a weights file or a bundle out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.evaluation import inversion, judge
 from dgn.generators import Generator, bundle
 from dgn.generators.deepsim import pattern, side
 from dgn.networks import class_names, zoo
 from dgn.networks.features import Features
+from dgn.networks.outputs import parts
+from dgn.networks.validate import check_arithmetic, noise
 from dgn.training import export
 from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
@@ -58,6 +61,9 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
     module = instantiate(config["module"], _partial_=True)(
         network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
     )
+    network = deepcopy(module.network)  # a pass in training moves its statistics
+    check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
+                     config["trainer"]["precision"], "classifier")  # fmt: skip
     fit(module, datamodule, config, output, logs)
     if first():
         path = output / f"{node['name']}.safetensors"
@@ -85,6 +91,9 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     if some is None:
         raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
                         "data.root")  # fmt: skip
+    for role, read in (("encoder", encoder), ("comparator", comparator)):
+        if isinstance(read, Features):
+            check_arithmetic(read, values_of(read), noise(read.contract), config["trainer"]["precision"], role)
     code = encoder(some[0])
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
@@ -97,6 +106,11 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         fit(module, datamodule, config, output, logs)
     export.write(module, datamodule, config, output)
+
+
+def values_of(read: Features) -> Callable[[torch.Tensor], Iterable[torch.Tensor]]:
+    """Images to the activations of all layers."""
+    return lambda x: read.all(x).values()
 
 
 def assembled(
@@ -128,7 +142,9 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     size = held.generator.size
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
-    encoder = zoo.features(node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True)
+    encoder = zoo.features(
+        node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True, role="encoder"
+    )
     judges = load_judges(config, node, class_names.readable(datamodule.classes))
     settings.write(config, output, "train")
     with torch.no_grad():
@@ -177,8 +193,8 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
     )
     wanted = [encoder["layer"], *config["measure"], *(layers if same else [])]
-    read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True)
-    return read, own or (read if same else zoo.features(comparator, layers, activated=True))
+    read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True, role="encoder")
+    return read, own or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
 
 
 def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:

@@ -45,7 +45,7 @@ def warm_start(
     if not fresh:
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
     elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and bundle.inverts(held, theirs):
-        read = zoo.features(theirs, theirs["layer"], activated=True)
+        read = zoo.features(theirs, theirs["layer"], activated=True, role="comparator")
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})

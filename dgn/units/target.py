@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
+from dgn.base.errors import UserError
+from dgn.base.instantiate import instantiate
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
-from dgn.networks.validate import check
+from dgn.networks.validate import check, settle
 from dgn.units.grammar import layer_of
-from dgn.units.objective import Scorer
+from dgn.units.objective import LogProbability, Scorer, places
 from dgn.units.terms import Unit, parse
 from dgn.units.unit_file import from_file
+
+DEBUG = 2  # units of a run with debug=true
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Subject:
 
 
 def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
-    """The target and units of a config; `probe` (1, C, H, W) is an image to try the network on.
+    """The target and units of a config; `probe` (2, C, H, W) are images as the prior makes them, to try it on.
 
     The target is `network` if there is one, with the layer and the input of the config. Raises UserError if something
     does not fit.
@@ -59,12 +62,16 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     if network is None:
         target = zoo.features(node, layer, config["activated"])
     else:
-        target = Features(network, layer, zoo.contract(node), config["activated"])
-    activation = check(target, probe)
+        target = settle(Features(network, layer, zoo.contract(node), config["activated"]))
+    activation = check(target, probe, config["trainer"]["precision"])
+    for name, place in target.places.items():
+        print(f"{name} gives several tensors: {place} is read")
     is_output = target.is_output(probe, activation)
     names = _names(node, classes, layer, activation, is_output)
-    chosen = parse(items, activation.shape[1:], names)
+    chosen = parse(items, activation.shape[1:], names)[: DEBUG if config["debug"] else None]
     objective = instantiate(config["objective"])
+    if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
+        raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
     Scorer(chosen, objective)  # raises for units that this objective cannot score, before anything runs
     return Subject(target, chosen, lambda rows: Scorer(rows, objective), is_output, names)
 

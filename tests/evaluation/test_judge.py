@@ -81,6 +81,7 @@ def test_the_judge_of_a_config(node, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["judge.classes=[one]"], "has one class, which is always its first"),
         (["judge.classes=null"], "has no class names: set judge.classes=imagenet"),
         (["judge.classes=imagenet"], "judge.classes=imagenet has 1000 names, but .* has 3 outputs"),
     ],
@@ -94,7 +95,7 @@ def test_what_is_no_judge_is_a_sentence(node, monkeypatch, words, sentence):
 def test_a_judge_that_takes_no_such_input_is_a_sentence(node, monkeypatch):
     monkeypatch.setattr(nn, "Linear", Flat)
     with pytest.raises(
-        UserError, match=r"the network does not take an input of \(1, 3, 9, 9\).*type judge\.input\.size="
+        UserError, match=r"the network does not take an input of \(2, 3, 9, 9\).*set judge\.input\.size="
     ):
         judge.load(node("judge.input.size=9"), {})
 

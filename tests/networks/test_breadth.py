@@ -11,8 +11,8 @@ from dgn.generators import bundle
 from dgn.generators.pixels import Pixels
 from dgn.networks import libraries
 from dgn.networks.features import Features
-from dgn.networks.preprocessing import Contract
-from dgn.networks.preserve_state import as_found
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.preserve_state import preserve_state
 from dgn.networks.summary import layers
 from dgn.networks.validate import check
 from dgn.synthesis.climb import Bar, climb
@@ -74,8 +74,8 @@ def rises(network, layer, contract):
 
 def walk(network, size, hidden):
     """Every named layer and the output of a network in training mode that has one frozen parameter."""
-    contract = Contract(size=size, mean=[0.45], std=[0.25], scale=1, channels=3, order="rgb", interpolation="bilinear",
-                        fit="resize")  # fmt: skip
+    contract = Preprocessing(size=size, mean=[0.45], std=[0.25], scale=1, channels=3, order="rgb",
+                             interpolation="bilinear", fit="resize")  # fmt: skip
     for head in network.modules():  # some begin with an output of zeros, which no image moves
         if isinstance(head, nn.Linear) and not head.weight.any():
             nn.init.normal_(head.weight, std=0.02)
@@ -85,7 +85,7 @@ def walk(network, size, hidden):
     listed = {layer.name for layer in layers(network, contract)}
     for layer in ["output", *hidden]:
         assert layer.partition("@")[0] in listed
-        with as_found(network):
+        with preserve_state(network):
             assert rises(network, layer, contract), layer
     assert state(network) == before
 
@@ -113,7 +113,7 @@ def test_a_hundred_calls_leave_no_growth(tiny, contract):
     seconds = []
     for _ in range(100):
         started = time.process_time()
-        with as_found(tiny):
+        with preserve_state(tiny):
             rises(tiny, "fc", contract)
         seconds.append(time.process_time() - started)
     assert state(tiny) == before

@@ -120,7 +120,7 @@ def test_the_output_is_a_layer_of_every_network(tiny, contract):
     x = torch.rand(2, 3, 16, 16)
     torch.testing.assert_close(Features(tiny, "output", contract, activated=False)(x), tiny(x))
     tiny.output = nn.Identity()  # a layer of that name wins: this one is never run
-    with pytest.raises(UserError, match="'output' was not run"):
+    with pytest.raises(UserError, match="'output' \\(Identity\\) was not run"):
         Features(tiny, "output", contract, activated=False)(x)
 
 
@@ -169,10 +169,53 @@ def test_a_map_with_channels_last_is_turned(contract):
 def test_what_gives_no_tensor_is_a_sentence(contract):
     class Named(nn.Module):
         def forward(self, x):
-            return {"x": x}
+            return {"x": 1}
 
     with pytest.raises(UserError, match="'0' gives a dict"):
         Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))
+
+
+def test_of_a_module_that_runs_twice_the_first_run_is_read(contract):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.other = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 2, 1)
+
+        def forward(self, x):
+            return self.other(self.conv(self.conv(x)))
+
+    network, x = Twice(), torch.rand(2, 3, 16, 16)
+    expected = network.conv(x)
+    for layers in (["conv"], ["conv", "other"], ["other", "conv"]):
+        torch.testing.assert_close(Features(network, layers, contract, activated=False).all(x)["conv"], expected)
+
+
+def test_a_module_that_was_replaced_is_read(contract):
+    network, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), torch.rand(2, 3, 16, 16)
+    features = Features(network, "1", contract, activated=False)
+    expected = features(x)
+    features = nn.SyncBatchNorm.convert_sync_batchnorm(features)
+    torch.testing.assert_close(features(x), expected)
+
+
+def test_a_module_may_be_called_by_any_of_its_names(tiny, contract):
+    tiny.again, x = nn.Sequential(tiny.conv), torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(Features(tiny, "again.0", contract, activated=True)(x), tiny.conv(x))
+
+
+def test_a_list_of_layers_names_its_layers(contract):
+    class Listed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 3) for _ in range(5)])
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    with pytest.raises(UserError, match=r"'blocks' \(ModuleList\) .* choose blocks.0, blocks.1, blocks.2, …$"):
+        Features(Listed(), "blocks", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 
 class Shortcut(nn.Module):

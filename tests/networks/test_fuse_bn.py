@@ -1,7 +1,9 @@
 """Folding changes the work, not the function."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from copy import deepcopy
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -123,25 +125,54 @@ class Slow(Block):
 class Meanwhile(nn.Module):
     """While its forward pass runs, another thread uses a network, and a third begins to fold one."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, others: list[Future]) -> None:
         super().__init__()
         self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
         self.used = lambda: pool.submit(nn.Linear(2, 1), torch.zeros(1, 2)).result()
-        self.folded = lambda: pool.submit(fold, Slow())
-        self.others: list[Future] = []
+        self.folded = lambda: others.append(pool.submit(fold, Slow()))
+        self.waited = lambda: wait(others, timeout=0.2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.others.append(self.folded())
-        wait(self.others, timeout=0.2)
+        self.folded()
+        self.waited()
         self.used()
         return self.norm(self.conv(x))
 
 
 def test_other_threads_may_fold_and_use_networks_meanwhile():
-    call = nn.Module.__call__
+    call, others = nn.Module.__call__, []
     with ThreadPoolExecutor(2) as pool:
-        network = fold(Meanwhile(pool))
-        (other,) = [future.result() for future in network.others]
+        network = fold(Meanwhile(pool, others))
+        (other,) = [future.result() for future in others]
     assert nn.Module.__call__ is call
     assert isinstance(network.norm, nn.Identity)
     assert isinstance(other.norm, nn.Identity)
+
+
+class Cached(nn.Module):
+    """It keeps what its first pass computed: as an attribute, in a dict, in an object, in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)
+        self.ones, self.by_size, self.state = None, {}, SimpleNamespace(count=0)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.passes += 1
+        self.state.count = self.state.count + x.shape[0]
+        if self.ones is None:
+            self.ones = torch.ones_like(x[:1, :1])
+        self.by_size.setdefault("mean", x.mean())
+        return self.norm(self.conv(torch.cat([x, self.ones.expand(x.shape[0], -1, -1, -1)], 1)))
+
+
+def test_nothing_of_the_trace_stays_in_a_network_that_keeps_things():
+    torch.manual_seed(0)
+    network = lively(Cached())
+    x = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    expected = deepcopy(network)(x)
+    folded = fold(network)
+    assert isinstance(folded.norm, nn.Identity)
+    assert (folded.ones, folded.by_size, folded.state.count, float(folded.passes)) == (None, {}, 0, 0)
+    torch.testing.assert_close(folded(x), expected)

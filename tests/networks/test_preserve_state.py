@@ -6,7 +6,7 @@ from torch import nn
 
 from dgn.base.errors import UserError
 from dgn.networks.features import Features
-from dgn.networks.preserve_state import as_found
+from dgn.networks.preserve_state import preserve_state
 
 
 def state(network):
@@ -42,7 +42,7 @@ def network():
 
 def test_a_network_is_left_as_it_was_found(network, contract):
     before = state(network)
-    with as_found(network):
+    with preserve_state(network):
         features = Features(network, "4", contract, activated=False).double()
         x = torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
         features(x).sum().backward()
@@ -53,6 +53,17 @@ def test_a_network_is_left_as_it_was_found(network, contract):
 
 def test_so_it_is_after_an_error(network, contract):
     before = state(network)
-    with pytest.raises(UserError), as_found(network):
+    with pytest.raises(UserError), preserve_state(network):
         Features(network, "nowhere", contract, activated=False)
+    same(before, state(network))
+
+
+def test_a_network_that_was_built_under_inference_mode_is_read(contract):
+    with torch.inference_mode():
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    before, x = state(network), torch.rand(2, 3, 16, 16, requires_grad=True)
+    with preserve_state(network):
+        features = Features(network, "1", contract, activated=False)
+        features(x).sum().backward()
+    assert x.grad.abs().sum() > 0
     same(before, state(network))

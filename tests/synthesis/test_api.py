@@ -70,6 +70,25 @@ def test_a_live_network_may_be_of_a_local_class_or_traced(prior):
         assert found.images.shape == (1, 3, 16, 16)
 
 
+class Detector(nn.Module):
+    """One number an image, in a tuple, of contiguous tensors, and for two images at least."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool, self.fc = nn.Conv2d(3, 4, 3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 1)
+
+    def forward(self, x):
+        y = self.conv(x).view(-1, 4, 64).view(-1, 4, 8, 8)
+        return self.fc(self.pool(y * x.view(-1, 3 * 256).mean()).squeeze()), x
+
+
+def test_one_output_has_a_score_and_neither_rank_nor_probability(prior, capsys):
+    found = synthesize(Detector(), 0, "seeds=1", "ascent.steps=2", "batch_size=1", prior=prior, input={"size": 16})
+    assert (found.rows[0].rank, found.rows[0].probability, found.rows[0].state) == (None, None, "done")
+    told = capsys.readouterr().out
+    assert "output gives several tensors: [0] is read" in told and "top-1" not in told
+
+
 def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
     classes = tmp_path / "classes.txt"
     classes.write_text("ant\nbee\ncat\ndog\neel\n")
@@ -117,6 +136,13 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
         (network(), 1, (), {"layer": "77"}, "there is no layer '77'"),
         (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
         (network(), 1, ("objective=marign",), {}, "did you mean 'margin'"),
+        (
+            nn.Sequential(network(), nn.Linear(5, 1)),
+            0,
+            ("objective=log_probability",),
+            {"input": {"size": 16}},
+            "the layer output has one element, .*set objective=logit",
+        ),
         (network(), 1, ("generator=own",), {}, "generator._target_ has no value"),
         ("caffenet64", 1, ("experiment=range_of_codes",), {}, "these words are of 3 runs .*: ask for them one by one"),
     ],

@@ -9,7 +9,7 @@ from torch import nn
 from dgn import units
 from dgn.base import lightning
 from dgn.generators.deepsim import Deepsim
-from dgn.networks.features import Contract, Features
+from dgn.networks.features import Features, Preprocessing
 from dgn.synthesis.ascent import NormalisedGradient
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.priors import Box
@@ -59,7 +59,7 @@ def test_nguyen2016_is_the_released_procedure(moments):
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2), nn.Flatten(), nn.Linear(32, 5)
     ).double()
-    contract = Contract(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, channels=3, order="bgr",
+    contract = Preprocessing(size=size, mean=(104, 117, 123), std=(1, 1, 1), scale=255, channels=3, order="bgr",
                         interpolation="bilinear", fit="crop")  # fmt: skip
     code = torch.randn(3, 12, dtype=torch.float64)
     chosen = units.parse(["3", "0", "4"], (5,), None)

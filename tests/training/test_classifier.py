@@ -56,3 +56,33 @@ def test_a_network_for_one_size_says_what_to_type(contract):
     with pytest.raises(UserError, match=r"takes no images of 8 px: type 'module.sizes=\{0.0:1,0.5:1\}'"):
         Classifier(network=network, contract=contract, sizes={0.0: 0.5, 0.5: 1}, **SETTINGS)
     Classifier(network=network, contract=contract, sizes={0.0: 1, 0.5: 1}, **SETTINGS)
+
+
+class Viewed(nn.Module):
+    """It takes contiguous tensors alone; its norm keeps statistics, and its train() returns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.Linear(256, 2)
+
+    def train(self, mode=True):
+        super().train(mode)
+
+    def forward(self, x):
+        return self.out(nn.functional.dropout(self.norm(self.conv(x)), training=self.training).view(-1, 256))
+
+
+def test_networks_of_contiguous_tensors_are_trained(contract):
+    images = torch.rand(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
+    for network, last in ((Viewed(), False), (nn.Sequential(nn.Conv2d(3, 2, 16), nn.Flatten()), True)):
+        state = torch.get_rng_state()
+        module = Classifier(network=network, contract=contract, sizes={0.0: 1}, **SETTINGS)
+        assert (module.channels_last, network.training) == (last, True)
+        assert torch.equal(torch.get_rng_state(), state)
+        module(images).sum().backward()
+
+
+def test_the_trial_does_not_move_a_networks_statistics(contract):
+    network = Viewed()
+    Classifier(network=network, contract=contract, sizes={0.0: 1}, **SETTINGS)
+    assert not network.norm.running_mean.any() and not network.norm.num_batches_tracked
