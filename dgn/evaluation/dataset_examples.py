@@ -12,7 +12,7 @@ import torch
 from rich.progress import Progress
 
 from dgn import data
-from dgn.base import images
+from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
@@ -51,10 +51,10 @@ def write_real_images(
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     found, kept, labels = [], [], Counter[int]()
-    with Progress(transient=True) as bar:
+    with Progress(transient=True) as bar, lightning.on_device(subject.device, subject.target):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            activation = subject.target(x)
+            activation = subject.target(x.to(subject.device)).cpu()
             found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
             kept.append(index)
             labels.update(label.tolist())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
 
 from dgn import loggers, report, settings
 from dgn.base import images, lightning
@@ -28,9 +28,6 @@ from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.provenance import contents, manifest, method, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Subject, load_subject
-
-# what a YAML of conf/ascent has
-ASCENT = ("optimiser", "units", "step", "end", "steps", "noise", "moves", "whole", "render")
 
 
 def run(config: DictConfig, output: Path) -> None:
@@ -109,18 +106,29 @@ def load(
     mistakes come before anything is written.
     """
     found = given or loading.load_prior(config)
-    for key in ASCENT:
-        if key not in config["ascent"]:
-            raise UserError(f"ascent.{key} has no value: type +ascent.{key}=…, as in conf/ascent/relative.yaml")
     instantiate(config["prior"], found.moments)
     instantiate(config["ascent"]["optimiser"])
+    codes = instantiate(config["start"])(found, [config["seed"], config["seed"] + 1], config["ascent"]["noise"])
     with torch.no_grad():
-        probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
+        probe = found.generator(codes[:1])
     noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
+    check_seeds(config, codes, subject)
+    subject.device = lightning.trainer(config["trainer"], [], []).strategy.root_device
     if config["judge"]:
         subject.judge = load_judge(config, found, subject)
     return found, subject
+
+
+def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
+    """UserError where several seeds would give one picture: equal initial codes (2, ...) and nothing that is moved."""
+    ascent = config["ascent"]
+    still = [
+        unit for unit in subject.units if subject.at_one_place(unit) or not ascent["moves"] or ascent["whole"] == 1
+    ]
+    if config["seeds"] > 1 and still and torch.equal(codes[0], codes[1]):
+        raise UserError(f"{still[0].text} would get the same picture for each of its {config['seeds']} seeds, because "
+                        "this start has no noise and the picture is not moved: set seeds=1")  # fmt: skip
 
 
 def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject) -> judge.Judge:
@@ -144,10 +152,11 @@ def climb_all(
 ) -> None:
     """Climb every batch, by its first row, that no earlier run has left."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
+    start = instantiate(config["start"])
     with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
-            climbed = climb(config, given, subject, batch, bar)
+            climbed = climb(config, given, subject, batch, bar, start=start)
             described = record(climbed, batch, first, output, subject)
             resume.save(output, first, climbed.codes, climbed.curves, described)
 
@@ -175,7 +184,9 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
     scores = subject.score([unit for unit, _ in rows])(climbed.activation)
     judged: Sequence[int | None] = [None] * len(rows)
     if subject.judge:
-        judged = subject.judge.ranks(climbed.images, [subject.wanted(unit) for unit, _ in rows])
+        with lightning.on_device(subject.device, subject.judge.network):
+            wanted = [subject.wanted(unit) for unit, _ in rows]
+            judged = subject.judge.ranks(climbed.images.to(subject.device), wanted)
     found = []
     for i, (unit, seed) in enumerate(rows):
         channel = unit.channel if subject.is_output else None

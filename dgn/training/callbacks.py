@@ -143,7 +143,8 @@ class Keeper(Callback):
                             "a lower learning rate, or trainer.precision=32-true")  # fmt: skip
 
     def _log_step(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
-        values = torch.stack([value.to(module.device, torch.float64) for value in outputs.values()])
+        # fp32: mps has no float64
+        values = torch.stack([value.to(module.device, torch.float32) for value in outputs.values()])
         values = trainer.strategy.reduce(values, reduce_op="mean") if trainer.world_size > 1 else values
         now, done = time.monotonic(), module.iteration
         count = (done - self.seen) * trainer.datamodule.batch_size * trainer.world_size

@@ -214,7 +214,10 @@ class DeepsimTraining(pl.LightningModule):
         """A step with the gradients that have been gathered."""
         if self.clip:
             # not Lightning's clip_gradients, which refuses fused optimisers in mixed precision
-            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], self.clip)
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # under 16-mixed
+            # the gradients are still times its scale: a fused optimiser undoes that in its step
+            most = self.clip * (1.0 if scaler is None else scaler.get_scale())
+            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], most)
         optimiser.step()
         optimiser.zero_grad()
         self.updates[player] += 1
