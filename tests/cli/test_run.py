@@ -347,9 +347,9 @@ def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(smal
 
 def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path):
     call = [sys.executable, str(ROOT / "train.py"), "--help"]
-    process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdout.close()
-    assert process.stderr.read() == "" and process.wait(60) == 0
+    with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "" and process.wait(60) == 0
 
 
 def test_a_mistake_leaves_no_folder_and_takes_none(tmp_path):
