@@ -1,46 +1,44 @@
-# The environment lives in a cache outside the clone, keyed by what it is made of, and .venv links to it:
-# a second clone on the same machine reuses it.
+# The environment is the clone's own, .venv, with the package installed into it as it stands here (editable): `dgn` in
+# .venv/bin works from any folder. pip's own cache is shared by all clones.
 PYTHON ?= python3
-CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dgn
-KEY    := $(shell $(PYTHON) -c "import hashlib, sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-  made_of = repr((p['dependencies'], p['optional-dependencies'], sys.version)); \
-  print(hashlib.sha256(made_of.encode()).hexdigest()[:16])")
-ENV    := $(CACHE)/env-$(KEY)
 PY     := .venv/bin/python
+JOBS   ?= 2# test processes, of one thread each
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(PY) -m pytest --numprocesses=$(JOBS) --dist=worksteal
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-# Dependencies go to the shared environment, the package itself does not: it is imported from the clone.
-install: $(ENV)/complete ## set up the environment (.venv), if it is missing
-	@ln -sfn $(ENV) .venv
+install: .venv/installed ## set up the environment (.venv), if it is missing
 
-$(ENV)/complete:
-	@echo "setting up $(ENV): about 100 packages, a few minutes the first time"
-	@rm -rf $(ENV) && $(PYTHON) -m venv $(ENV)
-	@$(ENV)/bin/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-	  o = p['optional-dependencies']; \
-	  print(*p['dependencies'], *(r for e in o.values() for r in e if not r.startswith('dgn[')), sep='\n')" > $(ENV)/requirements.txt
-	@$(ENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(ENV)/requirements.txt
+.venv/installed: pyproject.toml
+	@echo "setting up .venv: about 100 packages, a few minutes the first time"
+	@if [ -L .venv ]; then rm .venv; fi
+	@[ -x $(PY) ] || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: install ## synthesize with the defaults and say where the page is
 	@$(PY) synthesize.py
 
-test: install browser ## run all tests
-	@$(PY) -m pytest
+test: check browser ## formatter, linter, types, imports; then all tests but those marked parity
+	@$(PYTEST)
 
-# The tests of the pages want a Chromium; where none can be had without a question they are skipped, and say so.
+test-all: check browser ## the same with every test: whole training iterations of five more layers, some minutes
+	@$(PYTEST) -m "parity or not parity"
+
+# The tests of the pages need a Chromium; where none can be installed without a question they are skipped, and say so.
 browser:
 	@for name in chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit; done; \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
-	  echo "installing chromium for the tests of the pages"; \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \
+	    { echo "no browser here: the tests of the pages are skipped"; exit 0; }; \
+	  echo "no browser here: apt-get installs chromium on this machine, for the tests of the pages"; \
 	  export DEBIAN_FRONTEND=noninteractive; \
-	  { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || true
+	  { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	    echo "chromium could not be installed: the tests of the pages are skipped"
 
 check: install ## formatter, linter, type checker, import contract
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy && .venv/bin/lint-imports
 
-.PHONY: help install demo test browser check
+.PHONY: help install demo test test-all browser check

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any
 
 from hydra.errors import HydraException
@@ -20,7 +19,6 @@ from dgn.synthesis.api import configure
 from dgn.units.grammar import as_list
 from dgn.units.names import ClassNames
 
-COMPOSING = Lock()  # Hydra composes one config at a time in a process
 MOST_UNITS = 1000  # in the list; every unit can be typed
 
 
@@ -115,8 +113,7 @@ class Choices:
         return self._configured(typed)[0]
 
     def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
-        with COMPOSING:
-            return configure(None, None, words, {})
+        return configure(None, None, words, {})
 
 
 def trained() -> list[str]:

@@ -4,7 +4,6 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 """
 
 import math
-import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -22,8 +21,6 @@ CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
 MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here, without a word a file
 
 
 class Unreadable(Exception):
@@ -159,11 +156,8 @@ def crop_centre(images: Tensor, size: int) -> Tensor:
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
-    n, c, h, w = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    sheet = images.new_ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
-    for i, image in enumerate(images):
-        y, x = (i // columns) * (h + gap), (i % columns) * (w + gap)
-        sheet[:, y : y + h, x : x + w] = image
-    return sheet
+    from torchvision.utils import make_grid  # takes long to import, and most runs tile nothing
+
+    sheet = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=gap, pad_value=1)
+    border = gap if len(images) > 1 else 0  # the library draws one around the whole, and repeats a grey channel
+    return sheet[: images.shape[1], border : sheet.shape[1] - border, border : sheet.shape[2] - border]

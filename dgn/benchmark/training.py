@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from torch import Tensor
 
 from dgn import data
 from dgn.base import lightning
+from dgn.base.instantiate import instantiate
 from dgn.base.precision import prepared
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import composed

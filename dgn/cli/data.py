@@ -44,6 +44,9 @@ def parser() -> Parser:
 def run(words: Sequence[str]) -> None:
     """One command; torch is loaded only where it is needed."""
     asked = parser().parse_args(words)
+    from dgn.base import process
+
+    process.prepare()
     if asked.command == "bench":
         from dgn.data.bench import bench
 

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from dgn import settings
 from dgn.base.errors import UserError, nearest
+from dgn.base.folders import members
 from dgn.cli.parser import Parser
 from dgn.settings.check import check_missing
-from dgn.settings.folder import members
 
 
 def parser() -> Parser:

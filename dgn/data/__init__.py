@@ -12,8 +12,7 @@ KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
 
 def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "DataModule":
     """The data module of a `data` config with the task's `augment` settings."""
-    from hydra.utils import instantiate
-
+    from dgn.base.instantiate import instantiate
     from dgn.data.module import Augment, DataModule
 
     train, val = instantiate(config["sources"])

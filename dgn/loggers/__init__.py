@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
+from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.loggers.csv import CsvLog
 from dgn.loggers.log import Log

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dgn.base.errors import UserError, nearest
+from dgn.base.folders import members
 from dgn.settings.compose import composed
-from dgn.settings.folder import members
 from dgn.settings.words import split
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOTDIR, errno.EEXIST}

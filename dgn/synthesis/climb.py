@@ -8,12 +8,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from dgn import units
 from dgn.base import lightning, precision
+from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.synthesis.module import Synthesis
 from dgn.units.target import Subject

@@ -33,6 +33,12 @@ class Box(nn.Module):
         self.register_buffer("lower", torch.zeros_like(below) if lower == "zero" else below)
         self.register_buffer("upper", moments.mean + k * moments.std)
 
+    @staticmethod
+    def describe(moments: Moments, *, k: float, shrink: float, **_: Any) -> str:
+        """Where the prior keeps the code, for the page."""
+        shrunk = "" if shrink == 1 else f", and is multiplied by {shrink:g} after each step"
+        return f"each element stays within {k:g} standard deviations of its mean{shrunk}"
+
     def apply_to(self, code: Tensor) -> Tensor:
         """The code pulled back into its range."""
         return code.clamp(self.lower, self.upper) * self.shrink
@@ -77,6 +83,14 @@ class Ellipsoid(Box):
         self.register_buffer("axes", axes)
         self.register_buffer("inverse", None if axes is None else torch.linalg.pinv(axes))
 
+    @staticmethod
+    def describe(moments: Moments, *, radius: float | None = None, **box: Any) -> str:
+        """Where the prior keeps the code, for the page."""
+        within = Box.describe(moments, **box)
+        if radius is None or moments.axes is None:
+            return within
+        return f"the code stays within {radius:g} times the usual distance of real codes from their mean, and {within}"
+
     def apply_to(self, code: Tensor) -> Tensor:
         """The code brought to the axes, then within the radius, then into the box."""
         if self.axes is None:
@@ -100,6 +114,11 @@ class Shrink(nn.Module):
     def __init__(self, moments: Moments, *, shrink: float) -> None:
         super().__init__()
         self.shrink = shrink
+
+    @staticmethod
+    def describe(moments: Moments, *, shrink: float = 1.0) -> str:
+        """Where the prior keeps the code, for the page."""
+        return "nothing limits it" + ("" if shrink == 1 else f", but it is multiplied by {shrink:g} after each step")
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code, a little smaller."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from dgn import loggers, report, settings
 from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
@@ -25,26 +25,23 @@ from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.provenance import contents, manifest, weights
+from dgn.synthesis.provenance import contents, manifest, method, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Subject, load_subject
-
-TITLE = "What these units want to see"
 
 
 def run(config: DictConfig, output: Path) -> None:
     """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
-    folders = [output]
     if config.panels:
+        results.panels(config)  # refuses what is no folder's name
         words = HydraConfig.get().overrides.task
         config.typed += [word for word in words if not word.startswith(("experiment=", "output="))]
-        folders = [output / name for name in config.panels]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
         settings.write(config, output, "synthesize")
     else:
         synthesize(config, output)
-    page = report.write_page(folders, output, config.title or TITLE)
+    page = report.write_page([output], output, config.title)
     print(f"page: {page.resolve()}")
 
 
@@ -65,7 +62,6 @@ def synthesize(
 
     `network` and `given` are a target and a prior from Python; otherwise the config says where both come from.
     """
-    torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
@@ -76,9 +72,8 @@ def synthesize(
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
-    count = sum(map(len, batches.values()))
-    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
-          f"prior: {loading.name(plain)}")  # fmt: skip
+    print(f"{results.count(len(subject.units), 'unit')} of {plain['target']['name']} {subject.target.layers[0]}, "
+          f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {loading.name(plain)}")  # fmt: skip
     used = weights(plain)
     read = contents(plain, used, found, subject)
     resume.begin(output, plain, batches, used | read)
@@ -96,7 +91,8 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, plain, output)
         seconds = time.time() - started
-        about = manifest(plain, used, read, subject.target.layers[0], loading.name(plain), len(rows), seconds)
+        how, layer = method(plain, found, subject), subject.target.layers[0]
+        about = manifest(plain, used, read, how, layer, loading.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     resume.remove(output)
 

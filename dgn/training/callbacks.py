@@ -18,6 +18,7 @@ from dgn.base.errors import Stopped, UserError
 from dgn.base.files import whole
 
 CHECKPOINT = "last.ckpt"
+TIMED = 10  # iterations after the first one, from which the length of the run is estimated
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -61,6 +62,7 @@ class Keeper(Callback):
         for logger in trainer.loggers:
             logger.rewind(module.iteration)  # what a killed run logged after its last checkpoint
         self.saved = time.monotonic()
+        self.begun, self.timed_from = module.iteration, self.saved
         self._restart(module.iteration)
 
     def _note(self, number: int, _: Any) -> None:
@@ -84,10 +86,13 @@ class Keeper(Callback):
         stop, save = self._agree(trainer, last)
         log = done % self.log_every == 0 or last
         self._watch(module, outputs, read=log or save or module.device.type == "cpu")
+        self._estimate(trainer, module, outputs)
         if log:
             self._log_step(trainer, module, outputs)
         if done % self.eval_every == 0 or last:
+            began = time.monotonic()
             self.evaluate(trainer, module)
+            self.timed_from += time.monotonic() - began
             self._restart(done)
         if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
             module.write(self.output / "snapshots" / f"{done:08d}.safetensors")
@@ -95,6 +100,21 @@ class Keeper(Callback):
             self.save(trainer, module)
         trainer.should_stop = stop
         self.ended = time.monotonic()
+
+    def _estimate(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
+        """Print once, after the first iterations, how fast the run is and how long the rest of it takes."""
+        timed = module.iteration - self.begun - 1  # without the first one, which also sets things up
+        if timed not in {0, TIMED} or not trainer.is_global_zero:
+            return
+        float(next(iter(outputs.values())))  # waits for a GPU to finish this iteration
+        if timed == 0:
+            self.timed_from = time.monotonic()
+            return
+        seconds = (time.monotonic() - self.timed_from) / TIMED
+        left = self.iterations - module.iteration
+        rate = trainer.datamodule.batch_size * trainer.world_size / seconds
+        text = f"the remaining {left:,} iterations take about {duration(left * seconds)}, without evaluations"
+        self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
         """Whether to stop and whether to save now: the same answer on every rank, whoever was asked."""
@@ -190,3 +210,12 @@ class Keeper(Callback):
 
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         self._close()
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that a reader would choose: "40 seconds", "12 minutes", "2.3 hours"."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,4 +1,9 @@
-"""Learning rates as plain functions of how far a run has come."""
+"""Learning rates as plain functions of how far a run has come.
+
+torch's schedulers give the same rates, see tests/training/test_schedule.py. They are not used because they count their
+own steps and keep the first rate in the checkpoint. A rate here follows from the settings and the iteration alone (or a
+player's own updates), so a resumed run takes a new rate or a new number of iterations, and nothing is added up.
+"""
 
 import math
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import write_text
+from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.evaluation import inversion, judge
 from dgn.generators import Generator, bundle
@@ -34,7 +34,6 @@ READ = ("encoder", "comparator")  # frozen networks, whose weights must stay tho
 
 def run(config: DictConfig, output: Path) -> None:
     """Train what `config.task` names, in `output`."""
-    torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
 from dgn.base.errors import UserError
+from dgn.base.instantiate import instantiate
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
 from dgn.networks.validate import check, settle
@@ -16,6 +16,8 @@ from dgn.units.grammar import layer_of
 from dgn.units.objective import LogProbability, Scorer, places
 from dgn.units.terms import Unit, parse
 from dgn.units.unit_file import from_file
+
+DEBUG = 2  # units of a run with debug=true
 
 
 @dataclass
@@ -74,7 +76,7 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
         print(f"{name} gives several tensors: {place} is read")
     is_output = target.is_output(probe, activation)
     names = _names(node, classes, layer, activation, is_output)
-    chosen = parse(items, activation.shape[1:], names)
+    chosen = parse(items, activation.shape[1:], names)[: DEBUG if config["debug"] else None]
     objective = instantiate(config["objective"])
     if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
         raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")

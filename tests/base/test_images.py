@@ -46,6 +46,16 @@ def test_a_grid_shows_every_image(columns):
     x = torch.stack([torch.full((3, 4, 4), i / 10) for i in range(5)])
     sheet = images.grid(x, columns)
     assert all((sheet == value).any() for value in x[:, 0, 0, 0])
+    wide = columns or 3
+    high = -(-5 // wide)
+    assert sheet.shape == (3, high * 6 - 2, min(wide, 5) * 6 - 2)
+
+
+@pytest.mark.parametrize(("count", "channels"), [(1, 3), (1, 1), (4, 1), (2, 2)])
+def test_a_grid_keeps_the_channels_and_has_no_border(count, channels):
+    sheet = images.grid(torch.zeros(count, channels, 4, 5), columns=count)
+    assert sheet.shape == (channels, 4, count * 7 - 2)
+    assert not sheet[:, :, :5].any() and (count == 1 or (sheet[:, :, 5:7] == 1).all())
 
 
 def test_a_file_is_read_as_its_central_square(tmp_path):

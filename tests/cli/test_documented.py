@@ -1,21 +1,26 @@
-"""Every command line in the documents composes, and every experiment runs."""
+"""Every command line in the documents is taken by its command and checked, and every experiment runs."""
 
 import re
 import shlex
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from dgn import settings
+from dgn.base.typed import validated
+from dgn.cli.data import training
 from dgn.cli.main import COMMANDS
+from dgn.cli.networks import target
+from dgn.cli.run import model
+from dgn.data.settings import PrepareSettings
+from dgn.settings.check import check
 from dgn.sweeps import jobs
+from tests.commands import ROOT, run
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+SCRIPTS = {"train.py": "train", "synthesize.py": "synthesize"}
 
 
 def lines(path: Path) -> list[str]:
@@ -29,32 +34,85 @@ def lines(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("line", sorted({line for path in DOCUMENTS for line in lines(path)}))
-def test_a_command_line_of_the_documents_composes(line, config):
-    typed = shlex.split(line)
-    if typed[0] == "make":
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert {word for word in typed[1:] if "=" not in word} <= set(targets)
-        return
-    if typed[0] == "dgn":
-        command = import_module(COMMANDS[typed[1]][0])
-        asked = command.parser().parse_intermixed_args(typed[2:]) if typed[1] in {"app", "networks"} else (
-            command.parser().parse_args(typed[2:]))  # fmt: skip
-        if typed[1] == "app":
-            config("synthesize", *asked.words)
-        if typed[1] == "benchmark":
-            assert command.chosen(asked.sections, asked.quick)
-        if typed[1] == "data":
-            settings.composed("train" if asked.command == "bench" else "prepare", settings.words("train", asked.words))
-        return
-    if any(word.startswith("--config-dir") for word in typed):
+def check_run(command, words):
+    """Compose and check a run's words as the command does before its task; of a sweep's points as many as needed."""
+    if any(word.startswith("--config-dir") for word in words):
         return  # a folder of one's own: tests/test_own_network.py runs it
-    script = Path(typed[1])
-    assert (ROOT / script).exists()
-    if script.name in {"train.py", "synthesize.py"}:
-        words = [word for word in typed[2:] if not word.startswith("-")]
-        for point in jobs.combinations(words) if "-m" in typed else [words]:
-            config(script.stem, *point)
+    settings_typed = [word for word in words if not word.startswith("-")]
+    for point in every_value(jobs.combinations(settings_typed)) if "-m" in words else [settings_typed]:
+        composed = settings.composed(command, settings.words(command, list(point)))
+        composed.config.logger = {}  # it asks for the run's folder
+        composed.config.output = "unused"
+        check(composed, model(command, composed.config))
+
+
+def every_value(points):
+    """The first points of a sweep that have between them every value of every key."""
+    seen = set()
+    for point in points:
+        if not seen.issuperset(point):
+            yield point
+        seen.update(point)
+
+
+def check_command(name, words):
+    """Have a command's own parser take its words, and check those that are settings or choices."""
+    if name in {"train", "synthesize"}:
+        check_run(name, words)
+        return
+    command = import_module(COMMANDS[name][0])
+    parser = command.parser()
+    asked = (parser.parse_intermixed_args if name in {"app", "networks"} else parser.parse_args)(words)
+    if name == "app":
+        check_run("synthesize", asked.words)
+    elif name == "networks":
+        assert target(asked.name, asked.words, asked.config_dir)["_target_"]
+    elif name == "benchmark":
+        assert command.chosen(asked.sections, asked.quick)
+    elif name == "data" and asked.command == "bench":
+        training(asked.words)
+    elif name == "data":
+        keys = settings.composed("prepare", settings.words("prepare", asked.words)).config
+        validated(PrepareSettings, settings.plain(keys))
+
+
+@pytest.mark.parametrize("line", sorted({line for path in DOCUMENTS for line in lines(path)}))
+def test_a_command_line_of_the_documents_is_taken(line):
+    first, *typed = shlex.split(line)
+    if first == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert {word for word in typed if "=" not in word} <= set(targets)
+    elif first == "dgn":
+        check_command(typed[0], typed[1:])
+    elif typed[:2] == ["-m", "pytest"]:
+        assert all((ROOT / path).exists() for path in typed[2:])
+    elif typed[:2] == ["-m", "dgn"]:
+        check_command(typed[2], typed[3:])
+    else:
+        assert (ROOT / typed[0]).exists()
+        if typed[0] in SCRIPTS:
+            check_run(SCRIPTS[typed[0]], typed[1:])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("report pages a", "invalid choice: 'pages'"),
+        ("bundle inf x", "invalid choice: 'inf'"),
+        ("dashboard lab", "--entity"),
+        ("networks resnet5", "no network 'resnet5'"),
+        ("benchmark synthesys", "no section"),
+        ("data prepare a b sise=3", "sise"),
+        ("app ascent.stepps=3", "stepps"),
+        ("synthesize ascent.steps=abc", "ascent.steps=abc"),
+        ("train -m seed=0,-1", "seed=-1"),
+    ],
+)
+def test_a_wrong_word_in_a_documented_line_would_be_found(line, sentence):
+    name, *words = line.split()
+    with pytest.raises(Exception, match=re.escape(sentence)) as error:
+        check_command(name, words)
+    assert not isinstance(error.value, AssertionError)
 
 
 def test_the_documents_have_command_lines():
@@ -66,8 +124,7 @@ def test_the_documents_have_command_lines():
 def test_an_experiment_runs(path, tmp_path):
     first = path.read_text().splitlines()
     script = next(line.split()[2] for line in first if line.startswith("# python "))
-    words = [sys.executable, ROOT / script, f"experiment={path.stem}", "debug=true", f"output={tmp_path}/out"]
+    words = [f"experiment={path.stem}", "debug=true", f"output={tmp_path}/out"]
     if script == "train.py":
         words += ["data=photos", *(["data.resize=256", "data.crop=227"] if "imagenet" in path.read_text() else [])]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(ROOT / script, *words, cwd=tmp_path)

@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,11 +11,12 @@ from safetensors.torch import save_file
 
 from dgn import settings
 from dgn.generators.bundle import load
+from dgn.synthesis import resume
+from tests.commands import ROOT
+from tests.commands import run as command
 
-ROOT = Path(__file__).parents[2]
 
-
-def command(*words, cwd=ROOT, code=0):
+def apart(*words, cwd=ROOT, code=0):
     """Run a command in a process of its own; what it printed, and what it complained of."""
     done = subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stderr + done.stdout
@@ -62,6 +62,13 @@ def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
     assert len(error.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [["target=x"], ["-m", "resume=true,false"]])
+def test_a_process_of_its_own_says_the_same(words, tmp_path):
+    here = command(ROOT / "synthesize.py", *words, cwd=tmp_path, code=1)
+    assert here == apart(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
+    assert here[1].startswith("error: ")
+
+
 def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
     settings.write(settings.plain(config("synthesize", "output=x")), tmp_path, "synthesize")
     words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}", "--config-name=config", "prior=none")
@@ -101,7 +108,7 @@ def test_help_names_the_parts_without_loading_torch():
         "runpy.run_path('synthesize.py', run_name='__main__')\n"
         "assert 'torch' not in sys.modules"
     )
-    shown, _ = command("-c", probe)
+    shown, _ = apart("-c", probe)
     assert "network: " in shown
     assert "caffenet64" in shown
 
@@ -135,7 +142,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
     assert not any(r["judge_rank"] for r in rows[2:])  # what is minimised, and classes that the judge does not know
     expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
-                "config.yaml", "manifest.json"}  # fmt: skip
+                "config.yaml", "manifest.json", ".lock"}  # fmt: skip
     assert {path.name for path in out.iterdir()} == expected
     assert len(list((out / "real").iterdir())) == 8
     about = json.loads((out / "manifest.json").read_text())
@@ -167,18 +174,20 @@ def test_a_run_with_panels_is_repeated_from_its_config(small_bundle, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path):
+def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path, monkeypatch):
     words = [str(ROOT / "synthesize.py"), f"bundle={small_bundle}", "units=[1,2]", "seeds=1", "batch_size=1",
              "ascent.steps=3"]  # fmt: skip
     command(*words, f"output={tmp_path}/whole")
     half = tmp_path / "half"
-    code = (
-        "import sys, runpy; from dgn.synthesis import parts; keep = parts.save\n"
-        "def save(*a):\n  keep(*a)\n  raise SystemExit(9)\n"
-        f"parts.save = save; sys.argv = {[*words, f'output={half}']!r}\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    command("-c", code, code=9)
+    keep = resume.save
+
+    def save(*what):
+        keep(*what)
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "save", save)
+        command(*words, f"output={half}", code=9)
     assert not (half / "results.csv").exists()
     _, error = command(*words, "seeds=3", "resume=true", f"output={half}", code=1)
     assert "started with another seeds" in error
@@ -188,18 +197,23 @@ def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle, tmp_path):
+def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle, tmp_path, monkeypatch):
     lab = tmp_path / "lab"
     words = [str(ROOT / "synthesize.py"), "-m", f"bundle={small_bundle}", "units=[1,2]", "batch_size=1", "seeds=1",
              "ascent.steps=2", "prior.k=1,2,3", f"output={lab}"]  # fmt: skip
-    code = (
-        "import sys, runpy; from dgn.synthesis import parts; keep = parts.save; saved = []\n"
-        "def save(*a):\n  keep(*a); saved.append(a)\n  if len(saved) == 1: raise RuntimeError('a bug')\n"
-        "  if len(saved) == 4: raise SystemExit(9)\n"
-        f"parts.save = save; sys.argv = {words!r}\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    _, error = command("-c", code, code=9)
+    keep, saved = resume.save, []
+
+    def save(*what):
+        keep(*what)
+        saved.append(what)
+        if len(saved) == 1:
+            raise RuntimeError("a bug")
+        if len(saved) == 4:
+            raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "save", save)
+        _, error = command(*words, code=9)
     assert "RuntimeError: a bug" in error and "Traceback" in error
     said, _ = command("-m", "dgn", "report", "sweep", str(lab), code=1)
     assert "sweep: 1 of 3 points finished" in said
@@ -329,3 +343,17 @@ def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(smal
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
     assert "there is no /none" in error
     assert not (tmp_path / "out/config.yaml").exists()
+
+
+def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path):
+    call = [sys.executable, str(ROOT / "train.py"), "--help"]
+    process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(60) == 1
+
+
+def test_a_mistake_leaves_no_folder_and_takes_none(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for words in ([], ["output=new/deep"], ["output=mine"]):
+        command(str(ROOT / "synthesize.py"), "seeds=0", *words, cwd=tmp_path, code=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -85,7 +85,6 @@ def caffenet(w, x, layer):
 def generator(w, code, layer):
     """The released prototxt of each G, (kind, kernel, stride, padding) a layer; BGR out, its centre."""
     weights = iter(w.values())
-    biased = 3 if layer in {"fc6", "fc7", "fc8", "pool5", "conv3", "conv4", "norm1", "norm2"} else 0
     D, T, c = ("D", 4, 2, 1), ("D", 3, 1, 1), ("c", 3, 1, 1)  # noqa: N806
     body = {
         "fc": ["fc", "fc", "fc", D, T, D, T, D, T, D, D, D],
@@ -96,7 +95,7 @@ def generator(w, code, layer):
     }[layer if layer in {"pool5", "norm1", "norm2"} else layer[:-1]]
     x = code
     for i, kind in enumerate(body):
-        weight, bias = next(weights), next(weights) if i < biased else None
+        weight, bias = next(weights), next(weights) if i < 3 else None  # as released: biases in the first three layers
         if kind == "fc":
             x = F.linear(x, weight, bias)
         elif kind[0] == "c":
@@ -108,6 +107,7 @@ def generator(w, code, layer):
             x = F.leaky_relu(x, 0.3)
         if kind == "fc" and i == 2:
             x = x.view(-1, 256, 4, 4)
+    assert next(weights, None) is None
     if layer.startswith(("conv", "norm")):
         x = 255 * torch.tanh(x)
     top = (x.shape[-1] - 227) // 2
@@ -172,8 +172,31 @@ def literally(weights, image, layer, seed):
     return {name: float(value.detach()) for name, value in losses.items()}, (train_d, train_g), after
 
 
+STEPS = ("fc6", "pool5", "norm1")  # a code vector, a map, and the G that ends otherwise
+OTHERS = ("fc7", "fc8", "conv3", "conv4", "norm2")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", ["fc6", "fc7", "fc8", "pool5", "conv3", "conv4", "norm1", "norm2"])
+@pytest.mark.parametrize("layer", OTHERS)
+@torch.no_grad()
+def test_code_and_image_are_the_released_ones(config, layer):
+    """Of these layers nothing else is their own: the losses and both updates are those of the other three."""
+    module = build(config, layer)
+    image = torch.rand(2, 3, 227, 227, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    weights = module.state_dict()
+    e = {k.removeprefix("encoder.network."): v for k, v in weights.items() if k.startswith("encoder.network.")}
+    g = {k: v for k, v in weights.items() if k.startswith("generator.")}
+    code = caffenet(e, image.flip(1) * 255 - MEAN, layer)
+    torch.testing.assert_close(module.encoder(image), code, rtol=1e-9, atol=1e-9)
+    drawn = module.generator(code).flip(1) * 255 - MEAN
+    torch.testing.assert_close(drawn, generator(g, code, layer), rtol=1e-9, atol=1e-9)
+    stem = [name for name, p in module.generator.named_parameters() if any(p is s for s in module.generator.stem())]
+    names = [name for name, _ in module.generator.named_parameters()]
+    assert stem == ([] if layer.startswith("fc") else [names[0], names[2], names[4]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [*STEPS, *(pytest.param(layer, marks=pytest.mark.parity) for layer in OTHERS)])
 def test_one_iteration_is_the_released_one(config, layer):
     module = build(config, layer)
     image = torch.rand(2, 3, 227, 227, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

@@ -1,11 +1,14 @@
 """What a command line is made into, and when two runs are the same."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from dgn import settings
+from dgn.base import folders
 from dgn.base.errors import UserError
 from dgn.generators import bundle
 from dgn.settings.identity import point as point_name
@@ -59,6 +62,7 @@ def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
 
 
 MEMBERS = sorted(path.relative_to(settings.CONF) for path in settings.CONF.glob("*/*.yaml"))
+MEMBERS += [Path("experiment") / name for name in folders.members("experiment")]
 TRAIN = ("debug/train", "discriminator/", "generator/deepsim", "generator/small", "loss/", "schedule/", "task/",
          "experiment/deepsim_fc6", "experiment/prior_lite0")  # fmt: skip
 PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  # not under the group's own name

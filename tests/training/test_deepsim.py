@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 from pytorch_lightning.plugins import MixedPrecision
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from dgn.base import lightning
 from dgn.base.errors import UserError
@@ -134,13 +135,23 @@ def test_gradients_are_clipped_to_their_norm(training):
 
 
 def test_gradients_are_clipped_in_mixed_precision_with_the_fused_optimiser_too(training):
-    module = training(clip=1e-3).float()
-    module.optimiser_g = module.optimiser_d = adam(lr=1e-3, betas=(0.5, 0.9), weight_decay=0, caffe=False)
-    images = torch.rand(3, 3, 16, 16)
+    images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     batches = torch.utils.data.DataLoader([(images, 0, torch.arange(3))], batch_size=None)
-    before = copies(module)
-    lightning.trainer(CPU | {"precision": "bf16-mixed"}, [], [], max_epochs=1).fit(module, batches)
-    assert any(not torch.equal(value, before[name]) for name, value in copies(module).items())
+    norms = {}
+    for clip in (None, 1e-3):
+        module = training(clip=clip).float()
+        module.optimiser_g = module.optimiser_d = adam(lr=1e-3, betas=(0.5, 0.9), weight_decay=0, caffe=False)
+        seen = norms[clip] = []
+
+        def note(optimiser, *_, seen=seen):
+            gradients = [p.grad.flatten() for group in optimiser.param_groups for p in group["params"]]
+            seen.append(float(torch.cat(gradients).norm()))
+
+        hook = register_optimizer_step_pre_hook(note)
+        lightning.trainer(CPU | {"precision": "bf16-mixed"}, [], [], max_epochs=1).fit(module, batches)
+        hook.remove()
+    assert min(norms[None]) > 0.01  # D's and G's, when nothing is clipped
+    assert norms[1e-3] == pytest.approx([1e-3, 1e-3], rel=1e-3)
 
 
 @pytest.mark.parametrize("optimiser", [STEP, partial(torch.optim.SGD, lr=1.0, fused=True)])
@@ -187,6 +198,27 @@ def test_the_average_goes_by_iterations_and_is_what_the_bundle_holds_if_asked(tr
     assert training(ema=0.5, holds="raw").best() is not module.best()
     with pytest.raises(UserError, match=r"module\.ema"):
         training(holds="ema")
+
+
+def test_the_average_has_the_weights_of_timms_and_the_statistics_of_g_itself(training, generator):
+    model_ema = pytest.importorskip("timm.utils").ModelEmaV3
+    module = training(ema=0.5)
+    module.generator = generator(norm=True).double().train()
+    module.average = type(module.average)(module.generator, multi_avg_fn=module.average.multi_avg_fn)
+    theirs = model_ema(module.generator, decay=0.5)
+    update = module.average.update_parameters
+
+    def both(model):
+        update(model)
+        theirs.module.load_state_dict(model.state_dict()) if module.iteration == 0 else theirs.update(model)
+
+    module.average.update_parameters = both
+    run(module, steps=3)
+    averaged = module.average.module
+    torch.testing.assert_close(dict(averaged.named_parameters()), dict(theirs.module.named_parameters()))
+    torch.testing.assert_close(dict(averaged.named_buffers()), dict(module.generator.named_buffers()), rtol=0, atol=0)
+    name = next(name for name, _ in averaged.named_buffers() if name.endswith("running_var"))
+    assert not torch.equal(averaged.get_buffer(name), theirs.module.get_buffer(name))
 
 
 def test_the_shares_of_the_gradient_add_up(training):

@@ -1,12 +1,17 @@
 """What a training task refuses before its first iteration."""
 
+import re
+
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from dgn import settings
 from dgn.base.errors import UserError
-from dgn.training.tasks import build_generator, changes, restored, run
+from dgn.training import tasks
+from dgn.training.callbacks import duration
+from dgn.training.tasks import build_generator, changes, restored
+from tests.commands import ROOT, run
 
 VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
 
@@ -39,7 +44,7 @@ def test_a_generator_of_its_words_and_size(config):
 def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts):
     words = ["data=photos", f"data.batch_size={batch}", f"module.accumulate={parts}"]
     with pytest.raises(UserError, match=f"a batch of {batch} has no {parts} equal parts of two images or more"):
-        run(config("train", *words), tmp_path)
+        tasks.run(config("train", *words), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts
 )
 def test_sizes_and_words_that_do_not_fit_are_sentences(config, tmp_path, words, sentence):
     with pytest.raises(UserError, match=sentence):
-        run(config("train", "data=photos", "data.workers=0", *words), tmp_path)
+        tasks.run(config("train", "data=photos", "data.workers=0", *words), tmp_path)
 
 
 def test_what_a_run_goes_on_without_is_named():
@@ -84,3 +89,69 @@ def test_a_run_goes_on_with_the_weights_that_it_began_with(tmp_path):
     torch.save({"begun": {"encoder_sha256": "a"}, "state_dict": {}, "images": 3}, path)
     with pytest.raises(UserError, match=r"last\.ckpt was trained with other weights of the encoder: put those back"):
         restored(Begun("b"), path, None)
+
+
+TRAIN = (ROOT / "train.py", "data=photos", "data.sources.count=20", "debug=true", "generator.hidden=16",
+         "generator.widths=[8]")  # fmt: skip
+LAYERS = ("conv2", "conv3", "conv5")  # of the feature loss
+OWN = """
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+
+def optimiser(params, lr, betas, weight_decay):
+    assert type(betas) is list
+    return torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+
+def net():
+    return nn.Sequential(OrderedDict(flat=nn.Flatten(), fc=nn.Linear(3 * 48 * 48, 8), relu=nn.ReLU()))
+"""
+
+
+@pytest.fixture
+def users(tmp_path):
+    """A folder with a module of the user's."""
+    (tmp_path / "my_train.py").write_text(OWN)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimiser", ["torch.optim.NAdam", "my_train.optimiser"])
+def test_a_run_with_another_optimiser_goes_on(optimiser, users):
+    words = [f"module.optimiser_g._target_={optimiser}", "~module.optimiser_g.caffe",
+             "+module.optimiser_g._partial_=true", "output=out"]  # fmt: skip
+    run(*TRAIN, *words, cwd=users)
+    run(*TRAIN, *words, "resume=true", "iterations=6", cwd=users)
+    saved = torch.load(users / "out/last.ckpt", weights_only=True)
+    assert saved["iteration"] == 6
+    assert saved["optimizer_states"][0]["state"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["encoder", "comparator"])
+def test_an_input_that_a_network_of_ones_own_does_not_take_is_a_sentence(role, users):
+    words = [f"{role}._target_=my_train.net", f"{role}.layer=fc", "output=out"]
+    if role == "comparator":
+        words += [*(f"loss.feature.layers.{name}=0" for name in LAYERS), "+loss.feature.layers.fc=1"]
+    _, error = run(*TRAIN, *words, cwd=users, code=1)
+    assert error.startswith("error: the network does not take an input of (1, 3, 224, 224)")
+    assert f"type {role}.input.size=" in error and len(error.strip().splitlines()) == 1
+    assert not (users / "out/config.yaml").exists()
+    run(*TRAIN, *words, f"{role}.input.size=48", cwd=users)
+
+
+@pytest.mark.slow
+def test_the_length_of_a_run_is_estimated_once(tmp_path):
+    shown, _ = run(*TRAIN, "iterations=15", "eval_every=15", f"output={tmp_path}/out")
+    (line,) = re.findall(r".*images/s: .*", shown)
+    assert re.fullmatch(r"\S+ images/s: the remaining 4 iterations take about \S+ seconds, without evaluations", line)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.2, "3 seconds"), (89, "89 seconds"), (100, "2 minutes"), (7000, "1.9 hours")]
+)
+def test_a_time_is_given_in_the_unit_that_a_reader_would_choose(seconds, text):
+    assert duration(seconds) == text
