@@ -14,7 +14,7 @@ from dgn import settings
 from dgn.base.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.summary import Layer, layers
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
 from dgn.units.grammar import as_list, layer_of
 from dgn.units.names import ClassNames

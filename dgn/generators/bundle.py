@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
+from dgn.base import tensors
 from dgn.base.errors import UserError, first_line
-from dgn.base.files import whole
 from dgn.generators import header
 from dgn.generators.base import Generator
 from dgn.generators.kinds import KINDS, kind_of
-from dgn.generators.moments import Moments, as_half
+from dgn.generators.moments import Moments
+from dgn.networks import weights
 
 
 @dataclass
@@ -43,13 +43,11 @@ class Bundle:
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
     """Write a bundle, weights as fp16, whole or not at all."""
-    tensors = {f"generator.{name}": as_half(value) for name, value in generator.state_dict().items()}
-    tensors |= {f"moments.{name}": value for name, value in moments.tensors().items()}
-    tensors["codes"] = as_half(codes)
+    compact = tensors.compact({f"generator.{k}": v for k, v in generator.state_dict().items()} | {"codes": codes})
+    kept = compact | {f"moments.{k}": v for k, v in moments.tensors().items()}
     made_by = {"kind": kind_of(type(generator)), "args": generator.args}
-    text = json.dumps({"schema": header.SCHEMA, "generator": made_by, "record": dict(record)})
-    with whole(path) as part:  # not save_file: its errors do not say that the disk is full
-        part.write_bytes(serialise(tensors, {"dgn": text}))
+    about = {"schema": header.SCHEMA, "generator": made_by, "record": dict(record)}
+    tensors.save(path, kept, {"dgn": json.dumps(about)})
 
 
 def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
@@ -64,14 +62,16 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
     try:
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get("dgn")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if weights.is_training(path):
+            raise weights.training(path) from None
         raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
     about = header.parse(text, path)
     cls = _class(about.generator.kind, generator, path)
     try:
-        built = _built(cls, about.generator.args, _under("generator.", tensors))
-        moments, codes = _moments(_under("moments.", tensors), built.code_shape), tensors["codes"].float()
+        built = _built(cls, about.generator.args, _under("generator.", stored))
+        moments, codes = _moments(_under("moments.", stored), built.code_shape), stored["codes"].float()
     except KeyError as error:
         raise UserError(f"{path} is not a sound bundle (it has no {error.args[0]})") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, OverflowError, UserError) as error:
@@ -113,10 +113,10 @@ def _built(cls: type[Generator], args: Mapping[str, Any], state: Mapping[str, Te
             image = generator(torch.zeros(1, *generator.code_shape))
     if image.ndim != 4 or image.shape[2:] != (generator.size, generator.size):
         raise ValueError(f"its generator gives {tuple(image.shape)}, not images of {generator.size} px")
-    weights = {name: value.to(expected[name].dtype) for name, value in state.items()}
-    if not all(value.isfinite().all() for value in weights.values()):
+    loaded = {name: value.to(expected[name].dtype) for name, value in state.items()}
+    if not all(value.isfinite().all() for value in loaded.values()):
         raise ValueError("its generator's weights are not finite")
-    generator.load_state_dict(weights, assign=True)
+    generator.load_state_dict(loaded, assign=True)
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return generator.requires_grad_(False)
 
@@ -138,5 +138,5 @@ def _moments(tensors: Mapping[str, Tensor], code_shape: tuple[int, ...]) -> Mome
     return Moments.from_tensors(tensors)
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _under(prefix: str, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}

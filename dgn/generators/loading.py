@@ -13,7 +13,7 @@ from dgn.generators import bundle, kinds, lookup
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured, snapshot
-from dgn.networks import weights, zoo
+from dgn.networks import weights, weights_file, zoo
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1)]
@@ -26,7 +26,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
         return bundle.load(lookup.find(config["bundle"], config["inverts"]), kinds.named(node.get("kind")))
     codes = None
     if node["codes"]:
-        path = weights.find(node["codes"])
+        path = weights_file.find(node["codes"])
         tensors = weights.read(path)
         if "codes" not in tensors and len(tensors) != 1:
             raise UserError(f"{path} holds {len(tensors)} tensors: call the real codes 'codes'")

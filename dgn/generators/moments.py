@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from dgn.base.tensors import half
+
 EXPLAINED = 0.9  # of the variance, by the axes that are kept: of fc6's 1024 elements 369
 WIDEST = 4096  # elements whose covariance is measured: that of the paper's fc layers takes 128 MiB
 
@@ -128,7 +130,7 @@ class Moments:
         """The moments as named tensors, for a bundle; the axes, by far the largest, as fp16."""
         names = ("mean", "std", "minimum", "negative")
         tensors = {name: getattr(self, name).contiguous() for name in names} | {"count": torch.tensor(self.count)}
-        return tensors if self.axes is None else tensors | {"axes": as_half(self.axes)}
+        return tensors if self.axes is None else tensors | {"axes": half(self.axes)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "Moments":
@@ -140,16 +142,6 @@ class Moments:
         moments._minimum, moments._negative = tensors["minimum"].double(), tensors["negative"].double()
         moments._axes = tensors["axes"].float() if "axes" in tensors else None
         return moments
-
-
-def as_half(values: Tensor) -> Tensor:
-    """Floating-point numbers as fp16 where its range holds them, otherwise unchanged; contiguous, on the CPU."""
-    values = values.detach().cpu().contiguous()
-    if not values.is_floating_point():
-        return values
-    half = values.half()
-    lost = (half.float() - values.float()).norm()  # infinite for too large numbers, all of it for too small ones
-    return half if lost <= 0.01 * values.float().norm() else values
 
 
 def _pseudo_inverse(axes: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class DecoderSettings(Settings):
     weights: str | None
     strict: bool
     by_order: bool
+    prefix: str | None
     range: Annotated[list[float], Field(min_length=2, max_length=2)]
     codes: str | None
     moments: MomentsSettings

@@ -68,7 +68,7 @@ def synthesize(
         prior: a bundle from `dgn.generators.bundle.load` or `dgn.decoder`; by default the one that the words name.
         output: a folder for everything that the command writes; nothing stays where it is None.
         quiet: print nothing, and show no bar.
-        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network/own.yaml.
+        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network_base.yaml.
 
     The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
     in what is asked for.

@@ -18,7 +18,7 @@ from dgn.generators import lookup
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.networks import zoo
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.units.target import Subject
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")

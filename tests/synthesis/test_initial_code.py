@@ -11,7 +11,7 @@ from dgn.base.files import sha256
 from dgn.generators import bundle
 from dgn.generators.loading import decoder
 from dgn.generators.pixels import Pixels
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.report import results
 from dgn.synthesis import initial_code, run
 
