@@ -16,7 +16,7 @@ from dgn.networks import zoo
 from dgn.networks.summary import Layer, layers
 from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
-from dgn.units.grammar import as_list
+from dgn.units.grammar import as_list, layer_of
 from dgn.units.names import ClassNames
 
 MOST_UNITS = 1000  # in the list; every unit can be typed
@@ -86,6 +86,14 @@ class Choices:
         names = ClassNames(classes)
         labels = [names.label(i) for i in range(len(classes))]
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
+
+    def layer_of(self, network: str, layer: str, unit: str) -> str:
+        """The layer that a typed unit is read at: its own where it names one of the network's, otherwise `layer`."""
+        with suppress(UserError):
+            named = layer_of(unit, zoo.classes(self._network(network)), layer)
+            if named in [found.name for found in self.layers(network)]:
+                return named
+        return layer
 
     def _composed(self, network: str) -> tuple[DictConfig, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dgn import settings
 from dgn.base import images, lightning, process
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import given
 from dgn.networks import zoo

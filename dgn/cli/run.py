@@ -60,7 +60,8 @@ def run(command: str, typed: Sequence[str]) -> None:
 
     before, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
     try:
-        job()
+        with messages.explained(command, words):
+            job()
     finally:
         sys.argv = before
         remove_empty(callback.NewFolders.noted)
@@ -74,10 +75,7 @@ def task(command: str, config: DictConfig) -> None:
         return
     choices = HydraConfig.get().runtime.choices
     OmegaConf.set_struct(config, False)
-    check(
-        Composed(config, {key: value for key, value in choices.items() if isinstance(value, str)}),
-        model(command, config),
-    )
+    check(Composed(config, dict(choices)), model(command, config))
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, config.resume) if ranks.first() else nullcontext():
         module = import_module(TASKS[command])

@@ -31,4 +31,6 @@ class DecoderSettings(Settings):
 
 
 class BundleSettings(Settings):
-    """The generator is the one in the file that `bundle` names: no keys."""
+    """The generator is the one in the file that `bundle` names."""
+
+    kind: str | None

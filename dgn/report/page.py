@@ -184,7 +184,7 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
         if record["unit"] in known:
             continue
         picture = Picture(
-            inline(run.folder / record["image"], whole), float(record["score"]), name=names_only(record["name"])
+            inline(run.folder / record["image"], whole=False), float(record["score"]), name=names_only(record["name"])
         )
         section.cards[record["unit"]].real.append(picture)
 

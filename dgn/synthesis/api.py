@@ -8,12 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -21,7 +19,7 @@ from dgn import report, settings
 from dgn.base import process
 from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
-from dgn.base.images import from_uint8
+from dgn.base.images import saved
 from dgn.generators.bundle import Bundle
 from dgn.networks.preserve_state import preserve_state
 from dgn.report import results
@@ -113,9 +111,8 @@ def _synthesize(
 def _pictures(folder: Path, page: Path | None) -> Pictures:
     rows = results.read(folder / "results.csv")
     kept = load_file(folder / "codes.safetensors")
-    arrays = [np.asarray(Image.open(folder / row.image)) for row in rows]
-    shown = torch.from_numpy(np.stack([a[..., None] if a.ndim == 2 else a for a in arrays]))
-    return Pictures(from_uint8(shown), rows, kept["codes"], kept["curves"], page)
+    images = torch.stack([saved(folder / row.image) for row in rows])
+    return Pictures(images, rows, kept["codes"], kept["curves"], page)
 
 
 def configure(

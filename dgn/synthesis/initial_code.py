@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dgn.base import images
 from dgn.base.errors import UserError
-from dgn.generators.bundle import Bundle, same_encoder
+from dgn.generators.bundle import Bundle
+from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
 
 

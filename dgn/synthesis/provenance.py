@@ -14,7 +14,7 @@ from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from dgn.base.files import sha256
-from dgn.generators import bundle
+from dgn.generators import lookup
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.networks import zoo
@@ -29,7 +29,7 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     roles = ("target", "generator", *(["judge"] if config["judge"] else []))
     found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
     if "_target_" not in config["generator"]:
-        found["bundle"] = sha256(bundle.find(config["bundle"], config["inverts"]))
+        found["bundle"] = sha256(lookup.find(config["bundle"], config["inverts"]))
     return found
 
 
@@ -111,7 +111,7 @@ def manifest(
         if config[role].get("weights"):
             files[role] = find(config[role]["weights"])
     if "_target_" not in config["generator"]:
-        files["bundle"] = bundle.find(config["bundle"], config["inverts"])
+        files["bundle"] = lookup.find(config["bundle"], config["inverts"])
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": layer},

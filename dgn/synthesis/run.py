@@ -19,7 +19,7 @@ from dgn.base.instantiate import instantiate
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
-from dgn.generators import bundle, loading
+from dgn.generators import bundle, loading, lookup
 from dgn.networks import zoo
 from dgn.report import results
 from dgn.settings.check import check
@@ -68,7 +68,7 @@ def synthesize(
     if lightning.trainer(plain["trainer"], [], []).world_size > 1:
         raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
     found, subject = load(plain, network, given)
-    real = real_images(plain)  # before the climb: a folder that is not there is said at once
+    real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
@@ -166,7 +166,7 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
-            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+            log.uses(lookup.find(config["bundle"], config["inverts"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 

@@ -216,3 +216,10 @@ def test_save_and_read(tmp_path):
     x = torch.rand(3, 6, 6)
     images.save(tmp_path / "x.png", x)
     torch.testing.assert_close(images.read(tmp_path / "x.png", 6)[0], x, atol=0.003, rtol=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_an_image_of_any_number_of_channels_comes_back_from_its_file(tmp_path, count):
+    image = torch.randint(0, 256, (count, 6, 8), generator=torch.Generator().manual_seed(0)) / 255
+    images.save(tmp_path / "x.png", image)
+    torch.testing.assert_close(images.saved(tmp_path / "x.png"), image)

@@ -80,7 +80,8 @@ def test_real_images_that_two_runs_have_are_shown_once(tmp_path, run_folder):
         (run / "real.csv").write_text(text)
     page = report.write_page(runs, tmp_path, "T").read_text()
     assert page.count("real images that fire it most") == 1
-    assert page.count("data:image/png;base64,") == 2 * 4 + 1
+    assert page.count("data:image/png;base64,") == 2 * 4
+    assert page.count("data:image/webp;base64,") == 1  # a thumbnail: real images are shown small
 
 
 def test_a_curve_of_a_row_that_never_moved(tmp_path):

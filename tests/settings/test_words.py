@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from dgn import settings
 from dgn.base import folders
 from dgn.base.errors import UserError
-from dgn.generators import bundle
+from dgn.generators import lookup
 from dgn.settings.identity import point as point_name
 
 NET = "torch.nn.Identity"
@@ -58,7 +58,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
 def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
     found = config("synthesize", f"network@target={network}")
-    assert bundle.find(found.bundle).parent == bundle.ASSETS and found.bundle == found.target.suits
+    assert lookup.find(found.bundle).parent == lookup.ASSETS and found.bundle == found.target.suits
     assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 

@@ -131,7 +131,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
         (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
-        (network(), 1, ("seeds=0",), {}, "less than one"),
+        (network(), 1, ("seeds=0",), {}, "set seeds to 1 or more"),
         (network(), 1, (), {"layr": "3"}, "a target has no 'layr': did you mean 'layer'"),
         (network(), 1, (), {"layer": "77"}, "there is no layer '77'"),
         (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
