@@ -28,11 +28,12 @@ QUOTED = re.compile(r"""\s*("([^"\\]|\\.)*"|'([^'\\]|\\.)*')\s*""", re.DOTALL)
 def words(command: str, typed: Sequence[str]) -> list[str]:
     """The command line as Hydra takes it.
 
-    `debug=true` names the group member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's
-    name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `custom`, so that no key of the
-    default network stays behind; arguments need no plus: `target.args.depth=18`. Paths and names are the text that was typed,
-    also where Hydra would read a number (`output=2026_11_28`) or nothing at all (`data.root=/a (b)`). A sweep's folders
-    are named by the keys that are swept, and a sweep that a file describes (`hydra.sweeper.params`) is typed out.
+    - `debug=true` names the member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's name.
+    - A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `custom`, so that no key of the default
+      network is left over; arguments need no plus: `target.args.depth=18`.
+    - Paths and names are the text that was typed, also where Hydra would read a number (`output=2026_11_28`) or nothing
+      (`data.root=/a (b)`).
+    - A sweep's folders are named by the keys that are swept; a sweep in a file (`hydra.sweeper.params`) counts as typed.
 
     Raises UserError for a group of which nothing is chosen, and for a sweep over a key that does not change the result.
     """

@@ -46,7 +46,7 @@ def run(config: DictConfig, output: Path) -> None:
 
 
 def panels(config: DictConfig) -> dict[str, DictConfig]:
-    """A config a panel: its own words after those of the command line, `base_overrides`; the shard is that of the whole."""
+    """A config for each panel: its own words after those of the command line, and the shard of the whole run."""
     own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
     found = {name: settings.composed("synthesize", [*config.base_overrides, *words]) for name, words in own.items()}
     for panel in found.values():

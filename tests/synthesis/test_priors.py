@@ -6,6 +6,7 @@ import torch
 from hydra.utils import instantiate
 
 from dgn.base.errors import UserError
+from dgn.base.typed import check_arguments
 from dgn.generators import bundle, lookup
 from dgn.generators.moments import Moments
 from dgn.synthesis.priors import Box, Ellipsoid, Free, Prior, Shrink
@@ -143,7 +144,7 @@ def test_codes_without_axes_have_the_box_alone():
     assert torch.equal(ellipsoid.apply_to(code), box.apply_to(code)) and torch.equal(ellipsoid.uphill(code), code)
 
 
-@pytest.mark.parametrize("radius", [0, -1, float("nan"), "abc"])
-def test_a_radius_that_is_no_distance_is_a_sentence(moments, radius):
-    with pytest.raises(UserError, match="is no distance"):
-        Ellipsoid(moments, max_mahalanobis=radius, k=3, lower="auto", shrink=1)
+@pytest.mark.parametrize("distance", [0, -1, float("nan"), "abc"])
+def test_a_distance_that_is_none_is_refused_by_its_annotation(distance):
+    with pytest.raises(UserError, match="max_mahalanobis"):
+        check_arguments(Ellipsoid, {"max_mahalanobis": distance}, "prior.")

@@ -38,7 +38,8 @@ def training(tiny, contract, generator):
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
             optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
-            ema=ema, share_every=1, **({"own_clocks": False, "export_weights": "raw", "accumulate": 1, "clip": None} | more),
+            ema=ema, share_every=1,
+            **({"own_clocks": False, "export_weights": "raw", "accumulate": 1, "clip": None} | more),
         ).double()  # fmt: skip
 
     return build
