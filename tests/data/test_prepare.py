@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_line_goes_on(image_tree, tmp_pa
 
     def stopped(results, *_, **__):
         yield next(results)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
         patched.setattr(prepare, "track", stopped)
