@@ -1,8 +1,7 @@
 """Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
 
-import logging
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,19 +10,12 @@ from pytorch_lightning.plugins.layer_sync import TorchSyncBatchNorm
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from dgn.base import malloc, precision
+from dgn.base import precision
 from dgn.base.errors import UserError
 
+# what Lightning raises for a trainer that cannot be: Slurm's variables alone give three of these
+REFUSED = (MisconfigurationException, TypeError, ValueError, RuntimeError, KeyError, ImportError)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-KNOWN = (  # what Lightning says of every run here, and what is meant so
-    "You passed in a `val_dataloader` but have no `validation_step`",
-    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
-    "Found .* module\\(s\\) in eval mode",
-    "The '.*' does not have many workers",
-    "`training_step` returned `None`",
-    "The number of training batches",
-    "The `srun` command is available",
-)
 
 
 class TrainedNorms(TorchSyncBatchNorm):
@@ -49,12 +41,8 @@ def trainer(
 ) -> pl.Trainer:
     """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own.
 
-    UserError where this machine or Lightning has no such trainer.
+    UserError where Lightning cannot make it on this machine.
     """
-    malloc.keep()
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    for text in KNOWN:
-        warnings.filterwarnings("ignore", text)
     settings = decided(settings)
     if settings.get("sync_batchnorm"):
         settings["plugins"] = [*(settings.get("plugins") or []), TrainedNorms()]
@@ -68,9 +56,21 @@ def trainer(
             enable_model_summary=False,
             **more,
         )
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        raise UserError(f"Lightning takes no such trainer ({' '.join(str(error).split())}): type trainer=cpu, gpu or "
-                        "ddp, and single keys of it as Lightning's Trainer has them") from error  # fmt: skip
+    except REFUSED as error:
+        raise UserError(f"the trainer cannot be set up ({' '.join(str(error).split())}): set trainer=cpu, gpu or ddp; "
+                        "its keys are those of Lightning's Trainer") from error  # fmt: skip
+
+
+@contextmanager
+def on_device(device: torch.device, *modules: nn.Module) -> Iterator[None]:
+    """Have the modules on `device`, and on the CPU afterwards, where Lightning leaves what it has trained."""
+    for module in modules:
+        module.to(device)
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.cpu()
 
 
 def decided(settings: Mapping[str, Any]) -> dict[str, Any]:

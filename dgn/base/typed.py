@@ -16,8 +16,8 @@ LARGEST_SEED = 2**32 - 1  # numpy's generators, which training seeds too, take n
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 KINDS = {
     "int_type": "a whole number",
@@ -167,4 +167,6 @@ def _fields(model: Any, path: Sequence[Any]) -> list[str]:
         kinds = [model, *get_args(model)]
         fields: Mapping[str, Any] = next((k.model_fields for k in kinds if _is_model(k) and part in k.model_fields), {})
         model = fields[part].annotation if part in fields else model
-    return [name for kind in (model, *get_args(model)) if _is_model(kind) for name in kind.model_fields]
+    names = [field.alias or name for kind in (model, *get_args(model)) if _is_model(kind)
+             for name, field in kind.model_fields.items()]  # fmt: skip
+    return list(dict.fromkeys(names))

@@ -34,14 +34,14 @@ class Judge:
     def ranks(self, pictures: Tensor, wanted: Sequence[str | None]) -> list[int | None]:
         """The place of each picture's class among all outputs, from 1; None where there is no class or no such output.
 
-        Pictures (N, C, H, W) in [0, 1] are looked at as they are saved, in 8 bits.
+        Pictures (N, C, H, W) in [0, 1], on the network's device, are looked at as they are saved, in 8 bits.
         """
         known = [i for i, name in enumerate(wanted) if self.knows(name)]
         found: list[int | None] = [None] * len(wanted)
         if known:
             labels = torch.tensor([self.names.find(str(wanted[i])) for i in known])
-            scores = self.network(images.from_uint8(images.to_uint8(pictures[known])))
-            for i, rank in zip(known, metrics.ranks(scores, labels).tolist(), strict=True):
+            scores = self.network(images.from_uint8(images.to_uint8(pictures[known])).to(pictures.device))
+            for i, rank in zip(known, metrics.ranks(scores.cpu(), labels).tolist(), strict=True):
                 found[i] = rank
         return found
 

@@ -2,20 +2,22 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
 
-from dgn.settings.folder import CONF
+from dgn.base.folders import CONF
+
+ONE_AT_A_TIME = RLock()  # Hydra is one in a process, and visitors of the explorer compose in threads of their own
 
 
 @dataclass
@@ -58,18 +60,21 @@ def overrides(words: Sequence[str]) -> list[Override]:
         return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words))
 
 
-def hydra() -> AbstractContextManager[None]:
+@contextmanager
+def hydra() -> Iterator[None]:
     """Hydra as it runs in this process, or else with our folder."""
-    return nullcontext() if GlobalHydra.instance().is_initialized() else apart()
+    with ONE_AT_A_TIME, nullcontext() if GlobalHydra.instance().is_initialized() else apart():
+        yield
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Hydra with our folder alone; the caller may run in an application of Hydra's, which is put back afterwards."""
-    state = Singleton.get_state()
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-            yield
-    finally:
-        Singleton.set_state(state)
+    with ONE_AT_A_TIME:
+        application = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = application

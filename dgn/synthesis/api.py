@@ -1,25 +1,25 @@
 """Synthesis from Python: `from dgn import synthesize`."""
 
+import io
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dgn import report, settings
+from dgn.base import process
 from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
-from dgn.base.images import from_uint8
+from dgn.base.images import saved
 from dgn.generators.bundle import Bundle
 from dgn.networks.preserve_state import preserve_state
 from dgn.report import results
@@ -55,6 +55,7 @@ def synthesize(
     *words: str,
     prior: Bundle | None = None,
     output: Path | str | None = None,
+    quiet: bool = False,
     **keys: Any,
 ) -> Pictures:
     """Pictures of what units of a network want to see.
@@ -66,10 +67,24 @@ def synthesize(
         words: further words of the command line: "seeds=4", "ascent.steps=100".
         prior: a bundle from `dgn.generators.bundle.load` or `dgn.decoder`; by default the one that the words name.
         output: a folder for everything that the command writes; nothing stays where it is None.
-        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network/own.yaml.
+        quiet: print nothing, and show no bar.
+        keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network_base.yaml.
 
-    Raises UserError, one sentence, for a mistake in what is asked for.
+    The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
+    in what is asked for.
     """
+    with process.restored(), redirect_stdout(io.StringIO()) if quiet else nullcontext():
+        return _synthesize(target, units, words, prior, output, keys)
+
+
+def _synthesize(
+    target: nn.Module | str,
+    units: Sequence[str | int] | str | int,
+    words: Sequence[str],
+    prior: Bundle | None,
+    output: Path | str | None,
+    keys: dict[str, Any],
+) -> Pictures:
     live = target if isinstance(target, nn.Module) else None
     config, _ = configure(target, units if isinstance(units, str | int) else list(units), words, keys)
     if config.panels:
@@ -79,13 +94,13 @@ def synthesize(
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}
     with TemporaryDirectory() as scratch, preserve_state(live) if live is not None else nullcontext():
-        folder = Path(scratch if output is None else output)
+        folder = Path(scratch if output is None else output).expanduser()
         try:
             with claim(folder, config.resume):
                 if live is not None:
                     live.cpu()
                 run.synthesize(config, folder, live, prior)
-                page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+                page = None if output is None else report.write_page([folder], folder, config.title)
         except InstantiationException as error:  # what a class of the config raises
             if not messages.meant_for_the_user(error):
                 raise
@@ -96,9 +111,8 @@ def synthesize(
 def _pictures(folder: Path, page: Path | None) -> Pictures:
     rows = results.read(folder / "results.csv")
     kept = load_file(folder / "codes.safetensors")
-    arrays = [np.asarray(Image.open(folder / row.image)) for row in rows]
-    shown = torch.from_numpy(np.stack([a[..., None] if a.ndim == 2 else a for a in arrays]))
-    return Pictures(from_uint8(shown), rows, kept["codes"], kept["curves"], page)
+    images = torch.stack([saved(folder / row.image) for row in rows])
+    return Pictures(images, rows, kept["codes"], kept["curves"], page)
 
 
 def configure(

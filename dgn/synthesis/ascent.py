@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from dgn.base.typed import Positive
+
 
 class NormalisedGradient(torch.optim.Optimizer):
-    """code ← code + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
+    """y ← y + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
 
     `.grad` is the gradient of the score: the code climbs it.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: Positive) -> None:
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
@@ -24,6 +26,6 @@ class NormalisedGradient(torch.optim.Optimizer):
                 code.add_(group["lr"] * code.grad / size.view(-1, *[1] * (code.ndim - 1)))
 
 
-def climb_adam(params: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
+def climb_adam(params: Iterable[Tensor], lr: Positive) -> torch.optim.Optimizer:
     """Adam, uphill; element by element, so rows stay apart."""
     return torch.optim.Adam(params, lr=lr, maximize=True)

@@ -43,28 +43,41 @@ class Climbed:
     seconds: float
 
 
-def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *callbacks: pl.Callback) -> Climbed:
-    """Run the ascent of the config on some rows; `callbacks` see it happen, as `Bar` and `Watch` do.
+def climb(
+    config: dict[str, Any],
+    prior: Bundle,
+    subject: Subject,
+    rows: Rows,
+    *callbacks: pl.Callback,
+    start: Callable[[Bundle, Sequence[int], float], Tensor] | None = None,
+) -> Climbed:
+    """Run the ascent of the config on some rows at once; `callbacks` see it happen, as `Bar` and `Watch` do.
 
-    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them. So a
-    batch that is not full is filled up with its first row: every row is one of `batch_size`, whatever its neighbours.
+    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them. On two
+    cores they depend on a row's place, too, where the rows are five, six or seven. So fewer rows than `batch_size` are
+    filled up to the next power of two, with the first row. The networks are on the CPU before and after.
+
+    Args:
+        start: gives the initial codes; None makes the config's. A run of many batches makes it once.
     """
     started, count = time.monotonic(), len(rows)
-    rows = [*rows, *[rows[0]] * (config["batch_size"] - count)]
+    rows = [*rows, *[rows[0]] * (batch_of(count, config["batch_size"]) - count)]
+    seeds = [seed for _, seed in rows]
     ascent = config["ascent"]
     unit = prior.moments.scale if ascent["units"] == "std" else 1.0
-    start = instantiate(config["start"])
+    start = start or instantiate(config["start"])
     module = Synthesis(
         generator=prior.generator,
         target=subject.target,
         score=subject.score([unit for unit, _ in rows]),
         prior=instantiate(config["prior"], prior.moments),
-        codes=start(prior, [seed for _, seed in rows], ascent["noise"] * unit).float(),
+        codes=start(prior, seeds, ascent["noise"] * unit).float(),
+        seeds=seeds,
         optimiser=instantiate(ascent["optimiser"]),
         step=ascent["step"] * unit,
         end=ascent["end"] * unit,
         steps=ascent["steps"],
-        moves=ascent["moves"],
+        moves=[0.0 if subject.at_one_place(unit) else ascent["moves"] for unit, _ in rows],
         whole=ascent["whole"],
         render=ascent["render"],
     )
@@ -73,20 +86,23 @@ def climb(config: dict[str, Any], prior: Bundle, subject: Subject, rows: Rows, *
     loader = torch.utils.data.DataLoader(steps, generator=torch.Generator())  # the caller's own would be moved on
     with precision.prepared(prior.generator, subject.target):
         trainer.fit(module, train_dataloaders=loader)
-    images = module.images().clamp(0, 1)
-    with torch.no_grad():
-        activation = subject.target(images)
-    code = module.code.detach()[:count]
-    return Climbed(
-        images=images[:count].cpu(),
-        activation=activation[:count].cpu(),
-        codes=code.cpu(),
-        curves=module.curve.T[:count].cpu(),
-        alive=module.alive[:count].cpu(),
-        taken=module.taken[:count].cpu(),
-        at_bound=module.prior.at_bound(code).cpu(),
-        seconds=time.monotonic() - started,
-    )
+    with torch.no_grad(), lightning.on_device(trainer.strategy.root_device, module):
+        images = module.images().clamp(0, 1)
+        return Climbed(
+            images=images[:count].cpu(),
+            activation=subject.target(images)[:count].cpu(),
+            codes=module.code.detach()[:count].cpu(),
+            curves=module.curve.T[:count].cpu(),
+            alive=module.alive[:count].cpu(),
+            taken=module.taken[:count].cpu(),
+            at_bound=module.prior.at_bound(module.code.detach())[:count].cpu(),
+            seconds=time.monotonic() - started,
+        )
+
+
+def batch_of(rows: int, most: int) -> int:
+    """How many rows are computed at once for `rows`: the next power of two, or `most` where that is less."""
+    return min(most, 1 << (rows - 1).bit_length())
 
 
 class Bar(pl.Callback):

@@ -1,6 +1,6 @@
-"""Synthesis: the code is the only parameter, and every row climbs its own unit's score."""
+"""The method: the code is the only parameter, and every row climbs the score of its own unit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,22 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from dgn.networks.features import Features
-from dgn.synthesis.transforms import view
+from dgn.synthesis import transforms
+
+FP16_SCALE = 1024.0  # fp16 ends at 6e-8, and gradients at pixels are about 1e-3 of a score
 
 
 class Synthesis(pl.LightningModule):
-    """A batch of rows through G and the target, one gradient step of every code per iteration (paper, section 2).
+    """DGN-AM (Nguyen et al. 2016, section 2): argmax over y of h(G(y)) − λ‖y‖, for a batch of rows at once.
+
+    h is the score of a row's unit at the target's layer, G the generator, y the code. Iteration i of n does, in this
+    order, for every row by itself:
+
+        score     s = h(T(G(y)))                T: the part of the picture that the target sees, in the last steps
+                                                the whole (not in the paper: `transforms`)
+        gradient  g = P(∂s/∂y)                  P: the identity, or along the axes of real codes (not in the paper:
+                                                `Ellipsoid.uphill`)
+        step      y ← y + αᵢ · g / mean|g|      αᵢ = α₀ + (α_end − α₀) · i / n (released code: `NormalisedGradient`)
+        range     y ← clip(y, 0, mean + 3 std)  section 2: every element stays where real codes are (`priors`)
+        decay     y ← y · 0.99                  the released stand-in for the gradient of −λ‖y‖ (`shrink`)
+
+    The picture is G(y) at the end.
+
+    Ranges of the numbers: `dgn.synthesis.settings.AscentSettings`.
 
     Args:
         generator: G, frozen, in eval mode.
         target: the network under study, read at the units' layer.
-        score: activation (N, ...) to scores (N,), row i by its own unit.
-        prior: pulls codes back, `apply_to`, and says which way is up, `uphill`.
-        codes: the starts, (N, *code_shape).
+        score: h: activation (N, ...) to scores (N,), row i by its own unit.
+        prior: P, range and decay: `uphill` and `apply_to`, see `priors`.
+        codes: the initial codes, (N, *code_shape).
+        seeds: one a row; the transforms are drawn from them.
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
-        step, end: the learning rate falls linearly from `step` to `end`, in absolute numbers of the code.
-        steps: iterations.
-        moves: strength of the transforms (`dgn.synthesis.transforms`) between the picture and the target; 0: none.
+        step, end: α₀ and α_end, in absolute numbers of the code.
+        steps: n.
+        moves: one a row: how far what the target sees is from the picture as it is, see `transforms`; 0 is not at all.
         whole: share of the steps, the last, in which the target sees the picture as it is: a thing that is known in
             all its parts may not be in the whole, which is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
@@ -38,6 +56,8 @@ class Synthesis(pl.LightningModule):
     alive: Tensor
     taken: Tensor
     before: Tensor
+    maps: Tensor
+    moved: Tensor
 
     def __init__(
         self,
@@ -47,11 +67,12 @@ class Synthesis(pl.LightningModule):
         score: Callable[[Tensor], Tensor],
         prior: Any,
         codes: Tensor,
+        seeds: Sequence[int],
         optimiser: Callable,
         step: float,
         end: float,
         steps: int,
-        moves: float,
+        moves: Sequence[float],
         whole: float,
         render: str,
     ) -> None:
@@ -59,7 +80,10 @@ class Synthesis(pl.LightningModule):
         self.code = nn.Parameter(codes)
         self.generator, self.target, self.score, self.prior = generator, target, score, prior
         self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
-        self.moves, self.parts, self.render = moves, steps - round(whole * steps), render
+        self.render, self.parts = render, steps - round(whole * steps) if any(moves) else 0
+        # all draws at once, moved to the device with the module: a draw in the loop would wait for it
+        self.register_buffer("maps", transforms.draw(seeds, moves, self.parts), persistent=False)
+        self.register_buffer("moved", torch.tensor(moves).view(-1, 1, 1, 1) > 0, persistent=False)
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
         self.register_buffer("taken", torch.zeros(len(codes), dtype=torch.long))
@@ -70,27 +94,49 @@ class Synthesis(pl.LightningModule):
         return self.optimiser([self.code], lr=self.step_size)
 
     def training_step(self, batch: Tensor, i: int) -> Tensor:
-        optimiser: Any = self.optimizers()
-        for group in optimiser.param_groups:
-            group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
-        moves = self.moves if i < self.parts else 0
-        score = self.score(self.target(view(self.generator(self.code), moves, i)))
-        (gradient,) = torch.autograd.grad(score.sum(), self.code)
-        self._climb(optimiser, self.prior.uphill(gradient), score.detach(), i)
+        score = self.score(self.target(self._seen(self.generator(self.code), i)))
+        gradient = self._gradient(score)
+        self._climb(self.prior.uphill(gradient), score.detach(), i)
         return score.detach()
 
+    def _seen(self, pictures: Tensor, i: int) -> Tensor:
+        """T: what the target sees of the pictures in step i; those of rows that are not moved to the bit."""
+        if i >= self.parts:
+            return pictures
+        return torch.where(self.moved, transforms.transform(pictures, self.maps[i]), pictures)
+
+    def _gradient(self, score: Tensor) -> Tensor:
+        """∂s/∂y of every row; under fp16 on its way back times a constant, which keeps small numbers from being 0."""
+        device = self.code.device.type
+        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) is torch.float16
+        scale = FP16_SCALE if half else 1.0
+        (gradient,) = torch.autograd.grad(scale * score.sum(), self.code)
+        return gradient / scale
+
     @torch.no_grad()
-    def _climb(self, optimiser: Any, gradient: Tensor, score: Tensor, i: int) -> None:
-        """Step the rows that are alive; masks instead of indices, so that nothing waits for the device."""
+    def _climb(self, gradient: Tensor, score: Tensor, i: int) -> None:
+        """Step, range and decay of the rows that are alive; by masks, so that nothing waits for the device."""
         rows = (-1, *[1] * (self.code.ndim - 1))
         flat = gradient.flatten(1)
         self.alive &= torch.isfinite(flat).all(1) & flat.any(1) & torch.isfinite(score)
         self.curve[i] = torch.where(self.alive, score, self.curve[i])
         self.before = self.code.detach().clone()
         self.code.grad = torch.where(self.alive.view(rows), gradient, 0)
-        optimiser.step()
+        self._optimiser(i).step()
         self.code.copy_(torch.where(self.alive.view(rows), self.prior.apply_to(self.code), self.before))
         self.taken += self.alive
+
+    def _optimiser(self, i: int) -> torch.optim.Optimizer:
+        """The optimizer with αᵢ set.
+
+        Not through Lightning's wrapper: its fp16 scaler unscales only gradients that it has scaled itself. Not by
+        torch's LinearLR: it multiplies αᵢ₋₁ by a factor, so rounding errors add up, and it needs α_end/α₀ where the
+        setting is α_end.
+        """
+        optimiser: Any = self.optimizers(use_pl_optimizer=False)
+        for group in optimiser.param_groups:
+            group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
+        return optimiser
 
     @torch.no_grad()
     def images(self) -> Tensor:

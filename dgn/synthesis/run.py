@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
 
 from dgn import loggers, report, settings
 from dgn.base import images, lightning
@@ -19,34 +19,29 @@ from dgn.base.instantiate import instantiate
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
-from dgn.generators import bundle, loading
+from dgn.generators import bundle, loading, lookup
 from dgn.networks import zoo
 from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.provenance import contents, manifest, weights
+from dgn.synthesis.provenance import contents, manifest, method, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Subject, load_subject
-
-TITLE = "What these units want to see"
-# what a YAML of conf/ascent has
-ASCENT = ("optimiser", "units", "step", "end", "steps", "noise", "moves", "whole", "render")
 
 
 def run(config: DictConfig, output: Path) -> None:
     """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
-    folders = [output]
     if config.panels:
+        results.panels(config)  # refuses what is no folder's name
         words = HydraConfig.get().overrides.task
         config.typed += [word for word in words if not word.startswith(("experiment=", "output="))]
-        folders = [output / name for name in config.panels]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
         settings.write(config, output, "synthesize")
     else:
         synthesize(config, output)
-    page = report.write_page(folders, output, config.title or TITLE)
+    page = report.write_page([output], output, config.title)
     print(f"page: {page.resolve()}")
 
 
@@ -67,20 +62,18 @@ def synthesize(
 
     `network` and `given` are a target and a prior from Python; otherwise the config says where both come from.
     """
-    torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
     if lightning.trainer(plain["trainer"], [], []).world_size > 1:
         raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
     found, subject = load(plain, network, given)
-    real = real_images(plain)  # before the climb: a folder that is not there is said at once
+    real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
-    count = sum(map(len, batches.values()))
-    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
-          f"prior: {loading.name(plain)}")  # fmt: skip
+    print(f"{results.count(len(subject.units), 'unit')} of {plain['target']['name']} {subject.target.layers[0]}, "
+          f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {loading.name(plain)}")  # fmt: skip
     used = weights(plain)
     read = contents(plain, used, found, subject)
     resume.begin(output, plain, batches, used | read)
@@ -98,7 +91,8 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, plain, output)
         seconds = time.time() - started
-        about = manifest(plain, used, read, subject.target.layers[0], loading.name(plain), len(rows), seconds)
+        how, layer = method(plain, found, subject), subject.target.layers[0]
+        about = manifest(plain, used, read, how, layer, loading.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     resume.remove(output)
 
@@ -112,18 +106,29 @@ def load(
     mistakes come before anything is written.
     """
     found = given or loading.load_prior(config)
-    for key in ASCENT:
-        if key not in config["ascent"]:
-            raise UserError(f"ascent.{key} has no value: type +ascent.{key}=…, as in conf/ascent/relative.yaml")
     instantiate(config["prior"], found.moments)
     instantiate(config["ascent"]["optimiser"])
+    codes = instantiate(config["start"])(found, [config["seed"], config["seed"] + 1], config["ascent"]["noise"])
     with torch.no_grad():
-        probe = found.generator(instantiate(config["start"])(found, [config["seed"]], 0.0))
+        probe = found.generator(codes[:1])
     noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
     subject = load_subject(config, noise, network)
+    check_seeds(config, codes, subject)
+    subject.device = lightning.trainer(config["trainer"], [], []).strategy.root_device
     if config["judge"]:
         subject.judge = load_judge(config, found, subject)
     return found, subject
+
+
+def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
+    """UserError where several seeds would give one picture: equal initial codes (2, ...) and nothing that is moved."""
+    ascent = config["ascent"]
+    still = [
+        unit for unit in subject.units if subject.at_one_place(unit) or not ascent["moves"] or ascent["whole"] == 1
+    ]
+    if config["seeds"] > 1 and still and torch.equal(codes[0], codes[1]):
+        raise UserError(f"{still[0].text} would get the same picture for each of its {config['seeds']} seeds, because "
+                        "this start has no noise and the picture is not moved: set seeds=1")  # fmt: skip
 
 
 def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject) -> judge.Judge:
@@ -147,10 +152,11 @@ def climb_all(
 ) -> None:
     """Climb every batch, by its first row, that no earlier run has left."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
+    start = instantiate(config["start"])
     with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
-            climbed = climb(config, given, subject, batch, bar)
+            climbed = climb(config, given, subject, batch, bar, start=start)
             described = record(climbed, batch, first, output, subject)
             resume.save(output, first, climbed.codes, climbed.curves, described)
 
@@ -160,7 +166,7 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
-            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+            log.uses(lookup.find(config["bundle"], config["inverts"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 
@@ -178,7 +184,9 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
     scores = subject.score([unit for unit, _ in rows])(climbed.activation)
     judged: Sequence[int | None] = [None] * len(rows)
     if subject.judge:
-        judged = subject.judge.ranks(climbed.images, [subject.wanted(unit) for unit, _ in rows])
+        with lightning.on_device(subject.device, subject.judge.network):
+            wanted = [subject.wanted(unit) for unit, _ in rows]
+            judged = subject.judge.ranks(climbed.images.to(subject.device), wanted)
     found = []
     for i, (unit, seed) in enumerate(rows):
         channel = unit.channel if subject.is_output else None

@@ -4,12 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dgn.base.typed import Count, NotNegative, Seed, Settings, Share
+from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings, Share
 from dgn.data.settings import DataSettings
 from dgn.generators.settings import BundleSettings, DecoderSettings
 from dgn.networks.settings import NetworkSettings
-
-Steps = Annotated[float, Field(gt=0)]
 
 
 class AscentSettings(Settings):
@@ -17,7 +15,7 @@ class AscentSettings(Settings):
 
     optimiser: dict[str, Any]
     units: Literal["std", "absolute"]
-    step: Steps
+    step: Positive  # a negative one would descend
     end: NotNegative
     steps: Count
     noise: NotNegative

@@ -1,33 +1,59 @@
-"""What the target sees in a step: a part of the picture (transformation robustness, Olah et al. 2017)."""
+"""Transforms: what part of a picture the target sees in a step (transformation robustness, Olah et al. 2017).
 
-import math
+Networks learn from such parts. Shown whole pictures alone, a network far from the prior's encoder is content with a
+texture at the right pixels, and things grow until the frame cuts them.
+"""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 SHIFT, TURN = 0.15, 10.0  # at most: of the width, in degrees
 NARROW, WIDE = 0.55, 1.1  # of the picture's width that is seen
+STREAM = 1  # the second word of the generator's seed; other draws from the same seed take other words
 
 
-def view(pictures: Tensor, amount: float, step: int) -> Tensor:
-    """A part of pictures (N, C, H, W), brought to their size: another place, width and turn in every step.
+def draw(seeds: Sequence[int], amounts: Sequence[float], steps: int) -> Tensor:
+    """The transforms of every row in every step, as affine maps (steps, N, 2, 3), fp32, on the CPU.
 
-    Networks learn from such parts. Shown whole pictures alone, one far from the prior's encoder is content with a
-    texture at the right pixels, and things grow until the frame cuts them. The draw is a function of `step` alone and
-    the same for all rows; outside the picture is its reflection. Never mirrored: which way a thing faces, and where,
-    can be what a unit wants.
+    The draw of a row is a function of (its seed, the step), so a row is moved alike alone and in a batch, and a
+    shorter climb begins as a longer one. The unit does not enter it, as it does not enter the initial code: units of
+    one seed are compared under one draw, and a unit's picture does not depend on how its name is spelled. What
+    differs from draw to draw is therefore seen between seeds, not between units.
 
     Args:
-        amount: times `SHIFT`, `TURN` and the logarithms of `NARROW` and `WIDE`; 0 shows the pictures as they are.
+        seeds: one a row.
+        amounts: one a row, 0 or more: times `SHIFT`, `TURN` and the logarithms of `NARROW` and `WIDE`. 0 is the
+            identity.
+        steps: how many.
     """
-    if not amount:
-        return pictures
-    draw = torch.rand(4, generator=torch.Generator().manual_seed(step))
-    right, down, zoom, turn = (2 * draw - 1).tolist()
-    size = (NARROW ** (1 - zoom) * WIDE ** (1 + zoom)) ** (amount / 2)
-    angle = math.radians(amount * TURN * turn)
-    across, along = size * math.cos(angle), size * math.sin(angle)
-    matrix = [[across, -along, 2 * amount * SHIFT * right], [along, across, 2 * amount * SHIFT * down]]
-    grid = affine_grid(pictures.new_tensor(matrix).expand(len(pictures), 2, 3), list(pictures.shape), False)
-    return grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    uniform = np.stack([np.random.default_rng((seed, STREAM)).random((steps, 4)) for seed in seeds], axis=1)
+    right, down, zoom, turn = np.moveaxis(2 * uniform - 1, -1, 0)  # each (steps, N), in [-1, 1)
+    amount = np.asarray(amounts, dtype=float)
+    width = (NARROW ** (1 - zoom) * WIDE ** (1 + zoom)) ** (amount / 2)
+    angle = np.radians(amount * TURN * turn)
+    across, along = width * np.cos(angle), width * np.sin(angle)
+    maps = [[across, -along, 2 * amount * SHIFT * right], [along, across, 2 * amount * SHIFT * down]]
+    return torch.from_numpy(np.moveaxis(np.array(maps), (0, 1), (-2, -1))).float()
+
+
+def transform(pictures: Tensor, maps: Tensor) -> Tensor:
+    """Each picture (N, C, H, W) moved by its own affine map (N, 2, 3), as by `affine_grid(align_corners=False)`.
+
+    Outside a picture is its reflection. It is never mirrored: which way a thing faces, and where, can be what a unit
+    wants. The grid is computed element by element in the pictures' own precision: as a matrix product it would be
+    bf16 under autocast and TF32 on a GPU, which is up to a pixel off, and its last bits would depend on the batch.
+    """
+    with torch.autocast(pictures.device.type, enabled=False):
+        across, down = (_centres(side, pictures) for side in (pictures.shape[3], pictures.shape[2]))
+        m = maps.to(pictures.dtype)[..., None, None]  # (N, 2, 3, 1, 1)
+        places = [m[:, axis, 0] * across + m[:, axis, 1] * down[:, None] + m[:, axis, 2] for axis in (0, 1)]
+        return grid_sample(pictures, torch.stack(places, -1), padding_mode="reflection", align_corners=False)
+
+
+def _centres(side: int, like: Tensor) -> Tensor:
+    """The middles of `side` pixels between −1 and 1."""
+    return (2 * torch.arange(side, device=like.device, dtype=like.dtype) + 1) / side - 1

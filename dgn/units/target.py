@@ -1,7 +1,7 @@
 """The target network at one layer, the units, and how they are scored."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ class Subject:
         is_output: whether the layer is the network's output, a vector whose softmax gives probabilities.
         classes: the names of the layer's elements, or None.
         judge: another network that classifies the finished pictures, or None.
+        is_map: whether the layer is a map of several places.
+        device: where finished pictures and real images are scored. The networks are moved there only for that.
     """
 
     target: Features
@@ -39,6 +41,12 @@ class Subject:
     is_output: bool
     classes: list[str] | None = None
     judge: Any = None
+    is_map: bool = False
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def at_one_place(self, unit: Unit) -> bool:
+        """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""
+        return self.is_map and any(isinstance(term.place, int) for term in unit.terms)
 
     def wanted(self, unit: Unit) -> str | None:
         """The name of the class that a unit maximises, if the unit is one output whose name no other output has."""
@@ -73,7 +81,8 @@ def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Mod
     if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
         raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
     Scorer(chosen, objective)  # raises for units that this objective cannot score, before anything runs
-    return Subject(target, chosen, lambda rows: Scorer(rows, objective), is_output, names)
+    is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
+    return Subject(target, chosen, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)
 
 
 def _names(

@@ -43,6 +43,9 @@ def checked(command, *words):
         ("synthesize", ["seed=[1]"], r"seed=\[1\] is not a whole number"),
         ("synthesize", ["seeds=true"], "seeds=True is not a whole number"),
         ("synthesize", ["seed=1.5"], "seed=1.5 is not a whole number"),
+        ("synthesize", ["ascent.step=-1"], "ascent.step=-1 is out of range"),
+        ("synthesize", ["ascent.moves=-1"], "ascent.moves=-1 is out of range"),
+        ("synthesize", ["~ascent.whole"], "ascent.whole has no value"),
         ("synthesize", ["seed=-1"], "seed=-1 is out of range: set seed to 0 or more"),
         ("synthesize", ["real_images=-1"], "real_images=-1 is out of range: set real_images to 0 or more"),
         ("synthesize", ["activated=maybe"], "activated=maybe is not true or false"),
@@ -92,3 +95,8 @@ def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
 )
 def test_what_is_right_passes(words):
     assert checked(*words)["seed"] == 0
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_has_a_debug_form(task):
+    assert checked("train", f"task={task}", "debug=true")["debug"]

@@ -5,19 +5,21 @@ import torch
 
 from dgn import settings
 from dgn.base import precision
-from dgn.generators import bundle
-from dgn.synthesis.climb import Bar, climb
+from dgn.evaluation import judge
+from dgn.generators import bundle, lookup
+from dgn.synthesis.climb import Bar, batch_of, climb
+from dgn.synthesis.run import describe
 from dgn.units.target import load_subject
 
 WORDS = ("seeds=1", "ascent.steps=100")
 
 
-def climbed(config, names, *words):
+def climbed(config, names, *words, seeds=None):
     """Climb some classes of a target with the shipped prior."""
     plain = settings.plain(config("synthesize", *WORDS, *words))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
-    rows = [(unit, i) for i, unit in enumerate(subject.units)]
+    prior = bundle.load(lookup.find(plain["bundle"]))
+    rows = list(zip(subject.units, seeds or range(len(names)), strict=True))
     found = climb(plain, prior, subject, rows, Bar(1))
     right = found.activation.argmax(1) == torch.tensor([unit.channel for unit in subject.units])
     return found, right, subject.score(subject.units)(found.activation)
@@ -39,12 +41,69 @@ def test_another_architecture_recognises_them_too(config):
     assert right.all()
 
 
-def test_in_fp32_a_row_alone_is_what_it_is_in_a_batch(config):
-    words = ("trainer.precision=32-true", "ascent.steps=40", "batch_size=4")
-    names = ["lemon", "goldfish", "school bus"]
-    together, _, _ = climbed(config, names, *words)
-    alone, _, _ = climbed(config, names[:1], *words)
-    assert torch.equal(alone.images[0], together.images[0])
+def test_in_fp32_a_row_does_not_depend_on_the_rows_beside_it(config):
+    words = ("trainer.precision=32-true", "ascent.steps=4", "ascent.whole=0")
+    together, _, _ = climbed(config, ["lemon", "goldfish", "school bus"], *words)  # computed as four
+    others, _, _ = climbed(config, ["orange", "pretzel", "hourglass", "lemon"], *words, seeds=[5, 6, 7, 0])
+    assert torch.equal(together.images[0], others.images[3])
+
+
+@pytest.mark.parametrize(("rows", "most", "computed"), [
+    (1, 8, 1), (2, 8, 2), (3, 8, 4), (5, 8, 8), (8, 8, 8), (5, 6, 6), (40, 50, 50), (20, 50, 32), (1, 1, 1),
+])  # fmt: skip
+def test_a_short_request_is_not_filled_up_to_the_largest_batch(rows, most, computed):
+    assert batch_of(rows, most) == computed
+
+
+def test_one_unit_is_computed_alone(config, monkeypatch):
+    seen = []
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(len(x)) or x)
+    climbed(config, ["lemon"], "ascent.steps=2", "batch_size=8", "ascent.whole=0")
+    assert seen == [1, 1]
+
+
+def test_a_unit_at_one_place_is_not_moved(config):
+    plain = settings.plain(config("synthesize"))
+
+    def at_one_place(*units):
+        subject = load_subject(plain | {"units": list(units)}, torch.rand(1, 3, 64, 64))
+        return [subject.at_one_place(unit) for unit in subject.units]
+
+    assert at_one_place("lemon") == [False]
+    assert at_one_place("conv5:3", "conv5:3@mean", "conv5:3@max", "conv5:3@center") == [False, False, False, True]
+    assert at_one_place("conv5:3@2x1", "conv5:0.5*3@1x1+0.5*4@mean") == [True, True]
+
+
+def watch_moves(monkeypatch):
+    """From now on where modules would be, "device" or "cpu", were the trainer's device another than the CPU."""
+    place: dict = {}
+
+    def note(module, where):
+        place.update(dict.fromkeys(module.modules(), where))
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, where, *_, **__: note(module, "device"))
+    monkeypatch.setattr(torch.nn.Module, "cpu", lambda module: note(module, "cpu"))
+    monkeypatch.setattr("pytorch_lightning.LightningModule.to", lambda module, where, *_, **__: note(module, "device"))
+    monkeypatch.setattr("pytorch_lightning.LightningModule.cpu", lambda module: note(module, "cpu"))
+    return place
+
+
+def test_the_last_pictures_and_the_judge_are_computed_on_the_trainers_device(config, monkeypatch):
+    plain = settings.plain(config("synthesize", "ascent.steps=2", "seeds=1", "network@judge=caffenet64"))
+    prior = bundle.load(lookup.find(plain["bundle"]))
+    subject = load_subject(plain | {"units": ["lemon"]}, torch.rand(1, 3, 64, 64))
+    subject.judge = judge.named(plain["judge"])
+    located = watch_moves(monkeypatch)
+    networks = {"generator": prior.generator, "target": subject.target, "judge": subject.judge.network}
+    seen = []
+    for name, module in networks.items():
+        module.register_forward_pre_hook(lambda module, _, name=name: seen.append((name, located.get(module))))
+    rows = [(subject.units[0], 0)]
+    describe(climb(plain, prior, subject, rows), rows, 0, subject)
+    assert {name for name, _ in seen} == set(networks)
+    assert {where for _, where in seen} == {"device"}
+    assert {located[module] for module in networks.values()} == {"cpu"}  # as Lightning leaves what it has trained
 
 
 @pytest.mark.slow
@@ -53,7 +112,7 @@ def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to t
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     plain = settings.plain(config("synthesize", "seeds=1"))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     rows = [(unit, 0) for unit in subject.units]
 
     def scores(rows):

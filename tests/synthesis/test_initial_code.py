@@ -11,8 +11,9 @@ from dgn.base.files import sha256
 from dgn.generators import bundle
 from dgn.generators.loading import decoder
 from dgn.generators.pixels import Pixels
-from dgn.networks.weights import find
-from dgn.synthesis import initial_code
+from dgn.networks.weights_file import find
+from dgn.report import results
+from dgn.synthesis import initial_code, run
 
 
 @pytest.fixture
@@ -57,15 +58,39 @@ def image_code(config, tmp_path):
 def test_the_code_of_an_image(prior, image_code):
     code = image_code()(prior, [0, 1], 1.0)
     assert code.shape == (2, 1024)
-    assert torch.equal(code[0], code[1])
+    assert torch.equal(code[0], code[1])  # the pictures differ by what the target sees of them: the next test
     assert code.min() == 0  # after its ReLU, as the generator's codes are
     prior.record["encoder_sha256"] = sha256(find(image_code().encoder["weights"]))
     noisy = image_code(noisy=True)(prior, [0, 1], 1.0)
     assert not torch.equal(noisy[0], noisy[1])
 
 
+def test_pictures_from_one_image_differ_by_their_seeds(config, small_bundle, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "x.png")
+
+    def pictures(output, *words):
+        words = (f"bundle={small_bundle}", "units=[lemon]", "seeds=2", "ascent.steps=6", "start=image",
+                 f"start.path={tmp_path}/x.png", *words)  # fmt: skip
+        run.synthesize(config("synthesize", *words), tmp_path / output)
+        rows = results.read(tmp_path / output / "results.csv")
+        return [(tmp_path / output / row.image).read_bytes() for row in rows]
+
+    first, second = pictures("moved")
+    assert first != second
+    with pytest.raises(UserError, match=r"lemon would get the same picture for each of its 2 seeds.*: set seeds=1"):
+        pictures("still", "ascent.moves=0")
+    assert len(set(pictures("noisy", "ascent.moves=0", "start.noisy=true"))) == 2
+
+
+def test_the_encoder_is_loaded_once(prior, image_code, monkeypatch):
+    start = image_code()
+    first = start(prior, [0], 1.0)
+    monkeypatch.setattr("dgn.networks.zoo.features", None)
+    assert torch.equal(start(prior, [5], 1.0), first)
+
+
 def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inverts(prior, image_code):
-    sentence = "inverts fc6 of caffenet64: type network@start.encoder=caffenet64 start.encoder.layer=fc6"
+    sentence = "inverts fc6 of caffenet64: set network@start.encoder=caffenet64 start.encoder.layer=fc6"
     with pytest.raises(UserError, match=sentence):
         image_code("start.encoder.layer=fc7")(prior, [0], 1.0)  # which is as wide
     prior.record["encoder_size"] = 32  # a network that takes any size has other codes at another
@@ -79,5 +104,5 @@ def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inv
 
 def test_a_generator_that_takes_other_codes_than_the_images_says_so(image_code):
     pixels = decoder(Pixels(size=16, channels=3))
-    with pytest.raises(UserError, match=r"takes codes of \(3, 16, 16\), and the image's is of \(1024,\): type start="):
+    with pytest.raises(UserError, match=r"takes codes of \(3, 16, 16\), and the image's is of \(1024,\): set start="):
         image_code()(pixels, [0], 1.0)

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
 from dgn import units
 from dgn.base import lightning
 from dgn.generators.deepsim import Deepsim
 from dgn.networks.features import Features, Preprocessing
+from dgn.synthesis import transforms
 from dgn.synthesis.ascent import NormalisedGradient
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.priors import Box
@@ -18,15 +20,19 @@ CPU = {"accelerator": "cpu", "devices": 1}
 
 
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
-          lower="zero", render="before_last_step", moves=0.0, whole=0.0):  # fmt: skip
+          lower="zero", render="before_last_step", moves=0.0, whole=0.0, seeds=None, plugin=None,
+          round=None):  # fmt: skip
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
-        prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        step=step, end=end, steps=steps, moves=moves, whole=whole, render=render,
+        prior=Box(moments, k=3, lower=lower, shrink=0.99, round=round), codes=codes.clone(),
+        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), step=step, end=end, steps=steps,
+        moves=[moves] * len(codes), whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
         module.double()
     trainer = lightning.trainer(CPU | {"precision": precision}, [], [], max_epochs=1)
+    if plugin:
+        trainer.strategy._precision_plugin = plugin
     trainer.fit(module, torch.utils.data.DataLoader(torch.arange(steps)))
     return module
 
@@ -50,7 +56,8 @@ def released(generator, network, unit, code, upper, size, steps=200, start=8.0, 
     return code, shown
 
 
-def test_nguyen2016_is_the_released_procedure(moments):
+@pytest.mark.parametrize("round", [None, "floor"])
+def test_nguyen2016_is_the_released_procedure(moments, round):
     torch.manual_seed(0)
     size = 13
     generator = Deepsim(code_shape=(12,), size=size, layers="fc24 fc24 fc128 8x4x4 d8 t8 d3", norm=False, slope=0.3,
@@ -63,8 +70,9 @@ def test_nguyen2016_is_the_released_procedure(moments):
                         interpolation="bilinear", fit="crop")  # fmt: skip
     code = torch.randn(3, 12, dtype=torch.float64)
     chosen = units.parse(["3", "0", "4"], (5,), None)
-    module = climb(generator, Features(network, "5", contract, False), moments, chosen, code)
+    module = climb(generator, Features(network, "5", contract, False), moments, chosen, code, round=round)
     upper = (moments.mean + 3 * moments.std).double()
+    upper = upper.floor() if round else upper
     shown = module.images()
     for row, unit in enumerate(chosen):
         expected, crop = released(generator, network, unit.channel, code[row : row + 1], upper, size)
@@ -87,20 +95,63 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves)
     codes = torch.randn(64, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     together = climb(g, target, moments, chosen, codes, steps=30, step=1.0, moves=moves)
     order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
-    shuffled = climb(g, target, moments, [chosen[i] for i in order], codes[order], steps=30, step=1.0, moves=moves)
+    shuffled = climb(g, target, moments, [chosen[i] for i in order], codes[order], steps=30, step=1.0, moves=moves,
+                     seeds=order.tolist())  # fmt: skip
     torch.testing.assert_close(shuffled.images(), together.images()[order], rtol=1e-8, atol=1e-8)
     for row in (0, 17, 63):
-        alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0, moves=moves)
+        alone = climb(g, target, moments, [chosen[row]], codes[row : row + 1], steps=30, step=1.0, moves=moves,
+                      seeds=[row])  # fmt: skip
         torch.testing.assert_close(alone.images(), together.images()[row : row + 1], rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize(("steps", "whole", "last"), [(32, 0.0625, 2), (3, 0.0625, 0), (4, 1, 4), (4, 0, 0)])
 def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
     g, target, moments = setting
-    amounts = []
-    monkeypatch.setattr("dgn.synthesis.module.view", lambda x, amount, step: amounts.append(amount) or x)
-    climb(g, target, moments, units.parse(["1"], (7,), None), torch.rand(1, 12), steps=steps, moves=0.5, whole=whole)
-    assert amounts == [0.5] * (steps - last) + [0] * last
+    seen = []
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(maps.clone()) or x)
+    chosen = units.parse(["1"], (7,), None)
+    climb(g, target, moments, chosen, torch.rand(1, 12), steps=steps, moves=0.5, whole=whole, seeds=[9])
+    assert len(seen) == steps - last
+    for step, maps in enumerate(transforms.draw([9], [0.5], steps - last)):
+        assert torch.equal(seen[step], maps.double())
+
+
+def test_seeds_of_one_code_see_other_parts_and_give_other_pictures(setting):
+    g, target, moments = setting
+    chosen, codes = units.parse(["1", "1", "1"], (7,), None), torch.ones(3, 12)
+    moved = climb(g.double(), target.double(), moments, chosen, codes, steps=10, step=1.0, moves=1.0, seeds=[0, 1, 0])
+    torch.testing.assert_close(moved.images()[0], moved.images()[2])
+    assert not torch.allclose(moved.images()[0], moved.images()[1], atol=1e-2)
+    still = climb(g, target, moments, chosen, codes, steps=10, step=1.0, seeds=[0, 1, 0])
+    torch.testing.assert_close(still.images()[0], still.images()[1])
+
+
+def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
+    g, target, moments = setting
+    chosen, codes = units.parse(["1", "2"], (7,), None), torch.rand(2, 12)
+    still = climb(g, target, moments, chosen, codes, "32-true", steps=10, step=1.0)
+    module = Synthesis(
+        generator=g, target=target, score=units.Scorer(chosen, units.Logit()),
+        prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
+        seeds=[0, 1], step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, render="before_last_step",
+    )  # fmt: skip
+    lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
+        module, torch.utils.data.DataLoader(torch.arange(10))
+    )
+    assert torch.equal(module.images()[0], still.images()[0])
+    assert not torch.equal(module.images()[1], still.images()[1])
+
+
+def test_in_fp16_the_climb_is_as_in_fp32_but_for_rounding(setting):
+    g, target, moments = setting
+    chosen = units.parse(["1", "3", "1e-6*2"], (7,), None)  # of the last fp16 knows no gradient
+    codes = torch.rand(3, 12, generator=torch.Generator().manual_seed(0))
+    expected = climb(g, target, moments, chosen, codes, "32-true", steps=5, step=0.1, moves=1.0)
+    fp16 = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))  # Lightning itself allows it on a GPU only
+    module = climb(g, target, moments, chosen, codes, "32-true", steps=5, step=0.1, moves=1.0, plugin=fp16)
+    assert module.alive.tolist()[:2] == [True, True]
+    torch.testing.assert_close(module.code[:2], expected.code[:2], rtol=0, atol=0.05)
+    torch.testing.assert_close(module.curve, expected.curve, rtol=0.02, atol=0.02)
 
 
 def test_in_fp32_the_first_step_is_the_same_alone(setting):

@@ -1,53 +1,84 @@
-"""What the target is shown in a step."""
-
-import math
+"""Transforms: what the target sees of a picture in a step."""
 
 import pytest
 import torch
+from torch.nn.functional import affine_grid, grid_sample
 
-from dgn.synthesis.transforms import NARROW, SHIFT, TURN, WIDE, view
-
-SIZE = 64
-
-
-def ramps() -> torch.Tensor:
-    """One picture whose channels are the place itself: right, down and 1, in units of the width from the middle."""
-    place = (torch.arange(SIZE, dtype=torch.float64) + 0.5) / SIZE - 0.5
-    return torch.stack([place.expand(SIZE, SIZE), place[:, None].expand(SIZE, SIZE), torch.ones(SIZE, SIZE)])[None]
-
-
-def looked_up(amount: float, step: int) -> torch.Tensor:
-    """The affine map (2, 3) from places in the moved picture to those in the picture, read off the middle of it."""
-    middle = (..., slice(24, 40), slice(24, 40))
-    seen = view(ramps(), amount, step)[middle].flatten(2)[0, :2]
-    return torch.linalg.lstsq(ramps()[middle].flatten(2)[0].T, seen.T).solution.T
-
-
-def test_without_an_amount_the_pictures_are_as_they_are():
-    assert view(x := ramps(), 0, 3) is x
+from dgn.synthesis.transforms import NARROW, SHIFT, TURN, WIDE, draw, transform
 
 
 @pytest.mark.parametrize("amount", [0.5, 1])
-@pytest.mark.parametrize("step", range(12))
-def test_a_move_is_a_part_a_small_shift_and_turn_and_never_a_mirror(amount: float, step: int):
-    found = looked_up(amount, step)
-    square, shift = found[:, :2], found[:, 2]
+def test_a_move_is_a_part_a_small_shift_and_turn_and_never_a_mirror(amount: float):
+    maps = draw(range(50), [amount] * 50, 20).double()
+    square, shift = maps[..., :2], maps[..., 2] / 2  # places go from −1 to 1
     zoom = square.det().sqrt()
-    rigid = square / zoom
-    torch.testing.assert_close(rigid @ rigid.T, torch.eye(2, dtype=torch.float64))
-    assert shift.abs().max() <= amount * SHIFT
-    assert NARROW**amount <= zoom <= WIDE**amount
-    assert math.degrees(rigid[0, 1].abs().asin()) <= amount * TURN
-    assert not torch.equal(found, looked_up(amount, step + 1))
+    rigid = square / zoom[..., None, None]
+    torch.testing.assert_close(rigid @ rigid.mT, torch.eye(2).double().expand_as(rigid), rtol=0, atol=1e-6)
+    turn = torch.rad2deg(rigid[..., 1, 0].asin())
+    for value, low, high in [
+        (shift, -amount * SHIFT, amount * SHIFT),
+        (zoom, NARROW**amount, WIDE**amount),
+        (turn, -amount * TURN, amount * TURN),
+    ]:
+        room = 0.01 * (high - low)
+        assert low - 1e-6 <= value.min() < low + room  # of a thousand draws some come near the ends
+        assert high + 1e-6 >= value.max() > high - room
+    assert len(maps.flatten(2).flatten(0, 1).unique(dim=0)) == 50 * 20
+
+
+def test_a_draw_is_a_function_of_seed_and_step():
+    maps = draw([3, 5, 3], [1.0, 1.0, 1.0], 12)
+    assert maps.dtype == torch.float32
+    assert torch.equal(maps[:, 0], maps[:, 2]) and not torch.equal(maps[:, 0], maps[:, 1])
+    assert torch.equal(maps[:, 1:2], draw([5], [1.0], 12))  # alone as in a batch
+    assert torch.equal(maps[:7], draw([3, 5, 3], [1.0, 1.0, 1.0], 7))  # a shorter climb begins as a longer one
+    assert draw([3], [1.0], 0).shape == (0, 1, 2, 3)
+
+
+def test_a_draw_has_nothing_to_do_with_the_initial_code():
+    noise = torch.rand(400, generator=torch.Generator().manual_seed(7))  # what torch makes of the same seed
+    shifts = draw([7], [1.0], 400)[:, 0, 0, 2]
+    assert torch.corrcoef(torch.stack([noise, shifts]))[0, 1].abs() < 0.2
+
+
+def test_the_amount_is_of_a_row():
+    maps = draw([3, 3], [0.0, 1.0], 5)
+    assert torch.equal(maps[:, 0], torch.eye(2, 3).expand(5, 2, 3))
+    assert torch.equal(maps[:, 1:], draw([3], [1.0], 5))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 16, 16), (2, 1, 9, 12)])
+def test_a_transform_is_torchs_affine_grid(shape):
+    pictures, maps = torch.rand(shape).double(), draw([0, 1], [1.0, 1.0], 1)[0].double()
+    expected = grid_sample(
+        pictures, affine_grid(maps, list(shape), False), padding_mode="reflection", align_corners=False
+    )
+    torch.testing.assert_close(transform(pictures, maps), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_part_has_no_values_that_the_picture_does_not_have():
-    seen = view(torch.rand(2, 3, 16, 16), 1, 5)
+    seen = transform(torch.rand(2, 3, 16, 16), draw([5, 6], [1.0, 1.0], 1)[0])
     assert seen.min() >= 0 and seen.max() <= 1
 
 
-def test_all_rows_are_seen_alike_and_none_depends_on_another():
-    x = torch.rand(1, 3, 16, 16)
-    seen = view(torch.cat([x, x.flip(2), x]), 1, 5)
-    torch.testing.assert_close(seen[0], seen[2])
-    torch.testing.assert_close(seen[0], view(x, 1, 5)[0])
+@pytest.mark.parametrize("size", [64, 224])
+def test_places_are_exact_under_autocast(size: int):
+    place = (torch.arange(size) + 0.5).expand(1, 1, size, size)  # each pixel's column, in pixels
+    for maps in draw([0], [1.0], 50):
+        across = (torch.arange(size, dtype=torch.float64) + 0.5) * 2 / size - 1
+        column = maps[0, 0, 0].double() * across + maps[0, 0, 1].double() * across[:, None] + maps[0, 0, 2].double()
+        expected = (column + 1) * size / 2
+        inside = (expected > 0.5) & (expected < size - 0.5)
+        row = maps[0, 1, 0].double() * across + maps[0, 1, 1].double() * across[:, None] + maps[0, 1, 2].double()
+        inside &= row.abs() < 1 - 1 / size
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = transform(place, maps)
+        assert seen.dtype == torch.float32
+        assert (seen[0, 0] - expected)[inside].abs().max() < 1e-3  # of a pixel
+
+
+def test_a_row_is_moved_alike_alone_and_in_a_batch_to_the_bit():
+    pictures, maps = torch.rand(64, 3, 32, 32), draw(range(64), [1.0] * 64, 1)[0]
+    together = transform(pictures, maps)
+    for row in (0, 17, 63):
+        assert torch.equal(transform(pictures[row : row + 1], maps[row : row + 1])[0], together[row])

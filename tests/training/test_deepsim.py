@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from dgn.base import lightning
@@ -151,6 +152,22 @@ def test_gradients_are_clipped_in_mixed_precision_with_the_fused_optimiser_too(t
         hook.remove()
     assert min(norms[None]) > 0.01  # D's and G's, when nothing is clipped
     assert norms[1e-3] == pytest.approx([1e-3, 1e-3], rel=1e-3)
+
+
+@pytest.mark.parametrize("optimiser", [STEP, partial(torch.optim.SGD, lr=1.0, fused=True)])
+def test_gradients_are_clipped_to_their_norm_under_a_scaler(training, optimiser):
+    module = training(clip=1e-3).float()
+    module.optimiser_g = module.optimiser_d = optimiser
+    batches = torch.utils.data.DataLoader([(torch.rand(3, 3, 16, 16), 0, torch.arange(3))], batch_size=None)
+    trainer = lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=65536)  # Lightning itself allows fp16 on a GPU only
+    trainer.strategy._precision_plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    before = copies(module)
+    trainer.fit(module, batches)
+    after = copies(module)
+    for player in ("generator", "discriminator"):
+        moved = [before[name] - after[name] for name in before if name.startswith(player)]
+        assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_schedules_go_by_iterations_or_by_a_players_own_updates(training):
