@@ -53,7 +53,7 @@ class GeneratorSettings(LoopSettings):
     loss: dict[str, Any]
     generator: dict[str, Any]
     discriminator: dict[str, Any]
-    measure: list[str]
+    eval_layers: list[str]
     moments: MomentsSettings
     kept_codes: Count
     code_cache: str | None
@@ -76,7 +76,7 @@ class InversionSettings(TrainSettings):
     generator: BundleSettings
     encoder: NetworkSettings
     judge: NetworkSettings | None = None  # the key is there only where a judge is chosen
-    measure: list[str]
+    eval_layers: list[str]
 
 
 TASKS: dict[str, type[TrainSettings]] = {
