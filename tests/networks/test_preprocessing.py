@@ -63,4 +63,5 @@ def test_other_channels_are_saved_side_by_side(tmp_path):
     for count, size, mode in ((1, (8, 8), "L"), (3, (8, 8), "RGB"), (4, (4 * 8 + 3 * 2, 8), "L")):
         images.save(tmp_path / "x.png", torch.rand(count, 8, 8))
         shown = Image.open(tmp_path / "x.png")
+        shown.load()  # closes the file
         assert (shown.size, shown.mode) == (size, mode)

@@ -1,6 +1,5 @@
 """Runs that end early: by a signal, by a kill, by a number that is none, by a disk that takes no more."""
 
-import csv
 import resource
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import torch
 
 from dgn.generators.bundle import load
 from dgn.training.callbacks import Keeper
-from tests.commands import ROOT, run
+from tests.commands import ROOT, run, table
 
 WORDS = ["data=photos", "debug=true", "iterations=16", "log_every=4", "eval_every=8",
          "data.batch_size=4", "data.sources.count=200", "save_minutes=0", "loss.warm_up=5",
@@ -72,7 +71,7 @@ def during(monkeypatch):
 
 
 def curves(out):
-    rows = list(csv.DictReader((out / "metrics.csv").open()))
+    rows = table(out / "metrics.csv")
     return [row for row in rows if not row["metric"].startswith("images_per_second")]
 
 
