@@ -116,7 +116,7 @@ class Choices:
 
     def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
         with COMPOSING:
-            return configure(None, None, words, {})
+            return configure(None, None, words)
 
 
 def trained() -> list[str]:

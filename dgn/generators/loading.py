@@ -1,6 +1,8 @@
 """Where G and the moments of its code come from: a bundle, or any decoder with moments measured or given."""
 
 from collections.abc import Mapping, Sequence
+from os import fspath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +13,11 @@ from dgn.generators import Generator, bundle
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured
 from dgn.networks import weights, zoo
+
+
+def load_bundle(name: Path | str) -> Bundle:
+    """A trained prior: one that ships with dgn, by its name, or a file that train.py wrote. UserError for neither."""
+    return bundle.load(bundle.find(fspath(name)))
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:

@@ -12,7 +12,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
 
 from dgn.settings.folder import CONF
@@ -65,11 +64,17 @@ def hydra() -> AbstractContextManager[None]:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Hydra with our folder alone; the caller may run in an application of Hydra's, which is put back afterwards."""
-    state = Singleton.get_state()
+    """Hydra with our folder alone, whatever application of Hydra's the caller runs in."""
+    with outside(), initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        yield
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """No application of Hydra's: the one in which the caller may run is put back afterwards."""
+    application = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-            yield
+        yield
     finally:
-        Singleton.set_state(state)
+        GlobalHydra.instance().hydra = application

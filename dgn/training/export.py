@@ -38,16 +38,17 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mappin
 
 
 @torch.no_grad()
-def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
-    """Measure the codes of real training images and write everything that synthesis needs to one file."""
+def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
+    """Measure the codes of real training images and write everything that synthesis needs to one file; its path."""
     module.eval().to(module.trainer.strategy.root_device)
     moments = measure(module, datamodule, config["moments"])
+    node = config["encoder"]
+    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     if not module.trainer.is_global_zero:
-        return
+        return path
     held_out = [x.to(module.device).type(module.dtype) for x, *_ in datamodule.val_dataloader()]
     codes = torch.cat([module.encoder(x).cpu() for x in held_out])
     codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
-    node = config["encoder"]
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
@@ -58,8 +59,8 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "images_seen": module.images + module.begun.get("images_seen", 0),
         "errors": module.evaluate((x,) for x in held_out),
     }
-    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     bundle.save(path, module.best(), moments, codes, record)
     for logger in module.trainer.loggers:
         logger.artifact(path, "bundle")  # type: ignore[attr-defined]
     print(f"bundle: {path}")
+    return path
