@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dgn import settings
+from dgn.base import process
 from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _resolvers():
     settings.register_resolvers()
+
+
+@pytest.fixture(autouse=True)
+def _process():
+    """What a command sets for its process, so that Lightning's remarks on every run are no errors here."""
+    with process.restored():
+        yield
 
 
 @pytest.fixture

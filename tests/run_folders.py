@@ -27,9 +27,7 @@ def write_run(folder, units=("goldfish", "lemon"), seeds=2, own=None, shard=None
     results.write(folder / "results.csv", rows)
     codes, curves = np.float32(own)[:, None].repeat(3, 1), np.float32(own)[:, None] + np.arange(4)
     tensors = {"codes": codes, "curves": curves}
-    results.write_tensors(
-        folder / "codes.safetensors", {k: v.shape for k, v in tensors.items()}, lambda k: [tensors[k]]
-    )
+    results.write_tensors(folder / "codes.safetensors", tensors)
     OmegaConf.save({"seeds": seeds, "shard": shard, "output": str(folder), **more}, folder / "config.yaml")
     about = {"target": {"name": "caffenet64", "layer": "fc8"}, "generator": {"name": "caffenet64-fc6"}, "seconds": 2.0,
              "rows": len(units) * seeds, "shard": shard, "weights": {"target": "aa"}}  # fmt: skip

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any
 
 from hydra.errors import HydraException
@@ -15,12 +14,11 @@ from dgn import settings
 from dgn.base.errors import UserError
 from dgn.networks import zoo
 from dgn.networks.summary import Layer, layers
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
-from dgn.units.grammar import as_list
+from dgn.units.grammar import as_list, layer_of
 from dgn.units.names import ClassNames
 
-COMPOSING = Lock()  # Hydra composes one config at a time in a process
 MOST_UNITS = 1000  # in the list; every unit can be typed
 
 
@@ -89,6 +87,14 @@ class Choices:
         labels = [names.label(i) for i in range(len(classes))]
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 
+    def layer_of(self, network: str, layer: str, unit: str) -> str:
+        """The layer that a typed unit is read at: its own where it names one of the network's, otherwise `layer`."""
+        with suppress(UserError):
+            named = layer_of(unit, zoo.classes(self._network(network)), layer)
+            if named in [found.name for found in self.layers(network)]:
+                return named
+        return layer
+
     def _composed(self, network: str) -> tuple[DictConfig, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]
         return self._configured([*self.words, *words])
@@ -115,8 +121,7 @@ class Choices:
         return self._configured(typed)[0]
 
     def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
-        with COMPOSING:
-            return configure(None, None, words)
+        return configure(None, None, words)
 
 
 def trained() -> list[str]:

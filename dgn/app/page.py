@@ -79,7 +79,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
                 used = stage.said(f"prior: {loading.name(run.config)}")
                 for shot in run.shots():
                     at = run.config["ascent"]["steps"] if shot.row else steps
-                    yield run, stage.stage(shot, at), used, gr.skip(), *buttons(False, True, False)
+                    drawn = stage.stage(shot, at, run.subject.target.layers[0])
+                    yield run, drawn, used, gr.skip(), *buttons(False, True, False)
             except Exception as error:
                 yield None, stage.EMPTY, stage.said(sentence(error), True), gr.skip(), *buttons(True, False, False)
                 return
@@ -104,6 +105,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         network.input(lambda name: (*of_network(choices, name), choices.defaults(name)["ascent.steps"]), network,
                       [layer, unit, values["ascent.steps"]], **own)  # fmt: skip
         layer.input(lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **own)
+        unit.input(choices.layer_of, [network, layer, unit], layer, **own)
         gr.on([component.change for component in chosen], show_line, chosen, line, **own)
         page.load(show_line, chosen, line, **own)
     return page

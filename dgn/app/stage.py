@@ -19,12 +19,12 @@ EMPTY = """<div class="stage"><div class="empty">Start shows the picture here</d
 <div><div class="score">– <small>score</small></div><div class="known"></div></div></div>"""
 
 
-def stage(shot: Shot, steps: int) -> str:
-    """A shot of a climb of `steps`."""
+def stage(shot: Shot, steps: int, layer: str) -> str:
+    """A shot of a climb of `steps` for a unit of `layer`."""
     scores = shot.scores.double().numpy()
     now = shot.row.score if shot.row else scores[-1]
     figure = f"{now:.2f}" if math.isfinite(now) else "–"
-    known = result(shot.row) if shot.row else f"step {len(scores)} of {steps}"
+    known = result(shot.row, layer) if shot.row else f"step {len(scores)} of {steps}"
     return (
         f'<div class="stage" data-steps="{len(scores)}" data-done="{str(shot.row is not None).lower()}">'
         f'<img alt="the picture" src="{png(shot)}"><div><div class="score"><b>{figure}</b> <small>score</small></div>'
@@ -32,14 +32,14 @@ def stage(shot: Shot, steps: int) -> str:
     )
 
 
-def result(row: Row) -> str:
-    """What is known of the final picture."""
+def result(row: Row, layer: str) -> str:
+    """What is known of the final picture of a unit of `layer`."""
     if row.state == "dead":
         return f"dead after {row.steps} steps: no gradient reached the code, try another start or seed"
-    taken = f"{row.steps} steps in {row.seconds:.1f} s"
+    unit, taken = f"{layer} {row.label}", f"{row.steps} steps in {row.seconds:.1f} s"
     if row.probability is None:
-        return f"{row.label}: {taken}"
-    return f"{row.label}: {100 * row.probability:.1f} %, rank {row.rank}, {taken}"
+        return f"{unit}: {taken}"
+    return f"{unit}: {100 * row.probability:.1f} %, rank {row.rank}, {taken}"
 
 
 def png(shot: Shot) -> str:

@@ -1,17 +1,21 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and a folder has one run at a time."""
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
 from pathlib import Path
-from tempfile import mkstemp
+
+from filelock import FileLock, Timeout
 
 from dgn.base.errors import UserError
 
-PART = ".part-"  # how files begin that are not whole yet
+PART = ".part-"  # prefix of files that are not complete yet
+LOCK = ".lock"  # stays in its folder: another process may have it open, and would then hold a file that nobody sees
+PATIENCE = 1.0  # seconds; `held` asks by taking the lock for an instant, which is no other run
 
 
 @contextmanager
@@ -22,14 +26,12 @@ def whole(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
+    part.touch(exist_ok=False)  # the user's umask decides who may read it, which a file by `tempfile` would not follow
     try:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.chmod(0o644)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -69,47 +71,95 @@ def _digest(path: str, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def missing(folder: Path) -> list[Path]:
+    """The folder and those above it that are not there yet, the deepest first."""
+    return [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those of the folders that hold nothing but the lock of a run; the others stay as they are."""
+    for folder in folders:
+        with suppress(OSError):
+            if all(path.name == LOCK for path in folder.iterdir()):
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()
+
+
 def held(folder: Path) -> bool:
-    """Whether a process holds `folder` now, see `claim`."""
-    try:
-        with (folder / ".lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
+    """Whether another process holds `folder` now, see `claim`; False where that cannot be known."""
+    if not (folder / LOCK).exists():
         return False
-    except OSError:
+    lock = _lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
         return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
 
 
 @contextmanager
 def alone(folder: Path, meanwhile: str) -> Iterator[None]:
-    """Hold `folder`, where need be after whoever holds it now; `meanwhile` is said before the wait."""
+    """Hold `folder`, if necessary after whoever holds it now; `meanwhile` is printed before the wait."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print(meanwhile, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = _lock(folder)
+    try:
+        _acquire(lock, timeout=0)
+    except Timeout:
+        print(meanwhile, flush=True)
+        _acquire(lock, timeout=-1)
+    with _released(lock):
         yield
 
 
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
-    """Hold `folder` for one run; UserError if another process does, or if a run is in it and `resume` is not set."""
+    """Hold `folder` for one run; UserError if another process does, or if it has a run and `resume` is not set."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".lock"
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another run is writing to {folder}: wait for it, or type output=DIR") from None
+    lock = _lock(folder)
+    try:
+        _acquire(lock, timeout=PATIENCE)
+    except Timeout:
+        raise UserError(f"another run is writing to {folder}: wait for it, or set output=DIR") from None
+    with _released(lock):
         if (folder / "config.yaml").exists() and not resume:
-            raise UserError(f"{folder} holds a run already: type resume=true to go on with it, or output=DIR")
+            raise UserError(f"{folder} already holds a run: set resume=true to continue it, or output=DIR")
         for left in folder.rglob(f"{PART}*"):  # of a run that was killed while it wrote
             if not any(held(above) for above in left.parents if folder in above.parents):  # another run, in a subfolder
-                left.unlink()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+                left.unlink(missing_ok=True)
+        yield
+
+
+def _lock(folder: Path) -> FileLock:
+    """The lock of a folder. The library's stand-in for disks without locks would outlive a run that was killed."""
+    return FileLock(folder / LOCK, fallback_to_soft=False)
+
+
+def _acquire(lock: FileLock, timeout: float) -> None:
+    """Take the lock, or go on without where the disk has no locks. Timeout if another holds it.
+
+    OSError where nothing can be written there at all.
+    """
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError):
+        with Path(lock.lock_file).open("a"):  # raises where the folder itself is the trouble
+            _say_without_locks()
+
+
+@cache
+def _say_without_locks() -> None:
+    print("this disk has no file locks: do not start two runs with the same output folder", file=sys.stderr)
+
+
+@contextmanager
+def _released(lock: FileLock) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a disk that loses its locks: the results are there all the same
+            lock.release()

@@ -4,7 +4,6 @@ What a network wants instead (mean, standard deviation, BGR, 0-255, its own size
 """
 
 import math
-import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -12,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
 from dgn.base.errors import UserError
 from dgn.base.files import whole
 
+GAP = 2  # pixels between two images of a grid
+CHANNELS = "channels"  # the note in a PNG whose image is shown as several
 CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
 MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here, without a word a file
 
 
 class Unreadable(Exception):
@@ -105,10 +105,23 @@ def shown(image: Tensor) -> np.ndarray:
 
 
 def save(path: Path | str, image: Tensor) -> None:
-    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all."""
-    array = shown(image)
+    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all. The file notes C where it is not 1 or 3."""
+    array, notes = shown(image), PngInfo()
+    if image.shape[0] not in {1, 3}:
+        notes.add_text(CHANNELS, str(image.shape[0]))
     with whole(path) as part:
-        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG")
+        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(part, format="PNG", pnginfo=notes)
+
+
+def saved(path: Path) -> Tensor:
+    """One image (C, H, W) in [0, 1] from a file that `save` wrote."""
+    with Image.open(path) as file:
+        array, count = np.array(file), getattr(file, "text", {}).get(CHANNELS)
+    image = from_uint8(torch.from_numpy(array if array.ndim == 3 else array[..., None])[None])[0]
+    if count is None:
+        return image
+    width = (image.shape[2] + GAP) // int(count)  # of one channel and the gap behind it
+    return torch.cat([image[:, :, i * width : (i + 1) * width - GAP] for i in range(int(count))])
 
 
 def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
@@ -157,13 +170,10 @@ def crop_centre(images: Tensor, size: int) -> Tensor:
     return images[..., top : top + size, left : left + size]
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
+def grid(images: Tensor, columns: int | None = None, gap: int = GAP) -> Tensor:
     """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
-    n, c, h, w = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    sheet = images.new_ones(c, rows * (h + gap) - gap, columns * (w + gap) - gap)
-    for i, image in enumerate(images):
-        y, x = (i // columns) * (h + gap), (i % columns) * (w + gap)
-        sheet[:, y : y + h, x : x + w] = image
-    return sheet
+    from torchvision.utils import make_grid  # takes long to import, and most runs tile nothing
+
+    sheet = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=gap, pad_value=1)
+    border = gap if len(images) > 1 else 0  # the library draws one around the whole, and repeats a grey channel
+    return sheet[: images.shape[1], border : sheet.shape[1] - border, border : sheet.shape[2] - border]

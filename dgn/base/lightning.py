@@ -1,7 +1,5 @@
 """Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
 
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,21 +10,12 @@ from pytorch_lightning.plugins.layer_sync import TorchSyncBatchNorm
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from dgn.base import malloc, precision
+from dgn.base import precision
 from dgn.base.errors import UserError
 
 # what Lightning raises for a trainer that cannot be: Slurm's variables alone give three of these
 REFUSED = (MisconfigurationException, TypeError, ValueError, RuntimeError, KeyError, ImportError)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-KNOWN = (  # what Lightning says of every run here, and what is meant so
-    "You passed in a `val_dataloader` but have no `validation_step`",
-    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
-    "Found .* module\\(s\\) in eval mode",
-    "The '.*' does not have many workers",
-    "`training_step` returned `None`",
-    "The number of training batches",
-    "The `srun` command is available",
-)
 
 
 class TrainedNorms(TorchSyncBatchNorm):
@@ -54,10 +43,6 @@ def trainer(
 
     UserError where Lightning cannot make it on this machine.
     """
-    malloc.keep()
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    for text in KNOWN:
-        warnings.filterwarnings("ignore", text)
     settings = decided(settings)
     if settings.get("sync_batchnorm"):
         settings["plugins"] = [*(settings.get("plugins") or []), TrainedNorms()]

@@ -168,4 +168,6 @@ def _fields(model: Any, path: Sequence[Any]) -> list[str]:
         kinds = [model, *get_args(model)]
         fields: Mapping[str, Any] = next((k.model_fields for k in kinds if _is_model(k) and part in k.model_fields), {})
         model = fields[part].annotation if part in fields else model
-    return [name for kind in (model, *get_args(model)) if _is_model(kind) for name in kind.model_fields]
+    names = [field.alias or name for kind in (model, *get_args(model)) if _is_model(kind)
+             for name, field in kind.model_fields.items()]  # fmt: skip
+    return list(dict.fromkeys(names))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from dgn import settings
-from dgn.base import images, lightning
-from dgn.generators import Generator
+from dgn.base import images, lightning, process
+from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import given
 from dgn.networks import zoo
@@ -46,7 +46,7 @@ class Case:
 def build(name: str) -> Case:
     """The case of that name: a function here."""
     torch.manual_seed(0)
-    torch.set_float32_matmul_precision("high")  # as the commands
+    process.prepare()
     return {"paper": paper, "lite0": lambda: shipped(*LITE0), "small": lambda: shipped(*SMALL)}[name]()
 
 

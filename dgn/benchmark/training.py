@@ -19,7 +19,7 @@ from dgn.base.instantiate import instantiate
 from dgn.base.precision import prepared
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.cases import composed
-from dgn.data.augment import Augment
+from dgn.data.dataset import Augment
 from dgn.data.sources import Source
 from dgn.training import tasks
 from dgn.training.callbacks import Keeper

@@ -41,6 +41,9 @@ def serve(words: list[str], host: str, port: int, runs: Path) -> None:
     """Build the page and hold the port until Ctrl-C."""
     from dgn.app import page
     from dgn.app.choices import Choices
+    from dgn.base import process
+
+    process.prepare()
 
     explorer = page.build(Choices(words), runs)
     try:

@@ -8,10 +8,12 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dgn import settings
+from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.cli.parser import Parser
 from dgn.data.settings import PrepareSettings
 from dgn.settings.check import check
+from dgn.settings.messages import explained
 from dgn.training.settings import TASKS
 
 
@@ -44,17 +46,26 @@ def parser() -> Parser:
 def run(words: Sequence[str]) -> None:
     """One command; torch is loaded only where it is needed."""
     asked = parser().parse_args(words)
-    if asked.command == "bench":
-        from dgn.data.bench import bench
+    from dgn.base import process
 
-        for line in bench(training(asked.words)):
+    process.prepare()
+    if asked.command == "bench":
+        from dgn.benchmark.image_loading import bench
+
+        with explained("train", asked.words):
+            config = training(asked.words)
+        for line in bench(config):
             print(line, flush=True)
     else:
         from dgn.data.prepare import prepare
 
-        keys = settings.plain(settings.composed("prepare", settings.words("prepare", asked.words)).config)
+        with explained("prepare", asked.words):
+            keys = settings.plain(settings.composed("prepare", settings.words("prepare", asked.words)).config)
         validated(PrepareSettings, keys)
-        prepare(asked.source.expanduser(), asked.target.expanduser(), **keys)
+        try:
+            prepare(asked.source.expanduser(), asked.target.expanduser(), **keys)
+        except OSError as error:  # a full disk, a folder that may not be read
+            raise UserError(f"{error}: the same line goes on once that is mended") from error
 
 
 def training(words: Sequence[str]) -> DictConfig:

@@ -9,7 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from dgn import settings
-from dgn.settings.folder import members
+from dgn.base.folders import file, folder, members
 from dgn.settings.words import split
 
 HELP = ("-h", "--help")
@@ -29,7 +29,7 @@ def text(command: str, typed: Sequence[str]) -> str:
     options, chosen = split(words)
     composed = settings.composed(command, chosen, options.config_dir)
     values: Any = OmegaConf.to_container(composed.config, resolve=False)
-    folders = [settings.CONF, *([Path(options.config_dir)] if options.config_dir else [])]
+    folders = [Path(options.config_dir)] if options.config_dir else []
     notes = comments(command, folders, "")
     for group, member in composed.choices.items():
         notes |= comments(
@@ -37,7 +37,7 @@ def text(command: str, typed: Sequence[str]) -> str:
         )
     header = OmegaConf.load(settings.CONF / f"{command}.yaml").hydra.help.header.strip()
     groups = {group.partition("@")[0]: None for group in composed.choices if not group.startswith("hydra/")}
-    listed = [f"{group}: {', '.join(_shown(group, command, folders[1:]))}" for group in groups]
+    listed = [f"{group}: {', '.join(_shown(group, command, folders))}" for group in groups]
     keys = "\n".join(lines(values, notes, ""))
     return f"{header}\n\n{GUIDE}\n\nGroups and members:\n" + "\n".join(listed) + f"\n\nKeys:\n{keys}"
 
@@ -48,14 +48,14 @@ def _shown(group: str, command: str, more: Sequence[Path]) -> list[str]:
     if group not in {"experiment", "debug"}:
         return names
     other = "train" if command == "synthesize" else "synthesize"
-    files = {name: settings.CONF / group / f"{name}.yaml" for name in names}
+    files = {name: folder(group) / f"{name}.yaml" for name in names}
     return [name for name, path in files.items() if not path.exists() or (f"{other}.py" not in path.read_text("utf-8")
             and name != other)]  # fmt: skip
 
 
 def comments(name: str, folders: Sequence[Path], prefix: str) -> dict[str, str]:
     """What the comments of a YAML file, and of the files that it is based on, say of each dotted key."""
-    path = next((root / f"{name}.yaml" for root in folders if (root / f"{name}.yaml").is_file()), None)
+    path = file(name, *folders)
     if path is None:
         return {}
     source = path.read_text(encoding="utf-8")

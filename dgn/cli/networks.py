@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from dgn import settings
 from dgn.cli.parser import Parser
 from dgn.settings.check import check_missing
+from dgn.settings.messages import explained
 
 
 def parser() -> Parser:
@@ -28,7 +29,8 @@ def run(words: Sequence[str]) -> None:
     from dgn.networks import zoo
     from dgn.networks.summary import layers, table
 
-    node = target(asked.name, asked.words, asked.config_dir)
+    with explained("synthesize", asked.words):
+        node = target(asked.name, asked.words, asked.config_dir)
     print(table(layers(zoo.module(node), zoo.contract(node))))
 
 

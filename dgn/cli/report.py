@@ -21,8 +21,8 @@ def parser() -> Parser:
     actions = made.add_subparsers(required=True, parser_class=Parser)
     page = actions.add_parser("page", help="one page of one or more runs, units that they share side by side")
     page.add_argument("runs", nargs="+", type=Path, metavar="RUN")
-    page.add_argument("--output", type=Path, required=True, metavar="DIR")
-    page.add_argument("--title", default="What these units want to see")
+    page.add_argument("--output", type=Path, metavar="DIR", help="default: the folder of the one run")
+    page.add_argument("--title", help="default: the run's own")
     page.set_defaults(run=_page)
     sweep = actions.add_parser("sweep", help="the page and tables of a sweep's folder")
     sweep.add_argument("sweep", type=Path, metavar="DIR")
@@ -44,7 +44,17 @@ def run(words: Sequence[str]) -> None:
 
 
 def _page(chosen: argparse.Namespace) -> None:
-    print(f"page: {report.write_page(chosen.runs, chosen.output, chosen.title).resolve()}")
+    sweeps = [run for run in chosen.runs if jobs.is_sweep(run)]
+    if sweeps and (len(chosen.runs) > 1 or chosen.output or chosen.title):
+        raise UserError(
+            f"{sweeps[0]} is a sweep, whose page stands in its folder: name it alone, without other options"
+        )
+    if sweeps:
+        _sweep(argparse.Namespace(sweep=sweeps[0]))
+        return
+    if chosen.output is None and len(chosen.runs) > 1:
+        raise UserError("a page of several runs needs a folder of its own: add --output DIR")
+    print(f"page: {report.write_page(chosen.runs, chosen.output or chosen.runs[0], chosen.title).resolve()}")
 
 
 def _sweep(chosen: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from dgn import settings
 from dgn.base import ranks
 from dgn.base.errors import Stopped
-from dgn.base.files import claim
+from dgn.base.files import claim, remove_empty
 from dgn.base.typed import Settings
 from dgn.cli import help_text
 from dgn.cli.main import stop
@@ -60,9 +60,11 @@ def run(command: str, typed: Sequence[str]) -> None:
 
     before, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
     try:
-        job()
+        with messages.explained(command, words):
+            job()
     finally:
         sys.argv = before
+        remove_empty(callback.NewFolders.noted)
     if failed:
         raise failed[0]
 
@@ -73,13 +75,12 @@ def task(command: str, config: DictConfig) -> None:
         return
     choices = HydraConfig.get().runtime.choices
     OmegaConf.set_struct(config, False)
-    check(
-        Composed(config, {key: value for key, value in choices.items() if isinstance(value, str)}),
-        model(command, config),
-    )
+    check(Composed(config, dict(choices)), model(command, config))
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, config.resume) if ranks.first() else nullcontext():
-        import_module(TASKS[command]).run(config, output)
+        module = import_module(TASKS[command])
+        import_module("dgn.base.process").prepare()
+        module.run(config, output)
         if callback.running() and ranks.first():
             jobs.finish(output)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgn.data.module import BATCH as BATCH
-    from dgn.data.module import DataModule as DataModule
+    from dgn.data.loader import BATCH as BATCH
+    from dgn.data.loader import DataModule as DataModule
 
 KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
 
@@ -13,7 +13,7 @@ KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
 def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "DataModule":
     """The data module of a `data` config with the task's `augment` settings."""
     from dgn.base.instantiate import instantiate
-    from dgn.data.module import Augment, DataModule
+    from dgn.data.loader import Augment, DataModule
 
     train, val = instantiate(config["sources"])
     return DataModule(
@@ -29,7 +29,7 @@ def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "
 def __getattr__(name: str) -> Any:
     """`DataModule` and `BATCH`, imported when asked for: `dgn data --help` does without torch."""
     if name in {"DataModule", "BATCH"}:
-        from dgn.data import module
+        from dgn.data import loader
 
-        return getattr(module, name)
+        return getattr(loader, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,19 +1,155 @@
-"""A source as a data set of whole batches, read from files or from memory."""
+"""A source as a data set of whole batches: in which order, augmented how, and without what cannot be read."""
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
-from dgn.base.images import Unreadable
-from dgn.data.augment import Augment, to_float
-from dgn.data.skipped import Skipped
+from dgn.base.errors import UserError
+from dgn.base.images import Unreadable, from_uint8
 from dgn.data.sources import Source
 
 Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
+NAMED = 3  # how many unreadable images a message names
+
+
+class Endless(Sampler):
+    """Batches of (epoch, index) without end, from image `start` on: image t of a run is a pure function of seed and t.
+
+    With several processes, each takes its own share of every batch.
+    """
+
+    def __init__(self, size: int, batch: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
+        self.size, self.batch, self.seed, self.start = size, batch, seed, start
+        self.rank, self.world = rank, world
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        position, known, order = self.start, -1, np.empty(0, int)
+        while True:
+            batch = []
+            for i in range(position, position + self.batch * self.world):
+                epoch = i // self.size
+                if epoch != known:
+                    known, order = epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.size)
+                batch.append((epoch, int(order[i % self.size])))
+            position += self.batch * self.world
+            yield batch[self.rank :: self.world]
+
+
+class Augment:
+    """Random crop, flip and brightness of a batch; the random numbers come with the batch, not from here.
+
+    `pad` pixels are reflected at each border before the crop; `crop` is the side that comes out, in pixels. Pixels stay
+    bytes until `to_float`, for they are handed from process to process, and floats are four times as much.
+    """
+
+    numbers = 4  # random numbers an image: row, column, flip, brightness
+
+    def __init__(self, crop: int, pad: int, flip: bool, brightness: float) -> None:
+        self.crop, self.pad, self.flip, self.brightness = crop, pad, flip, brightness
+
+    def __call__(self, batch: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, S, S, 3) uint8 and (N, 4) in [0, 1) to (N, crop, crop, 3) uint8 and each image's factor on its light."""
+        if self.pad:
+            margin = (self.pad, self.pad)
+            batch = np.pad(batch, ((0, 0), margin, margin, (0, 0)), mode="reflect")
+        room = batch.shape[1] - self.crop + 1
+        corners = np.floor(numbers[:, :2] * room).astype(int)
+        turned = np.arange(self.crop)[::-1]
+        picked = np.empty((len(batch), self.crop, self.crop, 3), np.uint8)
+        for i, (top, left) in enumerate(corners):
+            part = batch[i, top : top + self.crop, left : left + self.crop]
+            if self.flip and numbers[i, 2] < 0.5:
+                np.take(part, turned, axis=1, out=picked[i], mode="clip")  # half the time of part[:, ::-1]
+            else:
+                picked[i] = part
+        return picked, 1 + self.brightness * (2 * numbers[:, 3] - 1)
+
+    def plain(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, S, S, 3) uint8 to its centre crop, (N, crop, crop, 3), and factors of one."""
+        margin = (batch.shape[1] - self.crop) // 2
+        side = slice(margin, margin + self.crop)
+        return batch[:, side, side].copy(), np.ones(len(batch), np.float32)
+
+
+def to_float(pixels: np.ndarray | Tensor, light: np.ndarray | Tensor) -> Tensor:
+    """(N, S, S, 3) uint8 and (N,) factors to (N, 3, S, S) float, clipped to [0, 1]."""
+    out = from_uint8(pixels)
+    light = np.asarray(light)
+    if (light != 1).any():
+        values = out.numpy()  # the same memory
+        values *= light[:, None, None, None]
+        np.clip(values, 0, 1, out=values)
+    return out
+
+
+class Skipped:
+    """Which images of a source turned out unreadable: found by the processes that read, judged by the main one.
+
+    Args:
+        source: the images.
+        allowed: share of them that may be skipped, 0 to 1.
+    """
+
+    def __init__(self, source: Source, allowed: float) -> None:
+        self.source, self.allowed = source, allowed
+        self.flags = torch.zeros(len(source), dtype=torch.bool).share_memory_()
+        self.said = False
+
+    def __len__(self) -> int:
+        return int(self.flags.count_nonzero())
+
+    def __contains__(self, index: int) -> bool:
+        return bool(self.flags[index])
+
+    def add(self, index: int) -> None:
+        """Remember that image `index` cannot be read."""
+        self.flags[index] = True
+
+    def too_many(self) -> bool:
+        """Whether more are unreadable than may be."""
+        return len(self) > self.allowed * len(self.source)
+
+    def check(self, among: int | None = None) -> None:
+        """Say once that there are some; UserError when they are too many. For the main process.
+
+        Args:
+            among: how many images were asked for, where that is not all of them.
+        """
+        count, total = len(self), among or len(self.source)
+        if not count or (self.said and count <= self.allowed * total):
+            return
+        found = self.flags.clone().nonzero()  # a copy: nonzero counts first, and must not find more than it counted
+        first = (self._named(int(i)) for i in found[:NAMED])
+        refuse_too_many(count, total, self.allowed, first, "data.unreadable")
+        print(f"skipping images that cannot be read: {', '.join(first)}; from here on they are only counted")
+        self.said = True
+
+    def _named(self, index: int) -> str:
+        try:
+            self.source.load(index)
+        except Unreadable as error:
+            return f"{self.source.name(index)} ({error})"
+        return self.source.name(index)
+
+
+def refuse_too_many(count: int, total: int, allowed: float, first: Iterable[str], setting: str) -> None:
+    """UserError where `count` unreadable images of `total` are more than the share `allowed`."""
+    if count > allowed * total:
+        raise UserError(
+            f"{count} of {total} images cannot be read ({100 * count / total:.2g} %, among them {', '.join(first)}): "
+            f"mend or remove them, or type {setting}=SHARE with more than the {allowed:g} that may be skipped"
+        )
+
+
+def check_share(allowed: float, setting: str) -> None:
+    """UserError where the share of images that may be skipped is not one."""
+    if not 0 <= allowed <= 1:
+        raise UserError(f"{setting}={allowed} is not a share: type {setting}=0.01 for one image in a hundred")
 
 
 class Images(Dataset):

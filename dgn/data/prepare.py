@@ -18,8 +18,8 @@ from rich.progress import track
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
-from dgn.data.files import shown, under
-from dgn.data.skipped import NAMED, check_share, refuse_too_many
+from dgn.data.dataset import NAMED, check_share, refuse_too_many
+from dgn.data.listing import shown, under
 from dgn.data.workers import count, cpus
 
 TEXTS = {".txt", ".csv"}  # lists of files and of classes: copied as they are

@@ -12,8 +12,9 @@ from PIL import Image
 
 from dgn.base import images
 from dgn.base.errors import UserError
-from dgn.base.files import read_text
-from dgn.data.files import folders, inside, shown
+from dgn.base.ranks import first
+from dgn.data.layouts import Listing, by_class, count, layout, lines, listed
+from dgn.data.listing import shown
 
 
 class Source:
@@ -53,16 +54,16 @@ class Files(Source):
         return "/".join(shown(self.paths[index]).rsplit("/", 2)[-2:])
 
 
-def labelled(found: Mapping[str, Sequence[str]], classes: Sequence[str]) -> list[tuple[str, int]]:
-    """(path, number of its class) of the files by class, in the classes' order; other folders are left out."""
-    return [(path, i) for i, name in enumerate(classes) for path in found.get(name, ())]
+def labelled(files: Mapping[str, Sequence[str]], classes: Sequence[str]) -> list[tuple[str, int]]:
+    """(path, number of its class) of the files by class, in the classes' order; other classes are left out."""
+    return [(path, i) for i, name in enumerate(classes) for path in files.get(name, ())]
 
 
 def need(root: str | None, name: str, *inside: str) -> Path:
     """`root` as a folder that holds `inside`; otherwise one sentence that says what is missing."""
     if root is None:
         raise UserError(f"data={name} needs the folder of its images: data.root=DIR")
-    path = Path(root).expanduser()
+    path = Path(str(root)).expanduser()
     if path.is_file():
         raise UserError(f"{path} is a file: data.root must name the folder of data={name}")
     for part in (path, *(path / item for item in inside)):
@@ -71,27 +72,43 @@ def need(root: str | None, name: str, *inside: str) -> Path:
     return path
 
 
-def imagefolder(root: str | None, size: int, held_out: int) -> tuple[Source, Source]:
-    """One folder a class, under `root/train` and `root/val`; without `val` every `held_out`-th image validates.
+def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefolder") -> tuple[Source, Source]:
+    """One folder a class, in two folders for training and held-out images or all together: see `layouts.layout`.
 
-    The classes may lie in `root` itself. A folder with images but no subfolders is one class.
+    Where no folder is for held-out images, every `held_out`-th image is one.
     """
-    path = need(root, "imagefolder")
+    path = need(root, name)
     if held_out < 2:
-        raise UserError(f"held_out={held_out} leaves no image to train on: type data.sources.held_out=2 or more")
-    found = folders(path / "train") if (path / "train").is_dir() else {}
-    apart = (path / "train").is_dir() and (path / "val").is_dir()
-    if not apart:
-        found = found or folders(path) or {path.name: inside(path, images.SUFFIXES)}
-    classes = list(found)
-    if apart:
-        train, val = labelled(found, classes), labelled(folders(path / "val"), classes)
-    else:
-        every = labelled(found, classes)
-        train, val = [p for i, p in enumerate(every) if i % held_out], every[::held_out]
-    if not train or not val:
+        raise UserError(f"held_out={held_out} leaves no image to train on: set data.sources.held_out=2 or more")
+    found = layout(path)
+    if found.held_out is not None:
+        return pair(name, found.train, found.held_out, size, found.where)
+    classes = list(found.train.files)
+    every = labelled(found.train.files, classes)
+    if not every:
         raise UserError(f"no images were found under {path}: data.root needs one folder of images a class")
+    if len(every) < 2:
+        raise UserError(f"there is one image under {path}: training and measuring need one each at least")
+    train, val = [p for i, p in enumerate(every) if i % held_out], every[::held_out]
+    tell(name, classes, (train, "training images"), (val, f"held-out images (one in {held_out})"))
+    tell_more("left out", found.train.left_out)
     return Files(train, classes, size), Files(val, classes, size)
+
+
+def pair(name: str, train: Listing, val: Listing, size: int, where: tuple[str, str]) -> tuple[Source, Source]:
+    """The two sources of a data set whose held-out images are apart, in the folders `where`; says what was found."""
+    classes = list(train.files)
+    known, unknown = (sorted(n for n in val.files if (n in train.files) is answer) for answer in (True, False))
+    if not known:
+        raise UserError(f"no class of {where[1]} ({listed(unknown)}) is one of {where[0]} ({listed(classes)}): "
+                        "their folders by class must have the same names")  # fmt: skip
+    left_out = train.left_out + val.left_out
+    left_out += [f"{where[1]}/{n} (no such class in {where[0]})" for n in unknown]
+    pairs = labelled(train.files, classes), labelled(val.files, classes)
+    tell(name, classes, (pairs[0], f"training images in {where[0]}"), (pairs[1], f"held-out images in {where[1]}"))
+    tell_more("left out", left_out)
+    tell_more("without held-out images", [n for n in classes if n not in val.files])
+    return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
 
 
 def imagenet(root: str | None, size: int) -> tuple[Source, Source]:
@@ -103,12 +120,12 @@ def imagenet(root: str | None, size: int) -> tuple[Source, Source]:
     inner = path / "ILSVRC" / "Data" / "CLS-LOC"
     base = inner if inner.is_dir() else path
     need(str(base), "imagenet", "train", "val")
-    found = folders(base / "train")
-    classes = list(found)
-    val = labelled(folders(base / "val") or _solved(base / "val", path / "LOC_val_solution.csv"), classes)
-    if not found or not val:
+    train, val = by_class(base / "train"), by_class(base / "val")
+    if not val.files:
+        val = Listing(_solved(base / "val", path / "LOC_val_solution.csv"))
+    if not train.files or not val.files:
         raise UserError(f"no images were found under {base}: data=imagenet needs train/ and val/ with folders by class")
-    return Files(labelled(found, classes), classes, size), Files(val, classes, size)
+    return pair("imagenet", train, val, size, ("train", "val"))
 
 
 def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
@@ -118,12 +135,12 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
             f"{folder} has no subfolders: sort the validation images into folders by class, like train, "
             f"or put Kaggle's {solution.name} in data.root"
         )
-    found: dict[str, list[str]] = {}
-    for line in read_text(solution).splitlines()[1:]:
+    by_name: dict[str, list[str]] = {}
+    for line in lines(solution)[1:]:
         image, _, boxes = line.partition(",")
         if boxes.strip():
-            found.setdefault(boxes.split()[0], []).append(str(folder / f"{image}.JPEG"))
-    return found
+            by_name.setdefault(boxes.split()[0], []).append(str(folder / f"{image}.JPEG"))
+    return by_name
 
 
 def places365(root: str | None, size: int) -> tuple[Source, Source]:
@@ -134,24 +151,44 @@ def places365(root: str | None, size: int) -> tuple[Source, Source]:
     """
     path = need(root, "places365")
     if (path / "train").is_dir():
-        return imagefolder(root, size, held_out=20)
+        return imagefolder(root, size, held_out=20, name="places365")
     lists = ("categories_places365.txt", "places365_train_standard.txt", "places365_val.txt")
     need(root, "places365", "data_256_standard", "val_256", *lists)
-    classes = [name for name, _ in _numbered(path / lists[0])]
-    pairs = [
-        [(f"{path / folder}/{file}", label) for file, label in _numbered(path / name)]
-        for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2]))
-    ]
+    numbered = _numbered(path / lists[0])
+    classes = [name for name, _ in sorted(numbered, key=lambda entry: entry[1])]
+    if sorted(label for _, label in numbered) != list(range(len(classes))):
+        raise UserError(f"{path / lists[0]} does not number its classes from 0 on, each once: get the list again")
+    pairs = []
+    for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2])):
+        entries = _numbered(path / name)
+        beyond = [file for file, label in entries if not 0 <= label < len(classes)]
+        if beyond or not entries:
+            wrong = f"gives {beyond[0]} a class beyond the {len(classes)}" if beyond else "is empty, unlike the classes"
+            raise UserError(f"{path / name} {wrong} of {lists[0]}: get both lists again, from one release of Places365")
+        pairs.append([(f"{path / folder}/{file}", label) for file, label in entries])
+    tell("places365", classes, (pairs[0], "training images"), (pairs[1], "held-out images"))
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
 
 
 def _numbered(path: Path) -> list[tuple[str, int]]:
     """The lines of a list of Places365, like `/a/airfield 0`, without the first slash."""
-    lines = [line.split() for line in read_text(path).splitlines() if line.strip()]
     try:
-        return [(name.removeprefix("/"), int(number)) for name, number in lines]
+        return [(name.removeprefix("/"), int(number)) for name, number in map(str.split, lines(path))]
     except ValueError:
-        raise UserError(f"{path} is not a list of Places365, a name and a number a line: take it from there") from None
+        raise UserError(f"{path} is not a list of Places365, a name and a number a line: get it again") from None
+
+
+def tell(name: str, classes: Sequence[str], *parts: tuple[Sequence, str]) -> None:
+    """Print what was found: the classes, and lists of images with what they are."""
+    if first():
+        images = ", ".join(f"{len(items)} {what}" for items, what in parts)
+        print(f"{name}: {count(classes, 'class')} ({listed(classes)}), {images}")
+
+
+def tell_more(what: str, names: Sequence[str]) -> None:
+    """Print what else is to be known of the folders, where there is any."""
+    if names and first():
+        print(f"{what}: {listed(names, most=6)}")
 
 
 class Crops(Source):

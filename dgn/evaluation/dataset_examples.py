@@ -2,41 +2,107 @@
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.progress import Progress
+from torch import Tensor
 
 from dgn import data
 from dgn.base import images, lightning
-from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
+from dgn.data.sources import Source
 from dgn.networks import class_names
+from dgn.networks.preprocessing import Preprocessing
 from dgn.report import results
 from dgn.units import Unit
 from dgn.units.names import ClassNames
+from dgn.units.score_table import ScoreTable
 from dgn.units.target import Subject
 
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
+MOST = 100_000  # training images that are scored without being asked for
+TOGETHER = 2048  # images whose scores are looked through at a time
 
 
-def real_images(config: Mapping[str, Any]) -> tuple[data.DataModule, str] | None:
-    """The images of `data` and which of them are scored, "val" or "train"; None where it names no folder.
+def real_images(config: Mapping[str, Any], subject: Subject, side: int) -> tuple[data.DataModule, str] | None:
+    """The images of `data`, as the target sees them, and which are scored, "val" or "train"; None without `data.root`.
 
-    UserError where that holds none.
+    `side` is that of the pictures, px. UserError where the folder holds no images.
     """
     which = config["real_from"]
-    if which not in {"val", "train"}:
-        raise UserError(f"real_from={which} is neither: type real_from=val or real_from=train")
     if not config["data"]["root"]:
         return None
     plain = {"pad": 0, "flip": False, "brightness": 0}
-    return data.build(config["data"] | {"val_images": None}, plain, config["seed"]), which
+    module = data.build(as_seen(config["data"], subject.target.contract, side), plain, config["seed"])
+    return module, choose(module, subject) if which == "auto" else which
+
+
+def as_seen(config: Mapping[str, Any], contract: Preprocessing, side: int) -> dict[str, Any]:
+    """A `data` config whose images the target sees as it sees pictures of `side` px.
+
+    The config's own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
+    centre of a real one, too, where pictures are larger than its input.
+    """
+    resize, crop, sources = config["resize"], config["crop"], dict(config["sources"])
+    if contract.fit == "crop" and resize == crop == contract.size:
+        resize = max(resize, side)
+        sources["size"] = resize
+    return {**config, "sources": sources, "resize": resize, "val_images": None}
+
+
+def choose(module: data.DataModule, subject: Subject) -> str:
+    """Which images are scored where it is left open, said in one line where it is not simply the held-out ones.
+
+    The training images, where some unit has too few held-out ones for a `relative`, but enough of those.
+    """
+    val, train = (scored(subject, subject.units, labels(part.source)) for part in (module.val, module.train))
+    few = [unit.label for unit, v, t in zip(subject.units, val, train, strict=True) if v < ENOUGH <= t]
+    if not few:
+        return "val"
+    reason = f"fewer than {ENOUGH} held-out ones count for {few[0]}"
+    if len(module.train) > MOST:
+        print(f"real images: {reason}, so it has no relative score: real_from=train scores {len(module.train)} instead")
+        return "val"
+    print(f"real images: the training images are scored, because {reason}: real_from=val scores the held-out ones")
+    return "train"
+
+
+def labels(source: Source) -> dict[str, int]:
+    """How many images a source has of each class, by its name."""
+    counts = np.bincount(source.labels, minlength=len(source.classes)).tolist()
+    return dict(zip(class_names.readable(list(source.classes)), counts, strict=True))
+
+
+class Best:
+    """The highest scores of each unit, and whose they are, over batches of images.
+
+    Batches are gathered before they are looked through: a search has a cost of its own.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.waiting = most, 0
+        self.parts: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, scores: Tensor, index: Tensor) -> None:
+        """Scores (N, units) of the images `index` (N,). What is not a number counts as the lowest."""
+        scores = scores.nan_to_num(-torch.inf, torch.inf, -torch.inf)
+        self.parts.append((scores, index.to(scores.device)[:, None].expand_as(scores)))
+        self.waiting += len(scores)
+        if self.waiting >= TOGETHER:
+            self.top()
+
+    def top(self) -> tuple[Tensor, Tensor]:
+        """(at most `most`, units) scores from the highest on, and the images that have them."""
+        scores, index = (torch.cat(part) for part in zip(*self.parts, strict=True))
+        found = scores.topk(min(self.most, len(scores)), dim=0)
+        self.parts, self.waiting = [(found.values, index.gather(0, found.indices))], 0
+        return self.parts[0]
 
 
 @torch.no_grad()
@@ -50,30 +116,28 @@ def write_real_images(
     """
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
-    found, kept, labels = [], [], Counter[int]()
+    units = list(chosen.values())
+    table = ScoreTable(units, subject.score(units).objective).to(subject.device)
+    best, seen = Best(max(most, 1)), []
     with Progress(transient=True) as bar, lightning.on_device(subject.device, subject.target):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            activation = subject.target(x.to(subject.device)).cpu()
-            found.append(torch.stack([subject.score([unit] * len(x))(activation) for unit in chosen.values()], 1))
-            kept.append(index)
-            labels.update(label.tolist())
+            best.add(table(subject.target(x.to(subject.device))), index)
+            seen.append(label)
             bar.update(task, advance=len(x))
-    scores, index = torch.cat(found), torch.cat(kept)
+    scores, index = (part.T.tolist() for part in best.top())
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["unit", "place", "score", "name", "image"])
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["unit", "place", "score", "name", "image"])
     for column, (u, unit) in enumerate(chosen.items()):
-        top = scores[:, column].topk(min(most, len(scores)))
-        for place, (score, i) in enumerate(zip(top.values.tolist(), index[top.indices].tolist(), strict=True)):
+        for place, (score, i) in enumerate(zip(scores[column][:most], index[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, source.image(i))
-            table.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
+            rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
-    of_class = {name: labels[i] for i, name in enumerate(class_names.readable(module.classes))}
-    counts = scored(subject, list(chosen.values()), of_class)
-    best = zip(chosen.values(), scores.amax(0).tolist(), counts, strict=True)
-    return {unit.text: score for unit, score, count in best if count >= ENOUGH}
+    read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
+    counts = scored(subject, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
+    return {unit.text: top[0] for unit, top, count in zip(units, scores, counts, strict=True) if count >= ENOUGH}
 
 
 def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:

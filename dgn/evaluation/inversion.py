@@ -10,11 +10,15 @@ from dgn.evaluation import metrics
 from dgn.evaluation.judge import Judge
 from dgn.networks.features import Features
 
+SHOWN = 32  # held-out images that are drawn beside their reconstructions
+
 
 def errors(
     encoder: Features, generators: Mapping[str, nn.Module], batches: Iterable[tuple[Tensor, ...]]
 ) -> dict[str, float]:
     """Errors of reconstructions from the encoder's first layer, in pixels and at every layer that it is read at.
+
+    Batches are forgotten as they are measured: memory does not grow with their number.
 
     Args:
         encoder: E; its first layer gives the code.
@@ -23,26 +27,21 @@ def errors(
 
     Gives `inversion/LAYER` in % and `unexplained/LAYER`, see `dgn.evaluation.metrics`.
     """
-    real: dict[str, list[Tensor]] = {}
-    fake: dict[str, list[Tensor]] = {}
+    targets = {name: metrics.Targets() for name in (*encoder.layers, "pixels")}
+    residuals = {(prefix, name): metrics.Residuals() for prefix in generators for name in targets}
     for x, *_ in batches:
-        seen = encoder.all(x)
-        _keep(real, seen | {"pixels": x})
+        real = encoder.all(x) | {"pixels": x}
+        for name, value in real.items():
+            targets[name].update(value)
         for prefix, generator in generators.items():
-            y = generator(seen[encoder.layers[0]])
-            _keep(fake, {prefix + name: value for name, value in (encoder.all(y) | {"pixels": y}).items()})
+            y = generator(real[encoder.layers[0]])
+            for name, value in (encoder.all(y) | {"pixels": y}).items():
+                residuals[prefix, name].update(real[name], value)
     summary = {}
-    for prefix in generators:
-        for name in real:
-            x, y = torch.cat(real[name]), torch.cat(fake[prefix + name])
-            summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(x, y)
-            summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(x, y)
+    for (prefix, name), missed in residuals.items():
+        summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(targets[name], missed)
+        summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(targets[name], missed)
     return summary
-
-
-def _keep(store: dict[str, list[Tensor]], found: Mapping[str, Tensor]) -> None:
-    for name, value in found.items():
-        store.setdefault(name, []).append(value.flatten(1).cpu())
 
 
 def named(
@@ -59,7 +58,7 @@ def named(
         batches: of images (N, 3, H, W) in [0, 1] and their labels, into `classes`.
 
     Gives `judge_top1/real`, `judge_top1/reconstructions`, the same of top5, and the like; images of classes that a
-    network does not know are not counted.
+    network does not know are not counted, and of none the figure is NaN.
     """
     ranks: dict[tuple[str, str], list[int]] = {}
     for x, labels, *_ in batches:
@@ -72,6 +71,6 @@ def named(
 
 
 def picture(encoder: Features, generator: nn.Module, x: Tensor) -> Tensor:
-    """At most 32 images, each beside its reconstruction, as one (3, H, W)."""
-    y = generator(encoder(x[:32])).clamp(0, 1)
-    return images.grid(torch.stack([x[:32], y], 1).flatten(0, 1), columns=8)
+    """Images (N, 3, H, W), each beside its reconstruction, as one (3, H', W')."""
+    y = generator(encoder(x)).clamp(0, 1)
+    return images.grid(torch.stack([x, y], 1).flatten(0, 1), columns=8)

@@ -1,32 +1,27 @@
 """A bundle: G, the moments of its code, some real codes, and where all came from, in one safetensors file.
 
-Nothing in the file names code to run: the generator's kind is looked up in a fixed table here.
-`dgn bundle info FILE` shows what a bundle holds.
+Nothing in the file names code to run: the kind of G is looked up in a fixed table, or is the class that the caller
+names.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
-from dgn.base.errors import UserError, first_line, nearest
-from dgn.base.files import whole
-from dgn.generators import Generator
-from dgn.generators.deepsim import Deepsim
+from dgn.base import tensors
+from dgn.base.errors import UserError, first_line
+from dgn.generators import header
+from dgn.generators.base import Generator
+from dgn.generators.kinds import KINDS, kind_of
 from dgn.generators.moments import Moments
-from dgn.networks import zoo
-
-ASSETS = Path(__file__).parent.parent / "assets"
-SCHEMA = 1
-KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim}
+from dgn.networks import weights
 
 
 @dataclass
@@ -48,134 +43,100 @@ class Bundle:
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
     """Write a bundle, weights as fp16, whole or not at all."""
-    kind = next(name for name, cls in KINDS.items() if type(generator) is cls)
-    tensors = {f"generator.{k}": _half(v) for k, v in generator.state_dict().items()}
-    tensors |= {f"moments.{k}": v for k, v in moments.tensors().items()}
-    tensors["codes"] = _half(codes)
-    about = {"schema": SCHEMA, "generator": {"kind": kind, "args": generator.args}, "record": dict(record)}
-    with whole(path) as part:  # not save_file: its errors do not say that the disk is full
-        part.write_bytes(serialise(tensors, {"dgn": json.dumps(about)}))
+    compact = tensors.compact({f"generator.{k}": v for k, v in generator.state_dict().items()} | {"codes": codes})
+    kept = compact | {f"moments.{k}": v for k, v in moments.tensors().items()}
+    made_by = {"kind": kind_of(type(generator)), "args": generator.args}
+    about = {"schema": header.SCHEMA, "generator": made_by, "record": dict(record)}
+    tensors.save(path, kept, {"dgn": json.dumps(about)})
 
 
-def _half(value: Tensor) -> Tensor:
-    """Floating-point numbers as fp16, where none is too large for it."""
-    value = value.detach().cpu().contiguous()
-    half = value.half() if value.is_floating_point() else value
-    return half if half.isfinite().all() else value
+def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
+    """Read a bundle.
 
+    Args:
+        path: of the file.
+        generator: the class of its G; needed only for a class that is not dgn's own.
 
-def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
-    """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
-
-    `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
-    them fits anything.
+    Raises UserError, one sentence, for a file that is not a sound bundle, or holds another G.
     """
-    name = str(name)  # a null or a number, where a config has one
-    shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
-    if name in shipped:
-        return shipped[name]
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir() and inverts:
-        return _within(path, inverts)
-    raise UserError(f"there is no bundle {name!r}: type bundle=PATH of a file that train.py wrote, or a shipped one; "
-                    f"{nearest(name, shipped)}")  # fmt: skip
-
-
-def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
-    """The one bundle in a folder, at any depth, that `inverts` fits."""
-    network, layer, data = (str(inverts[key]) for key in ("network", "layer", "data"))
-    stem = f"{network}-{layer}-{data}"
-    found = sorted(folder.rglob(f"{stem}.bundle.safetensors"))
-    if len(found) > 1:
-        raise UserError(f"{len(found)} bundles in {folder} are {stem}: type bundle=ONE of {', '.join(map(str, found))}")
-    if not found:
-        words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
-        output = folder / stem.removesuffix("-*")
-        raise UserError(f"there is no bundle {stem} in {folder}: python train.py {words} output={output} makes it")
-    return found[0]
-
-
-def load(path: Path) -> Bundle:
-    """Read a bundle; UserError if it is not one or does not hold together."""
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get("dgn", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about is None or about["schema"] != SCHEMA:
-            raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py")
-        with torch.device("meta"):  # what the header claims costs no memory until the tensors bear it out
-            generator = KINDS[about["generator"]["kind"]](**about["generator"]["args"])
-        state = {k: v.float() if v.is_floating_point() else v for k, v in _under("generator.", tensors).items()}
-        generator.load_state_dict(state, assign=True)
-        generator.to(memory_format=torch.channels_last)
-        moments = Moments.from_tensors(_under("moments.", tensors))
-        codes = tensors["codes"].float()
-        expected = tuple(about["generator"]["args"]["code_shape"])
-        if tuple(codes.shape[1:]) != expected or not torch.isfinite(codes).all():
-            raise ValueError(f"its codes are not finite ones of shape {expected}")
-        if moments.axes is not None and moments.axes.shape[1:] != expected:
-            raise ValueError(f"its axes are not those of codes of shape {expected}")
-        return Bundle(generator.eval().requires_grad_(False), moments, codes, about["record"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            text = (file.metadata() or {}).get("dgn")
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        if weights.is_training(path):
+            raise weights.training(path) from None
         raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def inverts(held: Bundle, node: Mapping[str, Any]) -> bool:
-    """Whether `node`, a network's config, is of the network, layer and image size whose codes G inverts.
-
-    Taken to be so where that is not known, as of a decoder of one's own.
-    """
-    record, size = held.record, node["input"]["size"]
-    same = record.get("encoder_sha256") in {None, zoo.identity(node)}
-    return same and node["layer"] == record.get("layer", node["layer"]) and size == record.get("encoder_size", size)
-
-
-def same_encoder(held: Bundle, node: Mapping[str, Any], role: str) -> None:
-    """UserError where `node`, the config of the network in a role, is not of what G inverts, see `inverts`."""
-    if not inverts(held, node):
-        record = held.record
-        words = [f"network@{role}={record['encoder']}", f"{role}.layer={record['layer']}"]
-        if "encoder_size" in record:
-            words.append(f"{role}.input.size={record['encoder_size']}")
-        raise UserError(f"this bundle inverts {record['layer']} of {record['encoder']}: type {' '.join(words)}, "
-                        "or bundle=ANOTHER")  # fmt: skip
-
-
-def info(path: Path) -> str:
-    """What a bundle holds, a line a fact."""
-    held = load(path)
-    generator, moments = held.generator, held.moments
-    facts = {
-        "file": f"{path}, {path.stat().st_size / 2**20:.1f} MiB",
-        "generator": f"{sum(p.numel() for p in generator.parameters()) / 1e6:.1f} M parameters, "
-        f"code {tuple(generator.code_shape)} to {generator.size} px",
-        "moments": f"of {moments.count} values an element: std {moments.scale:.4g}, "
-        f"{100 * float(moments.negative.mean()):.1f} % negative",
-        "axes": f"{0 if moments.axes is None else len(moments.axes)} of the codes",
-        "codes": f"{len(held.codes)} of real images",
-    }
-    errors = held.record.get("errors", {})
-    facts |= {key: value for key, value in held.record.items() if key != "errors"}
-    facts |= {f"error {name}": f"{value:.4g}" for name, value in errors.items()}
-    return "\n".join(f"{name:<32}{value}" for name, value in facts.items())
-
-
-def main() -> None:
-    """`dgn bundle info FILE`."""
-    parser = argparse.ArgumentParser(prog="dgn bundle", description="Look into a bundle.")
-    parser.add_argument("action", choices=["info"])
-    parser.add_argument("bundle", help="a file that train.py wrote, or the name of a shipped one")
+    about = header.parse(text, path)
+    cls = _class(about.generator.kind, generator, path)
     try:
-        print(info(find(parser.parse_args().bundle)))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+        built = _built(cls, about.generator.args, _under("generator.", stored))
+        moments, codes = _moments(_under("moments.", stored), built.code_shape), stored["codes"].float()
+    except KeyError as error:
+        raise UserError(f"{path} is not a sound bundle (it has no {error.args[0]})") from None
+    except (TypeError, ValueError, RuntimeError, AttributeError, OverflowError, UserError) as error:
+        raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
+    if tuple(codes.shape[1:]) != built.code_shape or not codes.isfinite().all():
+        raise UserError(f"{path} is not a sound bundle (its codes are not finite ones of {built.code_shape})")
+    return Bundle(built, moments, codes, about.record.model_dump(exclude_unset=True))
 
 
-if __name__ == "__main__":
-    main()
+def _class(kind: str, generator: type[Generator] | None, path: Path) -> type[Generator]:
+    """The class of a file's G: in the table, or the one that the caller names; never one that the file names."""
+    cls = KINDS.get(kind, generator)
+    if cls is None or (cls in KINDS.values() and kind not in KINDS):
+        raise UserError(f"the generator in {path} is of a class of someone's own ({kind!r}), and a file cannot name "
+                        "code to run: set generator.kind to the path of that class")  # fmt: skip
+    if generator not in {None, cls}:
+        raise UserError(f"the generator in {path} is a {kind}, not a {kind_of(generator)}: set another "  # type: ignore[arg-type]
+                        "generator.kind, or leave it out")  # fmt: skip
+    return cls
+
+
+def _built(cls: type[Generator], args: Mapping[str, Any], state: Mapping[str, Tensor]) -> Generator:
+    """G with its weights, frozen, in eval mode; ValueError or RuntimeError where they do not go together."""
+    checked = header.arguments(cls, args)
+    # What the header claims costs no memory until the tensors bear it out. A class of the user's own may compute
+    # more than weights, and is built as it is.
+    with torch.device("meta") if cls in KINDS.values() else nullcontext(), torch.random.fork_rng(devices=[]):
+        generator = cls(**checked)
+        expected = generator.state_dict()
+        if unmatched := sorted(expected.keys() ^ state.keys()):
+            raise ValueError(f"the weights and the settings of its generator differ in {unmatched[0]}")
+        for name, value in state.items():
+            if value.shape != expected[name].shape or value.is_floating_point() != expected[name].is_floating_point():
+                raise ValueError(f"{name} of its generator is {tuple(value.shape)} of {value.dtype}, not "
+                                 f"{tuple(expected[name].shape)} of {expected[name].dtype}")  # fmt: skip
+        generator.eval()
+        generator.requires_grad_(False)
+        with torch.no_grad():
+            image = generator(torch.zeros(1, *generator.code_shape))
+    if image.ndim != 4 or image.shape[2:] != (generator.size, generator.size):
+        raise ValueError(f"its generator gives {tuple(image.shape)}, not images of {generator.size} px")
+    loaded = {name: value.to(expected[name].dtype) for name, value in state.items()}
+    if not all(value.isfinite().all() for value in loaded.values()):
+        raise ValueError("its generator's weights are not finite")
+    generator.load_state_dict(loaded, assign=True)
+    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return generator.requires_grad_(False)
+
+
+def _moments(tensors: Mapping[str, Tensor], code_shape: tuple[int, ...]) -> Moments:
+    """Moments from a file; ValueError where they are not those of codes of this shape."""
+    shapes = {code_shape, (code_shape[0], *[1] * (len(code_shape) - 1))}
+    for name in ("mean", "std", "minimum", "negative"):
+        value = tensors[name]
+        if tuple(value.shape) not in shapes or value.shape != tensors["mean"].shape or not value.isfinite().all():
+            raise ValueError(f"the {name} of its codes is not of finite numbers for codes of {code_shape}")
+    if (tensors["std"] < 0).any():
+        raise ValueError("a standard deviation of its codes is negative")
+    if tensors["count"].numel() != 1 or tensors["count"] < 1:
+        raise ValueError("the count of its codes is not one or more")
+    axes = tensors.get("axes")
+    if axes is not None and (axes.ndim != 2 or tuple(axes.shape[1:]) != code_shape or not axes.isfinite().all()):
+        raise ValueError(f"its axes are not finite ones of codes of {code_shape}")
+    return Moments.from_tensors(tensors)
+
+
+def _under(prefix: str, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}

@@ -1,21 +1,25 @@
 """Any network that makes images from codes, as a G."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dgn.base.errors import UserError
+from dgn.base.errors import UserError, first_line
 from dgn.base.precision import full
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.generators.moments import Moments
 
 
 class Decoder(Generator):
     """Codes (N, *code_shape) to images (N, C, H, W), those of `network` brought from `black`-`white` to [0, 1].
 
+    Of a network that gives a tuple, list, dict or dataclass, the image is the first batch of images in it.
+
     Args:
-        network: put in eval mode, its parameters are frozen.
+        network: put in eval mode, its parameters are frozen; see `snapshot` for a network that must stay as it is.
         code_shape: of one code.
         black, white: what the network gives for them.
 
@@ -31,28 +35,65 @@ class Decoder(Generator):
         self.args = {}
         try:
             with torch.no_grad():
-                image = self(torch.zeros(1, *code_shape))
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            raise UserError(f"the generator does not take a code of shape {self.code_shape} ({error})") from None
-        if image.ndim != 4:
-            raise UserError(f"the generator gives {tuple(image.shape)}: it must give images (N, C, H, W)")
+                image = self(torch.zeros(1, *self.code_shape))
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError) as error:
+            reason = first_line(error)
+            raise UserError(f"the generator does not take a code of shape {self.code_shape} ({reason})") from None
         self.size = image.shape[-1]
 
     def train(self, mode: bool = True) -> "Decoder":
         """Stays in eval mode."""
-        return super().train(False)
+        super().train(False)
+        return self
 
     def forward(self, code: Tensor) -> Tensor:
-        return (full(self.network(code)) - self.black) / (self.white - self.black)
+        return (full(image_of(self.network(code))) - self.black) / (self.white - self.black)
+
+
+def image_of(output: Any) -> Tensor:
+    """The first batch of images (N, C, H, W) in what a network gives; UserError where there is none."""
+    found = list(_tensors(output))
+    for tensor in found:
+        if tensor.ndim == 4 and tensor.is_floating_point():
+            return tensor
+    kinds = ", ".join(f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in found) or f"a {type(output).__name__}"
+    raise UserError(f"the generator gives {kinds}: it must give images (N, C, H, W) of floating-point numbers")
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    """The tensors in a tensor, list, tuple, dict or in the attributes of an object, one level deep."""
+    if isinstance(output, Tensor):
+        parts: Any = [output]
+    elif isinstance(output, Mapping):
+        parts = output.values()
+    elif isinstance(output, list | tuple):
+        parts = output
+    else:
+        names = getattr(type(output), "__slots__", ())
+        slots = [getattr(output, name, None) for name in ([names] if isinstance(names, str) else names)]
+        parts = [*slots, *getattr(output, "__dict__", {}).values()]
+    return (part for part in parts if isinstance(part, Tensor))
+
+
+def snapshot(network: nn.Module) -> nn.Module:
+    """A copy of a live network on the CPU in fp32; the network itself keeps its mode, device and gradients."""
+    # Spectral and weight norm leave tensors with a graph behind, which cannot be copied; each pass makes them anew.
+    computed = [value for module in network.modules() for value in vars(module).values()
+                if isinstance(value, Tensor) and not value.is_leaf]  # fmt: skip
+    try:
+        return copy.deepcopy(network, {id(value): value.detach().clone() for value in computed}).cpu().float()
+    except (TypeError, RuntimeError, NotImplementedError, AttributeError) as error:
+        raise UserError(f"the generator {type(network).__name__} cannot be copied ({first_line(error)}): set "
+                        "generator._target_ to its class instead") from None  # fmt: skip
 
 
 def measured(codes: Tensor) -> Moments:
     """The moments of real codes, (M, *code_shape), M ≥ 2."""
-    if len(codes) < 2 or not torch.isfinite(codes).all():
+    if codes.ndim < 2 or len(codes) < 2 or not torch.isfinite(codes).all():
         raise UserError(f"moments are measured on two finite codes or more, (M, ...), not on {tuple(codes.shape)}")
-    found = Moments()
-    found.update(codes)
-    return Moments.from_tensors(found.tensors())  # with the axes computed, once
+    moments = Moments()
+    moments.update(codes)
+    return Moments.from_tensors(moments.tensors())  # with the axes as a bundle has them
 
 
 def given(shape: Sequence[int], mean: float, std: float, signed: bool) -> Moments:

@@ -8,15 +8,22 @@ ends in a minus (`d16-`).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.precision import full
-from dgn.generators import Generator
+from dgn.generators.base import Generator
+
+Count = Annotated[int, Field(ge=1, le=2**24)]
+CodeShape = Annotated[Sequence[Count], Field(min_length=1, max_length=3)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Words = Annotated[str, Field(max_length=10_000)]
 
 
 def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:
@@ -28,7 +35,7 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     """
     if len(code_shape) == 2:
         raise UserError(
-            f"a code of {code_shape[0]} tokens has no G: type encoder.layer=NAME@cls or NAME@mean for a vector"
+            f"a code of {code_shape[0]} tokens has no G: set encoder.layer=NAME@cls or NAME@mean for a vector"
         )
     side, doublings = size, 0
     most = 7 if len(code_shape) == 1 else code_shape[-1]
@@ -83,14 +90,14 @@ class Deepsim(Generator):
     def __init__(
         self,
         *,
-        code_shape: Sequence[int],
-        size: int,
-        layers: str,
+        code_shape: CodeShape,
+        size: Count,
+        layers: Words,
         norm: bool,
-        slope: float,
-        gains: dict[str, float],
-        output: str,
-        code_scale: float,
+        slope: Number,
+        gains: dict[str, Number],
+        output: Literal["tanh", "caffe", "caffe_tanh"],
+        code_scale: Scale,
     ) -> None:
         super().__init__()
         self.args = {"code_shape": list(code_shape), "size": size, "layers": layers, "norm": norm, "slope": slope,
@@ -98,6 +105,45 @@ class Deepsim(Generator):
         self.code_shape, self.size, self.output, self.code_scale = tuple(code_shape), size, output, code_scale
         self.layers = nn.Sequential(*_build(layers.split(), code_shape[0], norm, slope, gains))
         self.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def for_codes(  # type: ignore[override]
+        cls,
+        codes: Tensor,
+        *,
+        size: Count,
+        layers: Words | None,
+        hidden: Count | None,
+        widths: Annotated[Sequence[Count], Field(min_length=1)] | None,
+        code_scale: Scale | None,
+        tables: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> "Deepsim":
+        """G for codes like these, (N, *code_shape).
+
+        Args:
+            codes: of real images.
+            size: side of the images, pixels.
+            layers: the words above; None for the paper's `pattern` with `hidden` and `widths`.
+            hidden, widths: of that pattern.
+            code_scale: None for the root mean square of `codes`.
+            tables: of the YAML, from which it takes `layers`; not used here.
+            settings: the further arguments of the class.
+
+        Raises UserError for layers that do not lead from the code to an image of this size.
+        """
+        shape = tuple(codes.shape[1:])
+        if layers is None and (hidden is None or widths is None):
+            raise UserError("generator.layers=null needs generator.hidden and generator.widths: set them, or layers")
+        layers = layers or pattern(shape, size, hidden or 1, widths or ())
+        made = side(shape, layers)
+        if not size <= made < 2 * size:
+            raise UserError(
+                f"generator.layers make images of {made} px for a generator.size of {size}: set other layers, another "
+                "data.crop, or generator=small, which has a pattern for every size"
+            )
+        scale = code_scale or float(codes.square().mean().sqrt())
+        return cls(code_shape=shape, size=size, layers=layers, code_scale=scale, **settings)
 
     def forward(self, code: Tensor) -> Tensor:
         raw = self.layers(code / self.code_scale if self.code_scale != 1 else code)
@@ -124,6 +170,8 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
     for i, word in enumerate(words):
         if word[0].isdigit():
             shape = [int(side) for side in word.split("x")]
+            if min(shape) < 1:
+                raise UserError(f"a generator's layers have no word {word!r}: every side is one or more")
             modules.append(nn.Unflatten(1, shape))
             width = shape[0]
             continue
@@ -150,6 +198,8 @@ def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, in
     if kind not in {"fc", "d", "t", "c", "shuffle"} or not numbers:
         raise UserError(f"a generator's layers have no word {kind + numbers!r}: use fcN, CxHxW, dN, tN, cN or shuffleN")
     cout, *rest = (int(number) for number in numbers.split("/"))
+    if cout < 1:
+        raise UserError(f"a generator's layers have no word {kind + numbers!r}: a layer has one channel or more")
     if kind == "fc":
         return nn.Linear(cin, cout, bias), cout
     if kind == "d":

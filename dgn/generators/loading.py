@@ -1,81 +1,114 @@
-"""Where G and the moments of its code come from: a bundle, or any decoder with moments measured or given."""
+"""Where G and the moments of its code come from: a bundle, or any decoder with moments measured or set."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from os import fspath
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from dgn.base.errors import UserError
-from dgn.generators import Generator, bundle
+from dgn.base.errors import UserError, first_line
+from dgn.generators import bundle, kinds, lookup
+from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
-from dgn.generators.decoder import Decoder, given, measured
-from dgn.networks import weights, zoo
+from dgn.generators.decoder import Decoder, given, measured, snapshot
+from dgn.networks import weights, weights_file, zoo
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1)]
 
 
 def load_bundle(name: Path | str) -> Bundle:
     """A trained prior: one that ships with dgn, by its name, or a file that train.py wrote. UserError for neither."""
-    return bundle.load(bundle.find(fspath(name)))
+    return bundle.load(lookup.find(fspath(name)))
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:
     """The generator of the config, or the bundle's where it names none."""
     node = config["generator"]
     if "_target_" not in node:
-        return bundle.load(bundle.find(config["bundle"], config["inverts"]))
+        return bundle.load(lookup.find(config["bundle"], config["inverts"]), kinds.named(node.get("kind")))
     codes = None
     if node["codes"]:
-        path = weights.find(node["codes"])
-        held = weights.read(path)
-        if "codes" not in held and len(held) != 1:
-            raise UserError(f"{path} holds {len(held)} tensors: call the real codes 'codes'")
-        codes = held.get("codes", next(iter(held.values())))
+        path = weights_file.find(node["codes"])
+        tensors = weights.read(path)
+        if "codes" not in tensors and len(tensors) != 1:
+            raise UserError(f"{path} holds {len(tensors)} tensors: call the real codes 'codes'")
+        codes = tensors.get("codes", next(iter(tensors.values())))
     about = node["moments"]
-    return decoder(zoo.frozen(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
+    return _prior(zoo.frozen(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
 
 
 def decoder(
     network: nn.Module,
-    codes: Tensor | None = None,
-    shape: Sequence[int] | None = None,
-    mean: float = 0.0,
-    std: float = 1.0,
+    codes: Any = None,
+    shape: Sequence[Side] | None = None,
+    mean: Number = 0.0,
+    std: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
     signed: bool = True,
-    range: Sequence[float] = (0, 1),
+    range: Annotated[Sequence[Number], Field(min_length=2, max_length=2)] = (0, 1),
 ) -> Bundle:
-    """A prior from any decoder.
+    """A prior from any live decoder, of which a copy is taken: the network itself is left as it is.
 
     Args:
-        network: codes (N, ...) to images (N, C, H, W).
-        codes: real codes (M, ...), on which the moments are measured; without them the next four give the moments.
+        network: codes (N, ...) to images (N, C, H, W), or to a tuple, list, dict or dataclass with such images.
+        codes: real codes (M, ...), a tensor or an array, on which the moments are measured; without them the next four
+            say what codes are like.
         shape: of one code.
         mean, std: of every element.
         signed: whether codes may be negative.
         range: what the network gives for black and for white.
 
-    Raises UserError where the moments are neither measured nor given, or the network does not take such codes.
+    Raises UserError where the moments are neither measured nor set, or the network does not take such codes.
     """
+    return _prior(snapshot(network), codes, shape, mean, std, signed, range)
+
+
+def _prior(
+    network: nn.Module,
+    codes: Any,
+    shape: Sequence[int] | None,
+    mean: float,
+    std: float,
+    signed: bool,
+    range: Sequence[float],
+) -> Bundle:
+    """See `decoder`; the network is put in eval mode and frozen."""
     if isinstance(network, Generator) and codes is None and hasattr(network, "moments"):
-        own: Any = network
-        own.eval()
-        own.requires_grad_(False)
-        return Bundle(own, own.moments(), torch.empty(0, *own.code_shape), {})
-    if codes is None and not shape:
-        raise UserError("nothing is known of this generator's codes: type generator.codes=FILE of real ones, or "
-                        "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip
-    if len(range) != 2 or range[0] == range[1]:
-        raise UserError(f"generator.range={list(range)} is not what it gives for black and for white: type "
+        network.eval()
+        network.requires_grad_(False)
+        moments: Any = network.moments
+        return Bundle(network, moments(), torch.empty(0, *network.code_shape), {})
+    if len(range) != 2 or range[0] == range[1] or not all(map(isfinite, range)):
+        raise UserError(f"generator.range={list(range)} is not what it gives for black and for white: set "
                         "'generator.range=[-1,1]'")  # fmt: skip
-    if codes is None and not isinstance(shape, Sequence):
-        raise UserError(f"generator.moments.shape={shape} is no list: type 'generator.moments.shape=[{shape}]'")
-    if codes is None:
-        moments, codes = given(list(shape or ()), mean, std, signed), torch.empty(0, *(shape or ()))
-    else:
-        codes = codes.float()
-        moments = measured(codes)
-    return Bundle(Decoder(network, codes.shape[1:], *range), moments, codes, {})
+    if codes is not None:
+        measured_on = _codes(codes)
+        moments = measured(measured_on)
+        return Bundle(Decoder(network, measured_on.shape[1:], *range), moments, measured_on, {})
+    if shape is None or (isinstance(shape, Sequence) and not shape):
+        raise UserError("nothing is known of this generator's codes: set generator.codes=FILE of real ones, or "
+                        "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise UserError(f"generator.moments.shape={shape} is no list: set 'generator.moments.shape=[{shape}]'")
+    if not all(isinstance(side, int) and side > 0 for side in shape):
+        raise UserError(f"generator.moments.shape={list(shape)} is not the shape of a code: set whole numbers from one "
+                        "on, such as 'generator.moments.shape=[128]'")  # fmt: skip
+    if not (isfinite(mean) and isfinite(std) and std > 0):
+        raise UserError(f"codes cannot have the mean {mean} and the standard deviation {std}: set "
+                        "generator.moments.std to a number above zero")  # fmt: skip
+    return Bundle(Decoder(network, shape, *range), given(shape, mean, std, signed), torch.empty(0, *shape), {})
+
+
+def _codes(codes: Any) -> Tensor:
+    """Real codes as an fp32 tensor on the CPU; UserError for what is no array of numbers."""
+    try:
+        return torch.as_tensor(codes).detach().cpu().float()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"the real codes are not an array of numbers (M, ...): {first_line(error)}") from None
 
 
 def name(config: Mapping[str, Any]) -> str:
@@ -83,4 +116,4 @@ def name(config: Mapping[str, Any]) -> str:
     kind = config["generator"].get("_target_")
     if kind:
         return kind.rpartition(".")[2].lower()
-    return bundle.find(config["bundle"], config["inverts"]).name.removesuffix(".bundle.safetensors")
+    return lookup.find(config["bundle"], config["inverts"]).name.removesuffix(".bundle.safetensors")

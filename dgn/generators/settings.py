@@ -24,10 +24,13 @@ class DecoderSettings(Settings):
     weights: str | None
     strict: bool
     by_order: bool
+    prefix: str | None
     range: Annotated[list[float], Field(min_length=2, max_length=2)]
     codes: str | None
     moments: MomentsSettings
 
 
 class BundleSettings(Settings):
-    """The generator is the one in the file that `bundle` names: no keys."""
+    """The generator is the one in the file that `bundle` names."""
+
+    kind: str | None

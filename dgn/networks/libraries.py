@@ -13,8 +13,11 @@ import torch
 from torch import nn
 
 from dgn.base.errors import UserError, nearest
-from dgn.networks.weights import unreadable
+from dgn.networks.weights_file import unreadable
 
+# Their weights take inputs of mean and std 0.5. torchvision switches the change from ImageNet's mean and std on only
+# where it loads these weights itself, not where they come from a file.
+FROM_TENSORFLOW = ("googlenet", "inception_v3")
 SECONDS = 5  # to wait for an answer before saying that there is none
 
 
@@ -25,12 +28,14 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
     more than weights: torchvision itself would run what is in it.
     """
     models = _torchvision(name)
+    if name in FROM_TENSORFLOW:
+        args = {"transform_input": True} | args
     if weights is None:
         return models.get_model(name, weights=None, **args)
     chosen = _version(models, name, weights)
     file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
     if not file.exists():
-        _reach(chosen.url, f"put that file into {file.parent}, or type target.weights=FILE target.args.weights=null")
+        _reach(chosen.url, f"put that file into {file.parent}, or set target.weights=FILE target.args.weights=null")
     try:
         with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"):
             os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
@@ -47,7 +52,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
     if not pretrained:
         return timm.create_model(model_name, **args)
     if about is None or not about.has_weights:
-        raise UserError(f"timm has no pretrained weights for {model_name!r}: type target.args.pretrained=false")
+        raise UserError(f"timm has no pretrained weights for {model_name!r}: set target.args.pretrained=false")
     if about.hf_hub_id:
         from huggingface_hub import constants, try_to_load_from_cache
 
@@ -56,7 +61,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
         if isinstance(held, str):  # named, or the hub would be asked first, at length
             return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": held}, **args)
         url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
-        _reach(url, "fetch that file elsewhere and type target.weights=FILE target.args.pretrained=false")
+        _reach(url, "fetch that file elsewhere and set target.weights=FILE target.args.pretrained=false")
     return timm.create_model(model_name, pretrained=True, **args)
 
 
@@ -92,7 +97,7 @@ def _torchvision(name: str) -> ModuleType:
 def _version(models: ModuleType, name: str, weights: str) -> Any:
     versions = models.get_model_weights(name)
     if weights not in versions.__members__:
-        raise UserError(f"torchvision's {name} has no weights {weights!r}: type target.args.weights=DEFAULT; "
+        raise UserError(f"torchvision's {name} has no weights {weights!r}: set target.args.weights=DEFAULT; "
                         f"{nearest(str(weights), versions.__members__)}")  # fmt: skip
     return versions[weights]
 

@@ -1,4 +1,4 @@
-"""What a network's YAML says: conf/network/own.yaml has every key with its meaning and default."""
+"""What a network's YAML says: conf/network_base.yaml has every key with its meaning and default."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,7 @@ class NetworkSettings(Settings):
     weights: str | None
     strict: bool
     by_order: bool
+    prefix: str | None
     layer: str | None
     classes: str | list[str | int] | dict[Any, Any] | None
     measure: list[str]

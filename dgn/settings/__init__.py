@@ -1,7 +1,7 @@
 """From the command line to a checked config: words, Hydra's composing, a run's identity, its `config.yaml`."""
 
+from dgn.base.folders import CONF
 from dgn.settings.compose import Composed, composed, hydra, overrides
-from dgn.settings.folder import CONF
 from dgn.settings.identity import DEVICES, FREE, counted, identity, register_resolvers
 from dgn.settings.run_file import plain, read, write
 from dgn.settings.words import words

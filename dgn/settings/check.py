@@ -23,6 +23,7 @@ def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
     another type, out of its range or none of its choices, and a key that is none.
     """
     check_roles(composed)
+    check_generator(composed)
     check_missing(OmegaConf.to_container(composed.config, resolve=False))
     values = plain(composed.config)
     validated(model, values)
@@ -42,6 +43,18 @@ def check_roles(composed: Composed) -> None:
         value = values[role]
         if not isinstance(value, Mapping) and value is not None:
             raise UserError(f"{role}={value} is not how a {name} is chosen: set {group}={value}")
+
+
+def check_generator(composed: Composed) -> None:
+    """UserError for a member of `generator` for which only the other command has a use."""
+    values: Any = OmegaConf.to_container(composed.config, resolve=False)
+    node = values.get("generator") or {}
+    if values.get("task") == "generator" and "_target_" in node:
+        raise UserError("train.py trains a generator of dgn, or a class of yours that is named by its kind: set "
+                        "generator=small, generator=deepsim or a YAML of your own")  # fmt: skip
+    if "task" not in values and "_target_" not in node and node.keys() - {"kind"}:
+        raise UserError(f"generator={composed.choices.get('generator')} is for training, and pictures come from the G "
+                        "in a bundle: leave generator out, and set bundle=FILE")  # fmt: skip
 
 
 def check_missing(config: Any, path: str = "") -> None:

@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -14,7 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from dgn.settings.folder import CONF
+from dgn.base.folders import CONF
+
+ONE_AT_A_TIME = RLock()  # Hydra is one in a process, and visitors of the explorer compose in threads of their own
 
 
 @dataclass
@@ -57,9 +60,11 @@ def overrides(words: Sequence[str]) -> list[Override]:
         return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words))
 
 
-def hydra() -> AbstractContextManager[None]:
+@contextmanager
+def hydra() -> Iterator[None]:
     """Hydra as it runs in this process, or else with our folder."""
-    return nullcontext() if GlobalHydra.instance().is_initialized() else apart()
+    with ONE_AT_A_TIME, nullcontext() if GlobalHydra.instance().is_initialized() else apart():
+        yield
 
 
 @contextmanager
@@ -72,9 +77,10 @@ def apart() -> Iterator[None]:
 @contextmanager
 def outside() -> Iterator[None]:
     """No application of Hydra's: the one in which the caller may run is put back afterwards."""
-    application = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra = application
+    with ONE_AT_A_TIME:
+        application = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            yield
+        finally:
+            GlobalHydra.instance().hydra = application

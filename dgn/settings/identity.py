@@ -37,19 +37,30 @@ def register_resolvers() -> None:
 
     `${unique:}`: a name that no other run has, one per command. `${point:KEYS}`: the folder of a sweep point.
     `${sweep:}`: the name of the sweep's folder, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
+    `${home:PATH}`: the path, `~` replaced by the user's own folder.
     `${record:…}`: the preprocessing that torchvision or timm record of a model; they are imported when it is read.
+    `${trained_input:KEY,DEFAULT}`: with what the network of the weights file was trained, if train.py wrote the file.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
     OmegaConf.register_new_resolver("sweep", sweep, replace=True)
+    OmegaConf.register_new_resolver("home", lambda path: str(Path(str(path)).expanduser()), replace=True)
     OmegaConf.register_new_resolver("place", lambda shard: int(str(shard or 0).partition("/")[0]), replace=True)
     OmegaConf.register_new_resolver("record", _record, use_cache=False, replace=True)
+    OmegaConf.register_new_resolver("trained_input", _trained_input, replace=True)
 
 
 def _record(*what: Any) -> Any:
     from dgn.networks import libraries  # imports torchvision
 
     return libraries.record(*what)
+
+
+def _trained_input(key: str, default: Any, _parent_: DictConfig) -> Any:
+    """A key of a network's input: see `dgn.networks.weights_file.trained_input`."""
+    from dgn.networks.weights_file import trained_input  # a room above this one
+
+    return trained_input(OmegaConf.select(_parent_, "..weights"), key, default)
 
 
 def point(*swept: str, _root_: DictConfig) -> str:

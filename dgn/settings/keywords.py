@@ -5,14 +5,12 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from dgn.base.errors import UserError, nearest
+from dgn.base.folders import members
 from dgn.settings import messages
 from dgn.settings.compose import Composed, composed, outside
-from dgn.settings.folder import members
 from dgn.settings.words import PATHS, words
 
 Keywords = Mapping[str, Any]
@@ -33,15 +31,12 @@ def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords],
     Raises UserError, one sentence, for a word or a keyword that does not exist or a value that is no setting.
     """
     chosen = list(typed)
-    try:
-        with outside():
-            values = [(key, plain_value(value, key)) for given in keywords for key, value in given.items()]
-            made, values = _choose(command, chosen, values)
-            for key, value in values:
-                _set(made, _full(key, made, role), value)
-            return made
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(messages.sentence(error, command, chosen)) from None
+    with messages.explained(command, chosen), outside():
+        values = [(key, plain_value(value, key)) for given in keywords for key, value in given.items()]
+        made, values = _choose(command, chosen, values)
+        for key, value in values:
+            _set(made, _full(key, made, role), value)
+        return made
 
 
 def plain_value(value: Any, key: str) -> Any:

@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dgn.base.errors import UserError, nearest
+from dgn.base.folders import members
 from dgn.settings.compose import composed
-from dgn.settings.folder import members
 from dgn.settings.words import split
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
@@ -29,6 +30,17 @@ def meant_for_the_user(error: Exception) -> bool:
     if isinstance(error, UserError | OmegaConfBaseException | HydraException):
         return True
     return isinstance(error, OSError) and error.errno in UNWRITABLE | FORBIDDEN
+
+
+@contextmanager
+def explained(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Hydra's and OmegaConf's errors as UserError, for words of another command's config."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        if not meant_for_the_user(error):
+            raise
+        raise UserError(sentence(error, command, words)) from None
 
 
 def sentence(error: Exception, command: str, words: Sequence[str]) -> str:

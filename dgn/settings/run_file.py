@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from dgn.base.errors import UserError
 from dgn.base.files import write_text
 
 
@@ -27,6 +30,9 @@ def read(folder: Path) -> dict[str, Any] | None:
     path = folder / "config.yaml"
     if not path.exists():
         return None
-    values = plain(OmegaConf.create(path.read_text(encoding="utf-8")))
+    try:
+        values = plain(OmegaConf.create(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, AssertionError) as error:
+        raise UserError(f"{path} is not the config of a run ({' '.join(str(error).split())})") from None
     values.pop("defaults", None)
     return values

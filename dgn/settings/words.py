@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError
+from dgn.base.folders import file, members
 from dgn.settings.compose import overrides
-from dgn.settings.folder import CONF
 from dgn.settings.identity import DEVICES, FREE
 
 ROLES = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder")  # of networks
@@ -119,7 +119,7 @@ def _commas(value: str) -> list[str]:
 def _own(word: str, typed: Sequence[str]) -> list[str]:
     """A word of one of our networks or generators, with what Hydra wants beside it."""
     key, _, value = word.partition("=")
-    if value == "null" and (CONF / key.partition("@")[0]).is_dir():
+    if value == "null" and members(key.partition("@")[0]):
         raise UserError(f"{word} chooses nothing: leave it out for the default, or set {key}=NAME")
     role, _, last = key.removeprefix("network@").rpartition(".")
     group = role if role == "generator" else f"network@{role}"
@@ -154,14 +154,14 @@ def swept_in_files(options: Namespace, values: Sequence[str]) -> list[str]:
     They count as typed, because Hydra names the folders and plans the points by what was typed. A key that is typed
     as well keeps its typed value.
     """
-    folder = Path(options.config_dir) if options.config_dir else None
+    folder = [Path(options.config_dir)] if options.config_dir else []
     chosen = [word.partition("=")[2] for word in values if word.lstrip("+").startswith("experiment=")]
     names = [f"experiment/{name}" for name in chosen] + ([options.config_name] if options.config_name else [])
     typed = {word.lstrip("+").partition("=")[0] for word in values}
     params: dict[str, Any] = {}
     for name in names:
-        for path in (root / f"{name.removesuffix('.yaml')}.yaml" for root in (CONF, folder) if root):
-            if path.is_file() and "sweeper" in path.read_text(encoding="utf-8"):
-                config = OmegaConf.load(path)
-                params |= dict(OmegaConf.select(config, "hydra.sweeper.params") or {})
+        path = file(name, *folder)
+        if path and "sweeper" in path.read_text(encoding="utf-8"):
+            config = OmegaConf.load(path)
+            params |= dict(OmegaConf.select(config, "hydra.sweeper.params") or {})
     return [f"{key}={value}" for key, value in params.items() if key not in typed]

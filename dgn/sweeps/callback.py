@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dgn.base import ranks
 from dgn.base.errors import UserError
+from dgn.base.files import missing
 from dgn.sweeps import jobs
 from dgn.sweeps.page import write_sweep
 
@@ -74,6 +75,15 @@ def refuse_tasks(config: DictConfig) -> None:
     if devices.isdigit() and int(devices) != int(tasks):
         raise UserError(f"trainer.devices={devices} is not one device a process: "
                         f"type hydra.launcher.tasks_per_node={devices}")  # fmt: skip
+
+
+class NewFolders(Callback):
+    """Notes which folders Hydra is about to make, so that a run that fails at once leaves none of them empty."""
+
+    noted: ClassVar[list[Path]] = []
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        type(self).noted[:] = missing(Path(config.hydra.run.dir))
 
 
 class SweepEnd(Callback):

@@ -63,6 +63,13 @@ def read(sweep: Path) -> list[Point]:
     return list(dict.fromkeys(points)) + others
 
 
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is that of a sweep: shards that were merged into it have made a run of it."""
+    if (folder / "config.yaml").exists():
+        return False
+    return (folder / "multirun.yaml").exists() or any(folder.glob(f"*/{RECORD}"))
+
+
 def _state(folder: Path, finished: bool) -> tuple[str, str]:
     if held(folder):
         return "running", ""

@@ -5,13 +5,12 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from dgn import settings
 from dgn.base.errors import UserError
@@ -21,6 +20,7 @@ from dgn.report.grid import write_grid
 from dgn.report.page import write_page
 
 TENSORS = ("codes", "curves")
+MOST = 1_000_000  # shards of a run
 
 
 def merge(shards: Sequence[Path], output: Path) -> Path:
@@ -35,15 +35,14 @@ def merge(shards: Sequence[Path], output: Path) -> Path:
     for folder, config in zip(shards, configs, strict=True):
         _same(configs[0], config, f"{shards[0]} and {folder}")
     whole_run = settings.read(shards[0]) or {}
-    panels = list(whole_run.get("panels") or [])
+    panels = results.panels(whole_run)
     for name in panels:
         _join([folder / name for folder in shards], output / name)
     if panels:
         _write_config(whole_run, output, configs[0])
     else:
         _join(shards, output)
-    folders = [output / name for name in panels] or [output]
-    return write_page(folders, output, whole_run.get("title") or "What these units want to see")
+    return write_page([output], output, whole_run.get("title"))
 
 
 def _counted(folder: Path) -> dict[str, Any]:
@@ -55,13 +54,12 @@ def _counted(folder: Path) -> dict[str, Any]:
 
 
 def _same(first: dict[str, Any], other: dict[str, Any], which: str) -> None:
-    for key in sorted(first.keys() | other.keys()):
-        if first.get(key) != other.get(key):
-            raise UserError(f"{which} are not of one run: {key} is {first.get(key)} and {other.get(key)}")
+    if key := results.difference(first, other):
+        raise UserError(f"{which} are not of one run: {key} is {first.get(key)} and {other.get(key)}")
 
 
 def _join(shards: Sequence[Path], output: Path) -> None:
-    """One run from its shards, each read a batch at a time."""
+    """One run from its shards."""
     abouts = [results.about(folder) for folder in shards]
     _complete(shards, abouts)
     _write_config(settings.read(shards[0]) or {}, output, _counted(shards[0]))
@@ -93,6 +91,8 @@ def _complete(shards: Sequence[Path], abouts: Sequence[dict[str, Any]]) -> None:
         for what in ("weights", "contents"):
             _same(abouts[0].get(what, {}), about.get(what, {}), f"{shards[0]} and {folder}")
     of = abouts[0]["shard"].partition("/")[2]
+    if not of.isdecimal() or int(of) > MOST:
+        raise UserError(f"{shards[0]} has no share of a run: its manifest.json says shard {abouts[0]['shard']!r}")
     wanted = [f"{i}/{of}" for i in range(int(of))]
     if missing := [shard for shard in wanted if shard not in have]:
         raise UserError(f"shard {', '.join(missing)} is not among these folders: run it with shard={missing[0]}")
@@ -139,13 +139,6 @@ def _real(order: Sequence[str], shards: Sequence[Path], output: Path) -> str:
 
 def _join_tensors(places: Sequence[tuple[int, int]], shards: Sequence[Path], output: Path) -> None:
     """`codes.safetensors` from the shards' own, row by row in the order of `places`: which shard, which row of it."""
-    with ExitStack() as stack:
-        files = [stack.enter_context(safe_open(folder / "codes.safetensors", "np")) for folder in shards]
-
-        def rows(name: str) -> Iterator[np.ndarray]:
-            slices = [file.get_slice(name) for file in files]
-            for s, i in places:
-                yield slices[s][i : i + 1]
-
-        shapes = {name: (len(places), *files[0].get_slice(name).get_shape()[1:]) for name in TENSORS}
-        results.write_tensors(output / "codes.safetensors", shapes, rows)
+    files = [load_file(folder / "codes.safetensors") for folder in shards]
+    joined = {name: np.stack([files[s][name][i] for s, i in places]) for name in TENSORS}
+    results.write_tensors(output / "codes.safetensors", joined)

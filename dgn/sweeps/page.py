@@ -9,6 +9,7 @@ from dgn.base.files import write_text
 from dgn.report import results
 from dgn.report.page import template
 from dgn.report.pictures import WHOLE, inline
+from dgn.report.private import names_only
 from dgn.sweeps import table
 from dgn.sweeps.merge import merge
 
@@ -27,14 +28,17 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
     axes, entries = table.read(sweep)
     current = {entry.point: None for entry in entries if entry.point.current}
     left = [point for point in current if point.state != "finished"]
-    lines = [f"sweep: {len(current) - len(left)} of {len(current)} points finished"]
+    lines = [f"sweep: {len(current) - len(left)} of {results.count(len(current), 'point')} finished"]
     lines += [f"  {point.state}: {_name(point)}{f' ({point.reason})' if point.reason else ''}" for point in left]
     if _one_run(axes) and not left:
         page = merge([point.folder for point in current if point.folder], sweep)
     else:
         table.write_tables(sweep, axes, entries)
         page = sweep / "index.html"
-        shown = template("sweep.html.j2").render(title=sweep.name, data=page_data(sweep, axes, entries))
+        data = page_data(sweep, axes, entries)
+        shown = template("sweep.html.j2").render(
+            title=sweep.name, data=names_only(data) | {"pictures": data["pictures"]}
+        )
         write_text(page, shown)
     return "\n".join([*lines, f"page: {page.resolve()}"]), not left
 

@@ -48,7 +48,7 @@ def read(sweep: Path) -> tuple[dict[str, list[str]], list[Entry]]:
     for point, words in zip(found, typed, strict=True):
         config = (settings.read(point.folder) if point.folder else None) or {}
         at = {key: words.get(key) or _of_config(config, key) for key in keys}
-        for panel in config.get("panels") or [None]:
+        for panel in results.panels(config) or [""]:
             run = point.folder / panel if point.folder and panel else point.folder
             entries.append(_measured(Entry(point, run, at | ({"panel": panel} if panel else {}))))
     keys = [*keys, *(["panel"] if any("panel" in entry.at for entry in entries) else [])]

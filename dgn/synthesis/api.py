@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from dgn import report
+from dgn.base import process
 from dgn.base.errors import UserError
 from dgn.base.files import claim
 from dgn.base.memo import Memo
@@ -73,14 +74,15 @@ class Synthesizer:
         quiet = self.quiet if quiet is None else quiet
         talk = (self.verbose if verbose is None else verbose) and not quiet
         log = _Log(sys.stdout if talk else None)
-        with TemporaryDirectory() as scratch, _untouched(live), redirect_stdout(log):
+        with process.restored(), TemporaryDirectory() as scratch, _untouched(live), redirect_stdout(log):
             folder = Path(scratch if output is None else output).expanduser()
             config.output = str(folder)
             try:
                 with claim(folder, config.resume):
-                    network = None if live is None else live.cpu()
-                    run.synthesize(config, folder, network, prior, self._memo, bar=not quiet)
-                    page = None if output is None else report.write_page([folder], folder, config.title or run.TITLE)
+                    if live is not None:
+                        live.cpu()
+                    run.synthesize(config, folder, live, prior, self._memo, bar=not quiet)
+                    page = None if output is None else report.write_page([folder], folder, config.title)
             except InstantiationException as error:  # what a class of the config raises
                 if not messages.meant_for_the_user(error):
                     raise
@@ -130,11 +132,12 @@ def synthesize(
         quiet: show no bar either.
         settings: every key of conf/synthesize.yaml, nested or dotted: ascent={"steps": 50} or
             **{"ascent.steps": 50}. Text chooses a member of a group: prior="box", ascent="adam", start="image". Keys of
-            the target (conf/network/own.yaml) stand alone: layer, classes, weights, args, input={"size": 64}. Among
+            the target (conf/network_base.yaml) stand alone: layer, classes, weights, args, input={"size": 64}. Among
             them `steps` and `radius` are the network's defaults; ascent={"steps": …} and prior={"radius": …} win.
             prior or bundle may be an object, from `dgn.load_bundle` or `dgn.decoder`.
 
-    Raises UserError, one sentence, for a mistake in what is asked for.
+    The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
+    in what is asked for.
     """
     return Synthesizer(target, verbose=verbose, quiet=quiet).synthesize(units, *words, output=output, **settings)
 

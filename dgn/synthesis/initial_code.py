@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dgn.base import images
 from dgn.base.errors import UserError
-from dgn.generators.bundle import Bundle, same_encoder
+from dgn.generators.bundle import Bundle
+from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
 
 
@@ -21,6 +22,10 @@ def draw(seed: int, shape: Sequence[int]) -> Tensor:
 class Noise:
     """N(0, noise²), as in the paper; `noise` is set by the ascent."""
 
+    def describe(self) -> str:
+        """What the search starts from, for the page."""
+        return "noise"
+
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         return torch.stack([noise * draw(seed, bundle.generator.code_shape) for seed in seeds])
 
@@ -28,12 +33,20 @@ class Noise:
 class MeanCode(Noise):
     """The mean code of real images, with the ascent's noise."""
 
+    def describe(self) -> str:
+        """What the search starts from, for the page."""
+        return "the mean code, with noise"
+
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         return bundle.moments.mean + super().__call__(bundle, seeds, noise)
 
 
 class RealCode:
     """One of the real codes that the bundle carries, picked by the seed."""
+
+    def describe(self) -> str:
+        """What the search starts from, for the page."""
+        return "the code of a real image"
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         if not len(bundle.codes):
@@ -54,6 +67,10 @@ class ImageCode(Noise):
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
         self.path, self.encoder, self.noisy = Path(str(path)).expanduser(), encoder, noisy
         self._code: Tensor | None = None
+
+    def describe(self) -> str:
+        """What the search starts from, for the page: the file's name without its folder."""
+        return f"the code of the image {self.path.name}{', with noise' if self.noisy else ''}"
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         if self._code is None:  # the encoder is loaded once, not for every batch

@@ -8,7 +8,6 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -50,7 +49,6 @@ class Live:
     """
 
     def __init__(self, config: DictConfig) -> None:
-        torch.set_float32_matmul_precision("high")
         self.config = settings.plain(config)
         self.config["trainer"] = lightning.decided(self.config["trainer"])
         self.prior, self.subject = run.load(self.config)
@@ -110,4 +108,4 @@ class Live:
             described = run.record(self._climbed, self.rows, 0, output, self.subject)
             resume.save(output, 0, self._climbed.codes, self._climbed.curves, described)
             run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)
-            return report.write_page([output], output, config["title"] or run.TITLE)
+            return report.write_page([output], output, config["title"])

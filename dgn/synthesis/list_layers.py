@@ -9,9 +9,9 @@ from torch import nn
 
 from dgn import settings as run_settings
 from dgn.base.errors import UserError, nearest
+from dgn.base.folders import members
 from dgn.networks import summary, zoo
 from dgn.networks.preserve_state import preserve_state
-from dgn.settings.folder import members
 from dgn.synthesis.api import configure
 
 

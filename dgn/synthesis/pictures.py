@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from dgn import report
-from dgn.base.images import from_uint8, to_uint8
+from dgn.base.images import saved, to_uint8
 from dgn.report import results
 from dgn.report.page import template
 
@@ -45,9 +44,8 @@ class Pictures:
         """The results in the folder of a finished run."""
         rows = results.read(folder / "results.csv")
         tensors = load_file(folder / "codes.safetensors")
-        arrays = [np.asarray(Image.open(folder / row.image)) for row in rows]
-        shown = torch.from_numpy(np.stack([a[..., None] if a.ndim == 2 else a for a in arrays]))
-        return cls(from_uint8(shown), rows, tensors["codes"], tensors["curves"], page, log)
+        images = torch.stack([saved(folder / row.image) for row in rows])
+        return cls(images, rows, tensors["codes"], tensors["curves"], page, log)
 
     def __len__(self) -> int:
         return len(self.rows)

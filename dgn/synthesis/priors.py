@@ -1,18 +1,77 @@
 """Where a code may go: the range that codes have on real images.
 
-A new prior is one class with `apply_to`, `at_bound` and `uphill`, and one YAML under conf/prior.
+A prior of your own is one subclass of `Prior`, which takes the moments and says what it changes, and one YAML with its
+`_target_` in a folder `prior/` of your own.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
 from dgn.generators.moments import Moments
 
+Multiple = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # of a standard deviation
+Factor = Annotated[float, Field(gt=0, le=1)]
 
-class Box(nn.Module):
+
+class Prior(nn.Module):
+    """The base of all priors: no range. A subclass overrides what it changes.
+
+    Args:
+        moments: of the code on real images.
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        super().__init__()
+
+    @staticmethod
+    def describe(moments: Moments, **settings: Any) -> str:
+        """Where the prior keeps the code, for the page; `settings` are those of its YAML."""
+        return "nothing limits it"
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The codes (N, *code_shape) after a step, pulled back into the range."""
+        return code
+
+    def at_bound(self, code: Tensor) -> Tensor:
+        """Per row, the share of elements that the range holds back, in [0, 1]: (N,)."""
+        return code.new_zeros(len(code))
+
+    def uphill(self, gradient: Tensor) -> Tensor:
+        """The direction in which a code climbs, from the gradient (N, *code_shape)."""
+        return gradient
+
+
+class Free(Prior):
+    """No prior at all."""
+
+
+class Shrink(Prior):
+    """No range, only the pull towards 0: code · `shrink` after every step (L2 on the code).
+
+    Args:
+        moments: of the code on real images.
+        shrink: the factor, in (0, 1].
+    """
+
+    def __init__(self, moments: Moments, *, shrink: Factor) -> None:
+        super().__init__(moments)
+        self.shrink = shrink
+
+    @staticmethod
+    def describe(moments: Moments, *, shrink: float, **_: Any) -> str:  # type: ignore[override]
+        """Where the prior keeps the code, for the page."""
+        return "nothing limits it" + ("" if shrink == 1 else f", but it is multiplied by {shrink:g} after each step")
+
+    def apply_to(self, code: Tensor) -> Tensor:
+        """The code, a little smaller."""
+        return code * self.shrink
+
+
+class Box(Prior):
     """Clip to [lower, mean + k · std], then multiply by `shrink`; the order is that of act_max.py.
 
     Args:
@@ -21,31 +80,56 @@ class Box(nn.Module):
         lower: "zero" for 0 everywhere (released), "auto" for 0 where the code is never negative on data and
             mean − k · std elsewhere.
         shrink: factor after the clip, in (0, 1]: the released stand-in for the paper's L2 term. 1 is off.
+        round: "floor" rounds the upper bounds down to whole numbers, as in the released files of bounds.
     """
 
     lower: Tensor
     upper: Tensor
+    limits_upper: Tensor
+    limits_lower: Tensor
 
-    def __init__(self, moments: Moments, *, k: float, lower: str, shrink: float) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        moments: Moments,
+        *,
+        k: Multiple,
+        lower: Literal["auto", "zero"],
+        shrink: Factor,
+        round: Literal["floor"] | None = None,
+    ) -> None:
+        super().__init__(moments)
         self.shrink = shrink
-        below = (moments.mean - k * moments.std) * (moments.minimum < 0)
+        signed, upper = moments.minimum < 0, moments.mean + k * moments.std
+        below = (moments.mean - k * moments.std) * signed
         self.register_buffer("lower", torch.zeros_like(below) if lower == "zero" else below)
-        self.register_buffer("upper", moments.mean + k * moments.std)
+        self.register_buffer("upper", upper.floor() if round == "floor" else upper)
+        # An element that never varies is at its bounds in every code, and 0 is where a ReLU puts most elements of a
+        # real code: neither says that the range holds a code back.
+        varies = (moments.std > 1e-6 * moments.mean.abs()) & (self.upper > self.lower)
+        self.register_buffer("limits_upper", varies)
+        self.register_buffer("limits_lower", varies & signed)
+
+    @staticmethod
+    def describe(moments: Moments, *, k: float, shrink: float, **_: Any) -> str:  # type: ignore[override]
+        """Where the prior keeps the code, for the page."""
+        shrunk = "" if shrink == 1 else f", and is multiplied by {shrink:g} after each step"
+        return f"each element stays within {k:g} standard deviations of its mean{shrunk}"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code pulled back into its range."""
         return code.clamp(self.lower, self.upper) * self.shrink
 
     def at_bound(self, code: Tensor) -> Tensor:
-        """Per row, the share of elements within 1 % of a bound's distance, after undoing the shrink: (N,)."""
+        """Per row, the share of elements within 1 % of the range's width of a bound, after undoing the shrink: (N,).
+
+        The lower bound counts only for elements that real codes make negative: 0 is the natural value of a
+        post-activation code. Elements that do not vary on real images are left out.
+        """
         code = code / self.shrink
         slack = 0.01 * (self.upper - self.lower)
-        return ((code <= self.lower + slack) | (code >= self.upper - slack)).flatten(1).float().mean(1)
-
-    def uphill(self, gradient: Tensor) -> Tensor:
-        """The direction that a code climbs in: the gradient."""
-        return gradient
+        held_back = (code >= self.upper - slack) & self.limits_upper | (code <= self.lower + slack) & self.limits_lower
+        varying = self.limits_upper.expand_as(code).flatten(1).sum(1)
+        return held_back.flatten(1).sum(1) / varying.clamp_min(1)
 
 
 class Ellipsoid(Box):
@@ -53,29 +137,45 @@ class Ellipsoid(Box):
 
     With A the axes of real codes, as long as their standard deviations, a code is mean + z·A. Its distance from the
     mean is the root mean square of z (Mahalanobis); of real codes it is about 1. Not in the paper, whose range is the
-    box. Codes without axes, those of maps, have the box alone.
+    box. Codes without axes, those of maps, have the box alone. `at_bound` is of the box.
 
     Args:
         moments: of the code on real images, with `axes`.
         radius: the largest distance; None for the box alone.
-        box: `k`, `lower` and `shrink` of the box.
+        k, lower, shrink, round: of the box.
 
-    UserError for a radius that is no distance.
+    Raises UserError for a radius that is not a positive number.
     """
 
     mean: Tensor
     axes: Tensor | None
     inverse: Tensor
 
-    def __init__(self, moments: Moments, *, radius: float | None, **box: Any) -> None:
-        super().__init__(moments, **box)
+    def __init__(
+        self,
+        moments: Moments,
+        *,
+        radius: Annotated[float, Field(gt=0)] | None,
+        k: Multiple,
+        lower: Literal["auto", "zero"],
+        shrink: Factor,
+        round: Literal["floor"] | None = None,
+    ) -> None:
+        super().__init__(moments, k=k, lower=lower, shrink=shrink, round=round)
         if isinstance(radius, str) or (radius is not None and not radius > 0):
-            raise UserError(f"radius={radius} is no distance: type prior.radius=1.5, or null for the box alone")
+            raise UserError(f"radius={radius} is no distance: set prior.radius=1.5, or null for the box alone")
         self.radius = float("inf") if radius is None else radius
-        axes = None if radius is None else moments.axes
         self.register_buffer("mean", moments.mean)
-        self.register_buffer("axes", axes)
-        self.register_buffer("inverse", None if axes is None else torch.linalg.pinv(axes))
+        self.register_buffer("axes", None if radius is None else moments.axes)
+        self.register_buffer("inverse", None if radius is None else moments.inverse_axes)
+
+    @staticmethod
+    def describe(moments: Moments, *, radius: float | None = None, **box: Any) -> str:
+        """Where the prior keeps the code, for the page."""
+        within = Box.describe(moments, **box)
+        if radius is None or moments.axes is None:
+            return within
+        return f"the code stays within {radius:g} times the usual distance of real codes from their mean, and {within}"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code brought to the axes, then within the radius, then into the box."""
@@ -92,30 +192,3 @@ class Ellipsoid(Box):
             return gradient
         with torch.autocast(gradient.device.type, enabled=False):
             return (gradient.to(self.axes) @ self.axes.T) @ self.axes
-
-
-class Shrink(nn.Module):
-    """No range, only the pull towards 0: code · `shrink` after every step (L2 on the code)."""
-
-    def __init__(self, moments: Moments, *, shrink: float) -> None:
-        super().__init__()
-        self.shrink = shrink
-
-    def apply_to(self, code: Tensor) -> Tensor:
-        """The code, a little smaller."""
-        return code * self.shrink
-
-    def at_bound(self, code: Tensor) -> Tensor:
-        """There is no bound: zeros, (N,)."""
-        return code.new_zeros(len(code))
-
-    def uphill(self, gradient: Tensor) -> Tensor:
-        """The gradient."""
-        return gradient
-
-
-class Free(Shrink):
-    """No prior at all."""
-
-    def __init__(self, moments: Moments) -> None:
-        super().__init__(moments, shrink=1.0)

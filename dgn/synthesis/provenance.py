@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from dgn.base.files import sha256
-from dgn.generators import bundle
+from dgn.generators import lookup
 from dgn.generators.bundle import Bundle
+from dgn.generators.pixels import Pixels
 from dgn.networks import zoo
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.units.target import Subject
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
@@ -27,7 +29,7 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     roles = ("target", "generator", *(["judge"] if config["judge"] else []))
     found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
     if "_target_" not in config["generator"]:
-        found["bundle"] = sha256(bundle.find(config["bundle"], config["inverts"]))
+        found["bundle"] = sha256(lookup.find(config["bundle"], config["inverts"]))
     return found
 
 
@@ -39,7 +41,7 @@ def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, 
     """
     found = {"layer": subject.target.layers[0]}
     if path := config["start"].get("path"):
-        found["start"] = sha256(path)
+        found["start"] = sha256(Path(path).expanduser())
     directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
     if directions:
         found["directions"] = _digest(directions)
@@ -65,10 +67,39 @@ def _digest(tensors: Iterable[Any]) -> str:
     return found.hexdigest()
 
 
+def method(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[str, Any]:
+    """How the pictures were made, in the words of the page: the start, what was searched and within which range.
+
+    A class says it itself by `describe` (a start, a prior) or `name` (an objective); of one that does not, its own
+    name is shown. `minimised` and `sums` count the units that are no single maximised unit.
+    """
+    start, objective = instantiate(config["start"]), instantiate(config["objective"])
+    rule = get_class(config["prior"]["_target_"])
+    options = {key: value for key, value in config["prior"].items() if not key.startswith("_")}
+    when = "after" if config["activated"] else "before"
+    record = prior.record
+    if isinstance(prior.generator, Pixels):
+        searched = "the pixels themselves"
+    elif "encoder" in record and "layer" in record:
+        searched = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
+    else:
+        searched = "the code of a generator"
+    return {
+        "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
+        "searched": searched,
+        "range": rule.describe(prior.moments, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}",
+        "score": f"{getattr(objective, 'name', type(objective).__name__)}, {when} the layer's own nonlinearity",
+        "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in subject.units),
+        "sums": sum(len(unit.terms) > 1 for unit in subject.units),
+        "judge": config["judge"]["name"] if config["judge"] else None,
+    }
+
+
 def manifest(
     config: Mapping[str, Any],
     weights: Mapping[str, str],
     contents: Mapping[str, str],
+    method: Mapping[str, Any],
     layer: str,
     prior: str,
     rows: int,
@@ -80,11 +111,12 @@ def manifest(
         if config[role].get("weights"):
             files[role] = find(config[role]["weights"])
     if "_target_" not in config["generator"]:
-        files["bundle"] = bundle.find(config["bundle"], config["inverts"])
+        files["bundle"] = lookup.find(config["bundle"], config["inverts"])
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": layer},
         "generator": {"name": prior},
+        "method": method,
         "rows": rows,
         "shard": config["shard"],
         "seed": config["seed"],

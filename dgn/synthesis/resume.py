@@ -7,18 +7,18 @@ that the whole run would have made.
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.torch import save as serialise
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from dgn import settings
 from dgn.base.errors import UserError
-from dgn.base.files import whole, write_text
+from dgn.base.files import write_text
 from dgn.report import results
 from dgn.units import Unit
 
@@ -55,9 +55,8 @@ def begin(
 
 
 def _same(output: Path, now: Mapping[str, Any], before: Mapping[str, Any], what: str) -> None:
-    for key in sorted(now.keys() | before.keys()):
-        if before.get(key) != now.get(key):
-            raise UserError(f"the run in {output} was started with {what}{key}: type output=DIR for a new one")
+    if key := results.difference(now, before):
+        raise UserError(f"the run in {output} was started with {what}{key}: type output=DIR for a new one")
 
 
 def batches(rows: int, size: int, shard: str | None) -> list[int]:
@@ -96,28 +95,16 @@ def done(output: Path, first: int) -> bool:
 
 def save(output: Path, first: int, codes: Tensor, curves: Tensor, rows: Sequence[dict[str, Any]]) -> None:
     """Keep a batch, after its pictures are written."""
-    with whole(_path(output, first)) as part:
-        tensors = {"codes": codes.contiguous(), "curves": curves.contiguous()}
-        part.write_bytes(serialise(tensors, {"rows": json.dumps(rows)}))  # save_file does not say that a disk is full
+    tensors = {"codes": codes.numpy(), "curves": curves.numpy()}
+    results.write_tensors(_path(output, first), tensors, rows=json.dumps(rows))
 
 
 def join(output: Path) -> list[results.Row]:
-    """Write `codes.safetensors` from all parts and give the rows; one part at a time in memory."""
-    paths = _paths(output)
-    rows: list[results.Row] = []
-    shapes: dict[str, list[int]] = {}
-    for path in paths:
-        rows += _rows(path)
-        with safe_open(path, "np") as file:
-            shapes = {name: [len(rows), *file.get_slice(name).get_shape()[1:]] for name in ("codes", "curves")}
-
-    def pieces(name: str) -> Iterator[np.ndarray]:
-        for path in paths:
-            with safe_open(path, "np") as file:
-                yield file.get_tensor(name)
-
-    results.write_tensors(output / "codes.safetensors", shapes, pieces)
-    return rows
+    """Write `codes.safetensors` from all parts and give the rows."""
+    parts = [load_file(path) for path in _paths(output)]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in ("codes", "curves")}
+    results.write_tensors(output / "codes.safetensors", joined)
+    return [row for path in _paths(output) for row in _rows(path)]
 
 
 def remove(output: Path) -> None:

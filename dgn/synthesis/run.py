@@ -20,32 +20,29 @@ from dgn.base.memo import Memo
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
-from dgn.generators import bundle, loading
+from dgn.generators import bundle, loading, lookup
 from dgn.networks import zoo
 from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.provenance import contents, manifest, weights
+from dgn.synthesis.provenance import contents, manifest, method, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Subject, load_subject
-
-TITLE = "What these units want to see"
 
 
 def run(config: DictConfig, output: Path) -> None:
     """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
-    folders = [output]
     if config.panels:
+        results.panels(config)  # refuses what is no folder's name
         words = HydraConfig.get().overrides.task
         config.typed += [word for word in words if not word.startswith(("experiment=", "output="))]
-        folders = [output / name for name in config.panels]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
         settings.write(config, output, "synthesize")
     else:
         synthesize(config, output)
-    page = report.write_page(folders, output, config.title or TITLE)
+    page = report.write_page([output], output, config.title)
     print(f"page: {page.resolve()}")
 
 
@@ -74,18 +71,16 @@ def synthesize(
         memo: what an earlier run loaded is used again where the settings are the same.
         bar: whether to show a progress bar.
     """
-    torch.set_float32_matmul_precision("high")
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
     found, subject = load(plain, network, given, memo)
-    real = real_images(plain)  # before the climb: a folder that is not there is said at once
+    real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
     batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
-    count = sum(map(len, batches.values()))
-    print(f"{len(subject.units)} units of {plain['target']['name']} {subject.target.layers[0]}, {count} rows; "
-          f"prior: {loading.name(plain)}")  # fmt: skip
+    print(f"{results.count(len(subject.units), 'unit')} of {plain['target']['name']} {subject.target.layers[0]}, "
+          f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {loading.name(plain)}")  # fmt: skip
     used = weights(plain)
     read = contents(plain, used, found, subject)
     resume.begin(output, plain, batches, used | read)
@@ -103,7 +98,8 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, plain, output)
         seconds = time.time() - started
-        about = manifest(plain, used, read, subject.target.layers[0], loading.name(plain), len(rows), seconds)
+        how, layer = method(plain, found, subject), subject.target.layers[0]
+        about = manifest(plain, used, read, how, layer, loading.name(plain), len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     resume.remove(output)
 
@@ -196,7 +192,7 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
-            log.uses(bundle.find(config["bundle"], config["inverts"]), "bundle")
+            log.uses(lookup.find(config["bundle"], config["inverts"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from dgn.base import images
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import whole
+from dgn.evaluation import inversion
 
 CHECKPOINT = "last.ckpt"
 TIMED = 10  # iterations after the first one, from which the length of the run is estimated
@@ -183,7 +184,7 @@ class Keeper(Callback):
         module.eval()
         with trainer.precision_plugin.forward_context():
             summary = module.evaluate(self._held_out(trainer, module))
-            picture = module.picture(next(self._held_out(trainer, module))[0]) if hasattr(module, "picture") else None
+            picture = module.picture(self._examples(trainer, module)) if hasattr(module, "picture") else None
         module.train()
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
         shown = {name: value for name, value in summary.items() if "unexplained" not in name}
@@ -198,6 +199,10 @@ class Keeper(Callback):
     def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:
         for batch in trainer.datamodule.val_dataloader():
             yield [batch[0].to(module.device, module.dtype), *(part.to(module.device) for part in batch[1:])]
+
+    @staticmethod
+    def _examples(trainer: Any, module: Any) -> Tensor:
+        return trainer.datamodule.examples(inversion.SHOWN).to(module.device, module.dtype)
 
     def _close(self) -> None:
         self.bar.stop()

@@ -1,25 +1,24 @@
 """Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from dgn.base import images
+from dgn.base import images, tensors
 from dgn.base.errors import UserError
-from dgn.base.files import whole
 from dgn.networks import layout
 from dgn.networks.outputs import parts
 from dgn.networks.preprocessing import Preprocessing
-from dgn.networks.validate import noise
+from dgn.networks.validate import first_pass, noise
 from dgn.training.optimisers import adopt
 from dgn.training.schedule import one_cycle
 
@@ -27,9 +26,10 @@ from dgn.training.schedule import one_cycle
 class Classifier(pl.LightningModule):
     """Softmax cross-entropy with label smoothing, SGD with Nesterov momentum, one learning-rate cycle.
 
-    `sizes` maps a share of the iterations to the image side from there on, in shares of the network's input side
-    ({0: 0.625, 0.5: 1}): small images first cost little and lose little. Top-1 and top-5 are always measured at the
-    network's own size. UserError for a network that does not take the smallest.
+    `sizes` are pairs: a share of the iterations, and the image side from there on in shares of the network's input
+    side. [[0, 0.625], [0.5, 1]]: small images first cost little and lose little. Top-1 and top-5 are always measured at
+    the network's own size. UserError for a network that does not take the smallest, and for one whose weights cannot be
+    written.
     """
 
     def __init__(
@@ -44,17 +44,18 @@ class Classifier(pl.LightningModule):
         momentum: float,
         weight_decay: float,
         label_smoothing: float,
-        sizes: Mapping[float, float],
+        sizes: Sequence[Sequence[float]],
     ) -> None:
         super().__init__()
         self.network = network
         self.contract, self.classes = contract, classes
         self.iterations, self.peak_lr, self.warm_up = iterations, peak_lr, warm_up
         self.momentum, self.weight_decay, self.label_smoothing = momentum, weight_decay, label_smoothing
-        self.sizes = dict(sizes)
+        self.sizes = checked(sizes)
         self.iteration = self.images = 0
         self.automatic_optimization = False
-        self.channels_last = self._tried(min(map(self.side, self.sizes.values())))
+        self.channels_last = self._tried(min(self.side(share) for _, share in self.sizes))
+        tensors.check_writable(network.state_dict(), type(network).__name__)
 
     def _tried(self, side: int) -> bool:
         """Whether the network is trained channels-last, see `layout.settle`; it is left as it was otherwise."""
@@ -64,17 +65,26 @@ class Classifier(pl.LightningModule):
             x = layout.arranged(images, channels_last)
             self.network.eval()
             with torch.no_grad():
-                scores = parts(self.network(x))
-            return [*scores.values(), torch.tensor(float(_trains(self.network, x)))]
+                scores = self.network(x)
+            self._check_scores(scores)
+            return [scores, torch.tensor(float(_trains(self.network, x)))]
 
         try:
             with torch.random.fork_rng(devices=[]):
                 return layout.settle(self.network, run)
         except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
-            same = ",".join(f"{share}:1" for share in self.sizes)
-            raise UserError(f"this network takes no images of {side} px: type 'module.sizes={{{same}}}'") from None
+            with first_pass(self.contract, "classifier"), torch.no_grad():
+                self.network(noise(self.contract))
+            raise UserError(f"this network takes no images of {side} px: set 'module.sizes=[[0,1]]'") from None
         finally:
             self.network.train(training)
+
+    def _check_scores(self, scores: Any) -> None:
+        count = len(self.classes)
+        if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] != count:
+            what = f"a tensor of {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+            raise UserError(f"a classifier of {count} classes gives one score a class, a tensor (images, {count}): "
+                            f"this network gives {what}")  # fmt: skip
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -88,8 +98,13 @@ class Classifier(pl.LightningModule):
 
     def size(self) -> int:
         """The image side at this iteration, pixels."""
-        now = [size for share, size in sorted(self.sizes.items()) if share * self.iterations <= self.iteration]
-        return self.side(now[-1])
+        return self.side([side for share, side in self.sizes if share * self.iterations <= self.iteration][-1])
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) as evaluation has them, whole or their centre, at this iteration's side."""
+        if self.contract.fit == "crop":
+            x = self.contract.fitted(x)
+        return images.resize(x, self.size(), self.contract.interpolation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images in [0, 1] to class scores."""
@@ -104,7 +119,7 @@ class Classifier(pl.LightningModule):
         optimizer: Any = self.optimizers()
         for group in optimizer.param_groups:
             group["lr"] = self.peak_lr * one_cycle(self.iteration / self.iterations, self.warm_up)
-        scores = self(images.resize(x, self.size()))
+        scores = self(self.seen(x))
         loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -126,11 +141,10 @@ class Classifier(pl.LightningModule):
         return {name: 100 * float(meter.compute()) for name, meter in meters.items()}
 
     def write(self, path: Path) -> None:
-        """The weights as fp16 safetensors, with the class names inside."""
-        state = {name: value.half().contiguous() if value.is_floating_point() else value
-                 for name, value in self.network.state_dict().items()}  # fmt: skip
-        with whole(path) as part:
-            part.write_bytes(serialise(state, {"classes": "\n".join(self.classes)}))
+        """The weights as safetensors, with the class names and the input settings inside, so that `weights=FILE` knows
+        them."""
+        about = {"classes": "\n".join(self.classes), "input": json.dumps(asdict(self.contract))}
+        tensors.save(path, tensors.compact(self.network.state_dict()), about)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint |= {"iteration": self.iteration, "images": self.images}
@@ -138,6 +152,18 @@ class Classifier(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
         adopt([self.configure_optimizers()], checkpoint["optimizer_states"])
+
+
+def checked(sizes: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """`sizes` as pairs in order; UserError unless they are pairs of numbers that begin at 0 and are shares."""
+    try:
+        pairs = sorted((float(share), float(side)) for share, side in sizes)
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or pairs[0][0] != 0 or pairs[-1][0] >= 1 or not all(0 < side <= 1 for _, side in pairs):
+        raise UserError(f"module.sizes={sizes} is not a list of pairs, [share of the iterations, share of the image "
+                        "side], from 0 on: set 'module.sizes=[[0,0.5],[0.5,1]]', or [[0,1]]")  # fmt: skip
+    return pairs
 
 
 def _trains(network: torch.nn.Module, x: Tensor) -> bool:

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dgn.base.errors import UserError
 from dgn.base.typed import Count, Positive, Share
 from dgn.evaluation import inversion
-from dgn.generators import Generator
+from dgn.generators.base import Generator
 from dgn.networks.features import Features
 from dgn.training import losses
 from dgn.training.code_cache import Kept
@@ -262,7 +262,7 @@ class DeepsimTraining(pl.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
         checkpoint |= {"iteration": self.iteration, "images": self.images, "updates": dict(self.updates),
                        "balance": self.balance.state(), "log_d": dict(self.log_d), "begun": dict(self.begun),
-                       "code_scale": self.generator.args["code_scale"]}  # fmt: skip
+                       "code_scale": self.generator.args.get("code_scale")}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]

@@ -1,11 +1,12 @@
 """From a trained G to a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.progress import track
+from torch import Tensor
 
 from dgn import data
 from dgn.generators import bundle
@@ -37,6 +38,12 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mappin
     return moments
 
 
+def held_out(module: DeepsimTraining, datamodule: data.DataModule) -> Iterator[tuple[Tensor]]:
+    """Batches of held-out images on the module's device: one at a time, for all may be more than a GPU holds."""
+    for x, *_ in datamodule.val_dataloader():
+        yield (x.to(module.device).type(module.dtype),)
+
+
 @torch.no_grad()
 def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
     """Measure the codes of real training images and write everything that synthesis needs to one file; its path."""
@@ -46,9 +53,8 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
     path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     if not module.trainer.is_global_zero:
         return path
-    held_out = [x.to(module.device).type(module.dtype) for x, *_ in datamodule.val_dataloader()]
-    codes = torch.cat([module.encoder(x).cpu() for x in held_out])
-    codes = codes[torch.linspace(0, len(codes) - 1, min(config["kept_codes"], len(codes))).long()]
+    examples = datamodule.examples(config["kept_codes"]).split(data.BATCH)
+    codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
@@ -57,7 +63,7 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "holds": module.holds,
         **module.begun,
         "images_seen": module.images + module.begun.get("images_seen", 0),
-        "errors": module.evaluate((x,) for x in held_out),
+        "errors": module.evaluate(held_out(module, datamodule)),
     }
     bundle.save(path, module.best(), moments, codes, record)
     for logger in module.trainer.loggers:

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
-from dgn.networks.weights import find, read
+from dgn.networks.matching import match
+from dgn.networks.weights import read
+from dgn.networks.weights_file import find
 
 
 class Lpips(nn.Module):
@@ -26,14 +28,14 @@ class Lpips(nn.Module):
         except ImportError:
             raise UserError("loss=lpips needs the package: pip install lpips") from None
         self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
-        given = {name.removeprefix("features."): value for name, value in read(find(weights)).items()}
-        own = self.model.net.state_dict()  # slice2.3.weight is features.3.weight
-        missing = [name for name in own if name.partition(".")[2] not in given]
-        if missing:
-            raise UserError(
-                f"{weights} has no weights for LPIPS's {backbone} (features.{missing[0].partition('.')[2]})"
-            )
-        self.model.net.load_state_dict({name: given[name.partition(".")[2]].float() for name in own})
+        state, path = self.model.net.state_dict(), find(weights)
+        names = {name.partition(".")[2]: name for name in state}  # slice2.3.weight is features.3.weight in the file
+        own = {short: state[name] for short, name in names.items()}
+        try:
+            fit = match(path, read(path), own)
+        except UserError as error:
+            raise UserError(f"{weights} has no weights for LPIPS's {backbone} ({error})") from None
+        self.model.net.load_state_dict({names[short]: value.float() for short, value in fit.tensors.items()})
         self.normalise = lpips.normalize_tensor
         self.requires_grad_(False).eval()
 

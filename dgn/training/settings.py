@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings
+from dgn.base.typed import Count, NotNegative, Seed, Settings
 from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
 
 
@@ -37,22 +38,6 @@ class MomentsSettings(Settings):
     per_element: bool
 
 
-class TrainedSettings(Settings):
-    """G: conf/generator/small.yaml and deepsim.yaml (DeePSiM, table 2)."""
-
-    kind: str
-    size: Count
-    layers: str | None
-    hidden: Count | None
-    widths: list[Count] | None
-    norm: bool
-    slope: float
-    gains: dict[str, float]
-    output: Literal["tanh", "caffe", "caffe_tanh"]
-    code_scale: Positive | None
-    tables: dict[str, Any] | None = None
-
-
 class GeneratorSettings(LoopSettings):
     """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4)."""
 
@@ -60,7 +45,7 @@ class GeneratorSettings(LoopSettings):
     encoder: NetworkSettings
     comparator: NetworkSettings
     loss: dict[str, Any]
-    generator: TrainedSettings
+    generator: dict[str, Any]
     discriminator: dict[str, Any]
     measure: list[str]
     moments: MomentsSettings
@@ -82,6 +67,7 @@ class InversionSettings(TrainSettings):
 
     task: Literal["inversion"]
     bundle: str
+    generator: BundleSettings
     encoder: NetworkSettings
     judge: NetworkSettings | None = None  # the key is there only where a judge is chosen
     measure: list[str]

@@ -1,5 +1,6 @@
 """What `train.py` runs: the config in, a weights file or a bundle out."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -11,13 +12,13 @@ from omegaconf import DictConfig
 
 from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
-from dgn.base.errors import Stopped, UserError
+from dgn.base.errors import Stopped, UserError, first_line
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
 from dgn.evaluation import inversion, judge
-from dgn.generators import Generator, bundle
-from dgn.generators.deepsim import pattern, side
+from dgn.generators import bundle, header, inverted, kinds, lookup
+from dgn.generators.base import Generator
 from dgn.networks import class_names, zoo
 from dgn.networks.features import Features
 from dgn.networks.outputs import parts
@@ -34,7 +35,6 @@ READ = ("encoder", "comparator")  # frozen networks, whose weights must stay tho
 
 def run(config: DictConfig, output: Path) -> Path:
     """Train what `config.task` names, in `output`; the file that holds the result."""
-    torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
@@ -101,6 +101,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
     begun = {f"{role}_sha256": zoo.identity(config[role]) for role in READ}
+    begun["encoder_sha256"] = inverted.identity(config["encoder"])
     begun |= warm_start(generator, config, datamodule, encoder, kept) if begins else {}
     module = assembled(config, loss, encoder, comparator, generator, kept, begun)
     print(f"code {generator.code_shape} of {config['encoder']['name']} {encoder.layers[0]}; image {generator.size} px; "
@@ -138,9 +139,9 @@ def assembled(
 def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
-    held = bundle.load(bundle.find(config["bundle"]))
-    node = config["encoder"] | {"layer": config["encoder"]["layer"] or held.record["layer"]}
-    bundle.same_encoder(held, node, "encoder")
+    held = bundle.load(lookup.find(config["bundle"]), kinds.named(config["generator"]["kind"]))
+    node = config["encoder"] | {"layer": config["encoder"]["layer"] or layer_of(held)}
+    inverted.same_encoder(held, node, "encoder")
     size = held.generator.size
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
@@ -154,13 +155,20 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
         if judges:
             held_out, classes = datamodule.val_dataloader(), class_names.readable(datamodule.classes)
             errors |= inversion.named(judges, encoder, held.generator, held_out, classes)
-        picture = inversion.picture(encoder, held.generator, next(iter(datamodule.val_dataloader()))[0])
+        picture = inversion.picture(encoder, held.generator, datamodule.examples(inversion.SHOWN))
     images.save(output / "reconstructions.png", picture)
     write_text(output / "errors.csv", "error,value\n" + "".join(f"{k},{v:.6g}\n" for k, v in errors.items()))
     for name, value in errors.items():
         print(f"{name:<32}{value:.4g}")
     print(f"pictures: {output / 'reconstructions.png'}")
     return output / "errors.csv"
+
+
+def layer_of(held: bundle.Bundle) -> str:
+    """The layer whose codes a bundle's G inverts; UserError where the bundle does not record it."""
+    if not held.record.get("layer"):
+        raise UserError("this bundle does not record which layer it inverts: set encoder.layer=NAME")
+    return held.record["layer"]
 
 
 def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[str]) -> dict[str, judge.Judge]:
@@ -200,20 +208,23 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
     return read, own or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
 
 
-def build_generator(config: dict[str, Any], code: torch.Tensor) -> Generator:
-    """G for codes like `code`: its shape and, where the config leaves it open, its scale."""
-    if config.get("kind") not in bundle.KINDS:
-        raise UserError("what is trained is a generator of dgn: type generator=small or generator=deepsim, and leave "
-                        f"generator.kind at {' or '.join(bundle.KINDS)}")  # fmt: skip
-    args = {k: v for k, v in config.items() if k not in {"kind", "hidden", "widths", "tables"}}
-    args["code_shape"] = tuple(code.shape[1:])
-    args["layers"] = args["layers"] or pattern(args["code_shape"], args["size"], config["hidden"], config["widths"])
-    size, made = args["size"], side(args["code_shape"], args["layers"])
-    if not size <= made < 2 * size:
-        raise UserError(f"generator.layers make images of {made} px for a generator.size of {size}: type other layers, "
-                        "another data.crop, or generator=small, which has a pattern for every size")  # fmt: skip
-    args["code_scale"] = args["code_scale"] or float(code.square().mean().sqrt())
-    return bundle.KINDS[config["kind"]](**args)
+def build_generator(config: Mapping[str, Any], code: torch.Tensor) -> Generator:
+    """A new G for codes like `code`, of the class that `generator.kind` names, with the other settings of the group.
+
+    UserError for settings that this class does not take, and for a G that could not be written to a bundle.
+    """
+    settings = dict(config)
+    cls = kinds.named(settings.pop("kind", None))
+    if cls is None:
+        raise UserError("a generator that is trained has a kind: set generator=small, generator=deepsim, or a YAML of "
+                        f"your own with kind={' or '.join(kinds.KINDS)} or the path of a class")  # fmt: skip
+    try:
+        taken = header.arguments(cls.for_codes, settings, filled=("codes",))
+        generator = cls.for_codes(code, **taken)
+        header.arguments(cls, json.loads(json.dumps(generator.args)))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"the generator {kinds.kind_of(cls)} cannot be built ({first_line(error)})") from None
+    return generator
 
 
 def count(module: torch.nn.Module) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from pytorch_lightning.utilities.seed import isolate_rng
 
+from dgn.base import process
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import claim
 from dgn.settings import messages
@@ -45,8 +46,9 @@ def train(*words: str, output: Path | str | None = None, quiet: bool = False, **
     folder = Path(f"runs/train-{stamp()}" if output is None else output).expanduser()
     config.output = str(folder)
     try:
-        with redirect_stdout(io.StringIO()) if quiet else nullcontext(), isolate_rng(), claim(folder, config.resume):
-            return tasks.run(config, folder)
+        with process.restored(), isolate_rng(), redirect_stdout(io.StringIO()) if quiet else nullcontext():
+            with claim(folder, config.resume):
+                return tasks.run(config, folder)
     except Stopped as stopped:
         raise KeyboardInterrupt(
             f"{stopped.what}: the same call with output={str(folder)!r}, resume=True goes on"

@@ -10,7 +10,9 @@ from torch import Tensor
 from dgn import data
 from dgn.base.errors import UserError
 from dgn.base.files import sha256
-from dgn.generators import Generator, bundle
+from dgn.generators import bundle, inverted, lookup
+from dgn.generators.base import Generator
+from dgn.generators.deepsim import Deepsim
 from dgn.networks import zoo
 from dgn.networks.features import Features
 from dgn.training.code_cache import Kept
@@ -27,24 +29,24 @@ def warm_start(
     reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
     start afresh.
     """
-    path = bundle.find(config["init"])
-    held = bundle.load(path)
+    path = lookup.find(config["init"])
+    held = bundle.load(path, type(generator))
     own = generator.args.keys() - {"code_scale", "code_shape"}
-    differ = sorted(key for key in own if generator.args[key] != held.generator.args[key])
+    differ = sorted(key for key in own if generator.args[key] != held.generator.args.get(key))
     if differ:
         raise UserError(f"init={config['init']} holds another G ({', '.join(differ)} differ): "
                         "train with the settings it was made with")  # fmt: skip
     state, given = generator.state_dict(), held.generator.state_dict()
     fresh = [key for key, value in state.items() if value.shape != given[key].shape]
-    vector = len(generator.args["code_shape"]) == 1
-    if vector and not fresh and not bundle.inverts(held, config["encoder"]):
+    vector = len(generator.code_shape) == 1 and FIRST in state
+    if vector and not fresh and not inverted.inverts(held, config["encoder"]):
         fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
     told = f"so do {', '.join(fresh)}" if fresh else ""
     theirs = config["comparator"] | {"layer": held.record.get("layer")}
-    if not fresh:
+    if not fresh and isinstance(generator, Deepsim) and isinstance(held.generator, Deepsim):
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and bundle.inverts(held, theirs):
+    elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and inverted.inverts(held, theirs):
         read = zoo.features(theirs, theirs["layer"], activated=True, role="comparator")
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])

@@ -22,6 +22,8 @@ class Objective(Protocol):
 class Logit:
     """The values as they are."""
 
+    name = "the unit's value"  # what a page calls the score
+
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
         return values
 
@@ -29,12 +31,16 @@ class Logit:
 class LogProbability:
     """log softmax over the layer's elements, or over a map's channels at the term's place."""
 
+    name = "the logarithm of the unit's softmax probability"
+
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
         return values.log_softmax(1)
 
 
 class Margin:
     """Each value minus the largest value that the unit does not name; the value itself where the unit names all."""
+
+    name = "the unit's value minus the largest of the others"
 
     def __call__(self, values: Tensor, named: Tensor) -> Tensor:
         others = values.masked_fill(named, -torch.inf).amax(1, keepdim=True)

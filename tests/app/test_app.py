@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -200,9 +201,27 @@ def test_units_have_names_where_the_layer_has_classes(offered):
     assert offered.units("caffenet64", "conv5") == [str(i) for i in range(128)]
 
 
+@pytest.mark.parametrize(
+    ("unit", "layer"), [("conv5:12@4x4", "conv5"), ("conv5:1-conv5:2", "conv5"), ("lemon", "fc8"), ("nolayer:3", "fc8")]
+)
+def test_the_layer_box_follows_a_unit_that_names_its_layer(offered, unit, layer):
+    assert offered.layer_of("caffenet64", "fc8", unit) == layer
+    assert offered.layer_of("caffenet64", "conv5", "12") == "conv5"
+
+
+def test_visitors_compose_at_the_same_time(offered):
+    def visitor(i):
+        typed = [choices.listed(f"0.5*{n}+0.5*{i}") for n in range(8)]  # while another presses Start
+        return typed[-1], offered.compose(["units=[lemon]", f"seed={i}"]).seed
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(visitor, range(12))) == [(f"[0.5*7+0.5*{i}]", i) for i in range(12)]
+
+
 def test_the_curve_and_the_sentences_are_drawn_and_escaped(watch):
     *_, last = watch().shots()
-    drawn = stage.stage(last, 8)
+    drawn = stage.stage(last, 8, "fc8")
+    assert "fc8 lemon" in drawn
     assert 'data-steps="8" data-done="true"' in drawn and drawn.count("<polyline") == 1
     assert len(re.search(r'points="([^"]*)"', drawn)[1].split()) == 8
     assert stage.ticks(-0.6, 17.02) == [0, 5, 10, 15] and stage.ticks(3, 3) == [3]

@@ -46,6 +46,16 @@ def test_a_grid_shows_every_image(columns):
     x = torch.stack([torch.full((3, 4, 4), i / 10) for i in range(5)])
     sheet = images.grid(x, columns)
     assert all((sheet == value).any() for value in x[:, 0, 0, 0])
+    wide = columns or 3
+    high = -(-5 // wide)
+    assert sheet.shape == (3, high * 6 - 2, min(wide, 5) * 6 - 2)
+
+
+@pytest.mark.parametrize(("count", "channels"), [(1, 3), (1, 1), (4, 1), (2, 2)])
+def test_a_grid_keeps_the_channels_and_has_no_border(count, channels):
+    sheet = images.grid(torch.zeros(count, channels, 4, 5), columns=count)
+    assert sheet.shape == (channels, 4, count * 7 - 2)
+    assert not sheet[:, :, :5].any() and (count == 1 or (sheet[:, :, 5:7] == 1).all())
 
 
 def test_a_file_is_read_as_its_central_square(tmp_path):
@@ -206,3 +216,10 @@ def test_save_and_read(tmp_path):
     x = torch.rand(3, 6, 6)
     images.save(tmp_path / "x.png", x)
     torch.testing.assert_close(images.read(tmp_path / "x.png", 6)[0], x, atol=0.003, rtol=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_an_image_of_any_number_of_channels_comes_back_from_its_file(tmp_path, count):
+    image = torch.randint(0, 256, (count, 6, 8), generator=torch.Generator().manual_seed(0)) / 255
+    images.save(tmp_path / "x.png", image)
+    torch.testing.assert_close(images.saved(tmp_path / "x.png"), image)

@@ -26,33 +26,33 @@ def apart(*words, cwd=ROOT, code=0):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["target=x"], "type network@target=x"),
+        (["target=x"], "set network@target=x"),
         (["network@target=cafenet64"], "there is no network 'cafenet64': did you mean 'caffenet64'"),
         (["network@targt=caffenet64"], "did you mean 'network@target'"),
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
         (["seeds.a=1"], "seeds is a value, 2"),
         (["units=a,b"], "type 'units=[a,b]'"),
-        (["units=[a"], "quote what holds brackets"),
-        (["volcano"], "is not a setting: type KEY=VALUE"),
+        (["units=[a"], "cannot be read: a list is [a,b]"),
+        (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
-        (["judge=x"], "type network@judge=x"),
-        (["judge.weights=x"], "there is no judge yet: type network@judge=NAME as well"),
+        (["judge=x"], "set network@judge=x"),
+        (["judge.weights=x"], "no judge is chosen yet: set network@judge=NAME as well"),
         (["network@judge=squeezenet1_1"], "judge.weights has no value"),
-        (["seeds=many"], "seeds=many is not a number: type seeds=2"),
-        (["ascent.noise=null"], "ascent.noise=null is not a number: type ascent.noise=0.27"),
-        (["prior=box", "prior.k=[1,2]"], "prior.k=[1, 2] is not a number: type prior.k=3"),
+        (["seeds=many"], "seeds=many is not a whole number"),
+        (["ascent.noise=null"], "ascent.noise=null is not a number"),
+        (["prior=box", "prior.k=[1,2]"], "prior.k=[1, 2] is not a number"),
         (["start=image", "start.pth=x"], "there is no key 'start.pth': did you mean 'path'"),
         (["generator._target_=my.G", "generator.cods=x"], "there is no key 'generator.cods': did you mean 'codes'"),
-        (["panels={a: ['units=lemon'], b: ['seeds=many']}"], "seeds=many is not a number"),
+        (["panels={a: ['units=lemon'], b: ['seeds=many']}"], "seeds=many is not a whole number"),
         (["activated=maybe"], "is not true or false"),
-        (["ascent.steps=0"], "ascent.steps=0 is less than one"),
+        (["ascent.steps=0"], "ascent.steps=0 is out of range: set ascent.steps to 1 or more"),
         (["ascent.steps=abc"], "ascent.steps=abc is not a whole number"),
-        (["target.steps=1.5"], "ascent.steps=1.5 is not a whole number"),
+        (["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
         (["seeds=1.5"], "seeds=1.5 is not a whole number"),
         (["experiment=dmo"], "there is no experiment 'dmo': did you mean 'demo'"),
         (["-m", "seed=0,1", "hydra/launcher=jblib"], "hydra/launcher=joblib comes with pip install 'dgn[sweep]'"),
-        (["-m", "resume=true,false"], "resume makes no other run"),
+        (["-m", "resume=true,false"], "resume does not change the result"),
     ],
 )
 def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
@@ -72,7 +72,7 @@ def test_a_process_of_its_own_says_the_same(words, tmp_path):
 def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
     settings.write(settings.plain(config("synthesize", "output=x")), tmp_path, "synthesize")
     words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}", "--config-name=config", "prior=none")
-    assert "lets no other prior be chosen" in command(*words, cwd=tmp_path, code=1)[1]
+    assert "no other prior can be chosen" in command(*words, cwd=tmp_path, code=1)[1]
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
     assert not any(r["judge_rank"] for r in rows[2:])  # what is minimised, and classes that the judge does not know
     expected = {"index.html", "grid.png", "images", "real", "real.csv", "results.csv", "codes.safetensors",
-                "config.yaml", "manifest.json"}  # fmt: skip
+                "config.yaml", "manifest.json", ".lock"}  # fmt: skip
     assert {path.name for path in out.iterdir()} == expected
     assert len(list((out / "real").iterdir())) == 8
     about = json.loads((out / "manifest.json").read_text())
@@ -334,7 +334,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     assert (out / "reconstructions.png").exists()
     words.append("encoder.layer=fc7")
     _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)
-    assert "this bundle inverts fc6 of caffenet64: type network@encoder=caffenet64 encoder.layer=fc6" in error
+    assert "this bundle inverts fc6 of caffenet64: set network@encoder=caffenet64 encoder.layer=fc6" in error
 
 
 @pytest.mark.slow
@@ -343,3 +343,18 @@ def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(smal
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
     assert "there is no /none" in error
     assert not (tmp_path / "out/config.yaml").exists()
+
+
+def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path):
+    call = [sys.executable, str(ROOT / "train.py"), "--help"]
+    process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    with process.stderr as errors:
+        assert errors.read() == "" and process.wait(60) == 0
+
+
+def test_a_mistake_leaves_no_folder_and_takes_none(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for words in ([], ["output=new/deep"], ["output=mine"]):
+        command(str(ROOT / "synthesize.py"), "seeds=0", *words, cwd=tmp_path, code=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

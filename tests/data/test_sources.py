@@ -21,21 +21,18 @@ def test_train_and_val_folders(image_tree):
 def test_without_val_every_nth_image_is_held_out(image_tree):
     train, val = sources.imagefolder(str(image_tree / "train"), size=16, held_out=4)
     assert (len(train), len(val)) == (9, 3)
-    (image_tree / "val").rename(image_tree / "test")  # not a class
-    train, val = sources.imagefolder(str(image_tree), size=16, held_out=4)
-    assert (len(train), len(val)) == (9, 3) and train.classes == ["apple", "bread", "cup"]
 
 
 def test_images_apart_and_without_classes_are_a_sentence(tmp_path, images_in):
     for part in ("train", "val"):
         images_in(tmp_path / part, 2)
-    with pytest.raises(UserError, match="one folder of images a class"):
+    with pytest.raises(UserError, match="train has no folders of images by class"):
         sources.imagefolder(str(tmp_path), size=16, held_out=4)
 
 
 def test_to_hold_out_every_image_is_a_sentence(image_tree):
     for count in (0, 1):
-        with pytest.raises(UserError, match=r"type data\.sources\.held_out=2 or more"):
+        with pytest.raises(UserError, match=r"set data\.sources\.held_out=2 or more"):
             sources.imagefolder(str(image_tree / "train"), size=16, held_out=count)
 
 
@@ -75,8 +72,27 @@ def test_places365_by_its_lists(tmp_path, images_in):
     assert train.classes == ["a/airfield", "a/alley"]
     assert list(val.labels) == [1]
     assert train.load(1).shape == (16, 16, 3)
+    for label in ("2", "-1"):
+        (tmp_path / "places365_val.txt").write_text(f"000.jpg {label}\n")
+        with pytest.raises(UserError, match=r"places365_val\.txt gives 000\.jpg a class beyond the 2 of categories"):
+            sources.places365(str(tmp_path), 16)
+    (tmp_path / "places365_val.txt").write_text("\n")
+    with pytest.raises(UserError, match=r"places365_val\.txt is empty"):
+        sources.places365(str(tmp_path), 16)
     (tmp_path / "places365_val.txt").write_text("000.jpg\n")
     with pytest.raises(UserError, match=r"places365_val\.txt is not a list of Places365, a name and a number a line"):
+        sources.places365(str(tmp_path), 16)
+
+
+def test_places365_whose_classes_are_numbered_otherwise(tmp_path, images_in):
+    images_in(tmp_path / "data_256_standard", 1, suffix=".jpg")
+    images_in(tmp_path / "val_256", 1, suffix=".jpg")
+    for name in ("places365_train_standard.txt", "places365_val.txt"):
+        (tmp_path / name).write_text("/000.jpg 0\n")
+    (tmp_path / "categories_places365.txt").write_text("/a/alley 1\n/a/airfield 0\n")
+    assert sources.places365(str(tmp_path), 16)[0].classes == ["a/airfield", "a/alley"]
+    (tmp_path / "categories_places365.txt").write_text("/a/alley 2\n/a/airfield 0\n")
+    with pytest.raises(UserError, match="does not number its classes from 0 on"):
         sources.places365(str(tmp_path), 16)
 
 

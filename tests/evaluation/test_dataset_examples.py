@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from dgn import settings, units
-from dgn.base.errors import UserError
 from dgn.evaluation import dataset_examples
 from dgn.networks.features import Features
 from dgn.report import results
@@ -30,10 +30,13 @@ def subject(tiny, contract):
 
 
 @pytest.fixture
-def data(config, image_tree):
-    def build(*words):
-        typed = [f"data.root={image_tree}", "data.resize=16", "data.crop=16", "data.batch_size=4", *words]
-        return dataset_examples.real_images(settings.plain(config("synthesize", *typed)))
+def data(config, image_tree, subject):
+    """The images of `image_tree` for a target with these units; the pictures beside them are of 24 px."""
+
+    def build(*words, given=None, size=16):
+        typed = [f"data.root={image_tree}", "data.batch_size=4", f"target.input.size={size}", *words]
+        plain = settings.plain(config("synthesize", *typed))
+        return dataset_examples.real_images(plain, given or subject(["bread"]), 24)
 
     return build
 
@@ -48,7 +51,7 @@ def test_the_best_of_the_images_that_are_asked_for(subject, data, tmp_path, monk
     monkeypatch.setattr(dataset_examples, "ENOUGH", count)
     best = dataset_examples.write_real_images(*words)
     assert best == {"bread": pytest.approx(float(scores.max()), rel=1e-5)}  # one picture of "d" is none
-    table = [row for row in csv.DictReader((tmp_path / "real.csv").open()) if row["unit"] == "bread"]
+    table = [row for row in csv.DictReader((tmp_path / "real.csv").read_text().splitlines()) if row["unit"] == "bread"]
     assert [float(row["score"]) for row in table] == pytest.approx(scores.topk(3).values.tolist(), rel=1e-4)
     assert all((tmp_path / row["image"]).exists() for row in table)
     monkeypatch.setattr(dataset_examples, "ENOUGH", count + 1)
@@ -60,10 +63,76 @@ def test_of_a_hidden_layer_every_image_counts(subject):
     assert dataset_examples.scored(hidden, hidden.units, {"apple": 60, "bread": 41}) == [101, 101]
 
 
-def test_which_images_is_val_or_train(data, config):
-    with pytest.raises(UserError, match="real_from=test is neither: type real_from=val or real_from=train"):
-        data("real_from=test")
-    assert dataset_examples.real_images(settings.plain(config("synthesize"))) is None
+def test_without_a_folder_there_are_none(data):
+    assert data("data.root=null") is None
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "words", "expected"),
+    [
+        ("resize", 16, [], (16, 16)),
+        ("resize", 48, [], (48, 48)),  # larger than the pictures and the images: read at its size
+        ("resize", 48, ["data=imagenet"], (48, 48)),
+        ("resize", 48, ["data.resize=32"], (32, 32)),
+        ("resize", 48, ["data.resize=64", "data.crop=56"], (64, 56)),
+        ("crop", 16, [], (24, 16)),  # the centre, as of a picture of 24 px
+        ("crop", 48, [], (48, 48)),
+        ("crop", 16, ["data.resize=20", "data.crop=16"], (20, 16)),
+    ],
+)
+def test_real_images_are_read_as_the_target_sees_pictures(config, contract, fit, size, words, expected):
+    plain = settings.plain(config("synthesize", "data.root=DIR", f"target.input.size={size}", *words))["data"]
+    seen = dataset_examples.as_seen(plain, replace(contract, size=size, fit=fit), 24)
+    assert (seen["resize"], seen["crop"]) == expected
+    assert seen["sources"]["size"] == expected[0]
+
+
+def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract, data, subject, tmp_path):
+    given = subject(["bread"])
+    given.target.contract = replace(contract, size=20)
+    sides = []
+    given.target.register_forward_pre_hook(lambda _, args: sides.append(args[0].shape[-1]))
+    tiny.pool = torch.nn.AdaptiveAvgPool2d(4)
+    dataset_examples.write_real_images(
+        *data("real_from=val", given=given, size=20), 2, given, {0: given.units[0]}, tmp_path
+    )
+    assert set(sides) == {20}
+    with Image.open(tmp_path / "real" / "00000-0.png") as image:
+        assert image.size == (20, 20)
+
+
+def test_training_images_are_scored_where_few_are_held_out(subject, data, monkeypatch, capsys):
+    def chosen(enough, *items, most=100, **more):
+        capsys.readouterr()
+        monkeypatch.setattr(dataset_examples, "ENOUGH", enough)
+        monkeypatch.setattr(dataset_examples, "MOST", most)
+        _, which = data(given=subject(list(items), **more))
+        return which, capsys.readouterr().out.splitlines()[1:]
+
+    assert chosen(2, "bread", "cup") == ("val", [])
+    assert chosen(4, "d", "bread") == ("train", ["real images: the training images are scored, because fewer than 4 "
+        "held-out ones count for bread: real_from=val scores the held-out ones"])  # fmt: skip
+    assert chosen(5, "bread") == ("val", [])  # there are too few of those, too
+    assert chosen(4, "d", "0.5*bread+0.5*cup") == ("val", [])  # no image is of these
+    assert chosen(7, "3", output=False)[0] == "train"
+    assert chosen(6, "3", output=False)[0] == "val"
+    which, (line,) = chosen(4, "bread", most=11)
+    assert which == "val" and "real_from=train scores 12 instead" in line
+
+
+def test_the_best_over_batches_are_the_best_of_all(monkeypatch):
+    monkeypatch.setattr(dataset_examples, "TOGETHER", 8)
+    scores = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    scores[7, 1] = torch.nan
+    best = dataset_examples.Best(4)
+    for part, index in zip(scores.split(3), torch.arange(100, 150).split(3), strict=True):
+        best.add(part, index)
+    values, index = best.top()
+    expected = scores.nan_to_num(-torch.inf).topk(4, dim=0)
+    assert torch.equal(values, expected.values) and torch.equal(index, expected.indices + 100)
+    best = dataset_examples.Best(4)
+    best.add(scores[:2], torch.arange(2))
+    assert best.top()[0].shape == (2, 3)  # fewer than were asked for
 
 
 def test_relative_is_over_a_best_that_is_above_zero():

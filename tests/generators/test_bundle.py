@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from dgn.base.errors import UserError
-from dgn.generators import bundle
+from dgn.generators import bundle, describe, lookup
 
 
 def test_round_trip(tmp_path, generator, moments):
@@ -30,9 +32,9 @@ def test_round_trip(tmp_path, generator, moments):
 
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(UserError, match=r"there is no bundle 'cafenet64-fc6'.*did you mean 'caffenet64-fc6'"):
-        bundle.find("cafenet64-fc6")
+        lookup.find("cafenet64-fc6")
     with pytest.raises(UserError, match="there is no bundle 'None'"):
-        bundle.find(None)
+        lookup.find(None)
 
 
 @pytest.fixture
@@ -47,15 +49,15 @@ def priors(tmp_path):
 
 def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
     asked = {"network": "caffenet64", "layer": "fc6", "data": "*"}
-    assert bundle.find(str(priors), asked).parent.name == "a"
-    assert bundle.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
-    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: type bundle=ONE of .*photos.*"):
-        bundle.find(str(priors), asked | {"layer": "pool5"})
+    assert lookup.find(str(priors), asked).parent.name == "a"
+    assert lookup.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
+    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: set bundle=ONE of .*photos.*"):
+        lookup.find(str(priors), asked | {"layer": "pool5"})
 
 
 def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
     with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
-        bundle.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
+        lookup.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
     line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
     found = config("train", *line.split())
     made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
@@ -76,6 +78,108 @@ def test_a_damaged_bundle_is_an_error_not_a_crash(small_bundle, tmp_path, data):
         assert isinstance(bundle.load(path), bundle.Bundle)
     except UserError as error:
         assert "\n" not in str(error)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2**70) | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["fc24", "fc128 8x4x4", "d0", "0x4x4", "c5/0/1/1", "-", "x", "fc99999999999999999999",
+                       "c8/9/9/9"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=4,
+)  # fmt: skip
+PLACES = [("schema",), ("generator",), ("generator", "kind"), ("generator", "args"), ("record",),
+          *(("generator", "args", key) for key in ("code_shape", "size", "layers", "norm", "slope", "gains", "output",
+                                                   "code_scale", "unknown")),
+          *(("record", key) for key in ("encoder", "layer", "encoder_size", "encoder_sha256", "images_seen", "errors",
+                                        "unknown"))]  # fmt: skip
+
+
+def with_header(sound, path, change):
+    """A copy of a bundle at `path` whose header went through `change`."""
+    with safe_open(sound, "pt") as file:
+        about, tensors = json.loads(file.metadata()["dgn"]), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, {"dgn": json.dumps(change(about) or about)})
+    return path
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.sampled_from(PLACES), value=VALUES | st.just(...))
+def test_a_header_with_other_values_is_an_error_not_a_crash(small_bundle, tmp_path, place, value):
+    def change(about):
+        *way, last = place
+        node = about
+        for key in way:
+            node = node[key]
+        if value is ...:
+            node.pop(last, None)
+        else:
+            node[last] = value
+
+    path = with_header(small_bundle, tmp_path / "changed.bundle.safetensors", change)
+    try:
+        loaded = bundle.load(path)
+    except UserError as error:
+        assert "\n" not in str(error) and str(path) in str(error)
+    else:  # what is read can be used
+        assert loaded.generator(loaded.codes[:2]).shape == (2, 3, loaded.generator.size, loaded.generator.size)
+        assert describe.info(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("code_shape", [], "code_shape: .* at least 1 item"),
+        ("code_shape", [1023], "layers.0.weight of its generator is"),
+        ("size", 0, "size: Input should be greater than or equal to 1"),
+        ("size", 17, "gives .*, not images of 17 px"),
+        ("size", "16", "size: Input should be a valid integer"),
+        ("size", True, "size: Input should be a valid integer"),
+        ("code_scale", 0, "code_scale: Input should be greater than 0"),
+        ("code_scale", float("nan"), "code_scale: Input should be"),
+        ("output", "sigmoid", "output: Input should be 'tanh', 'caffe' or 'caffe_tanh'"),
+        ("gains", {"d": "big"}, "gains.d: Input should be a valid number"),
+        ("layers", "fc0", "no word 'fc0'"),
+        ("layers", "fc32 fc128 8x4x4 d8 c8 c8", "layers.13.bias of its generator is"),
+    ],
+)
+def test_a_wrong_value_is_named(small_bundle, tmp_path, key, value, sentence):
+    path = with_header(
+        small_bundle, tmp_path / "x.safetensors", lambda about: about["generator"]["args"].update({key: value})
+    )
+    with pytest.raises(UserError, match=f"is not a sound bundle .*({sentence})"):
+        bundle.load(path)
+
+
+def test_a_header_may_say_more_or_less_than_is_known_here(small_bundle, tmp_path):
+    def more(about):
+        about["made_with"], about["record"]["colour"] = "1.9", [1, 2]
+        del about["record"]["encoder"]
+
+    loaded = bundle.load(with_header(small_bundle, tmp_path / "x.safetensors", more))
+    assert loaded.record == {"layer": "fc6", "colour": [1, 2]}
+
+
+@pytest.mark.parametrize("name", ["mean", "std", "minimum", "negative", "count", "axes"])
+@pytest.mark.parametrize("change", [lambda v: v * float("nan"), lambda v: v[None], lambda v: -v - 1, None])
+def test_moments_that_are_none_are_a_sentence(small_bundle, tmp_path, name, change):
+    with safe_open(small_bundle, "pt") as file:
+        text, tensors = file.metadata()["dgn"], {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    tensors.setdefault("moments.axes", torch.zeros(2, 1024))
+    value = tensors.pop(f"moments.{name}")
+    harmless = change is None and name == "axes"
+    if change is not None:
+        new = change(value)
+        tensors[f"moments.{name}"] = new.contiguous()
+        harmless = (name in {"mean", "minimum", "negative", "axes"} and new.shape == value.shape
+                    and bool(new.isfinite().all())) or (name == "count" and new.ndim == 1)  # fmt: skip
+    path = tmp_path / "x.safetensors"
+    save_file(tensors, path, {"dgn": text})
+    if harmless:
+        bundle.load(path)
+        return
+    with pytest.raises(UserError, match="is not a sound bundle") as error:
+        bundle.load(path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_header_cannot_claim_more_memory_than_the_file_bears_out(tmp_path, generator, moments):
@@ -119,7 +223,7 @@ def test_ten_thousand_damaged_bundles(tmp_path, generator, moments):
 
 @pytest.mark.parametrize("change", [{"schema": 2}, {"generator": {"kind": "os.system", "args": {}}}, None])
 def test_what_is_not_a_bundle_of_ours_is_refused(small_bundle, tmp_path, change):
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     about = {"schema": 1, "generator": {"kind": "deepsim", "args": {}}, "record": {}} | (change or {})
     path = tmp_path / "other.bundle.safetensors"

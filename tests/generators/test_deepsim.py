@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -155,4 +156,12 @@ def test_the_tanh_of_conv_codes_reaches_255():
 def test_pixels_are_their_own_code():
     g = Pixels(size=4, channels=3)
     assert g(torch.zeros(1, 3, 4, 4)).unique().tolist() == [0.5]
-    assert g.moments().scale == pytest.approx(1)
+    assert g.moments().scale == pytest.approx(2 / 3)
+
+
+def test_the_default_range_of_pixels_is_from_black_to_white(config):
+    g, node = Pixels(size=4, channels=3), config("synthesize", "prior=box", "prior.shrink=1").prior
+    box = instantiate(node, g.moments())
+    ends = g(box.apply_to(torch.stack([torch.full((3, 4, 4), 1e6), torch.full((3, 4, 4), -1e6)])))
+    torch.testing.assert_close(ends[0], torch.ones(3, 4, 4))
+    torch.testing.assert_close(ends[1], torch.zeros(3, 4, 4))

@@ -58,10 +58,10 @@ def test_pixels_and_the_bundle_are_named(prior):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((*OWN,), r"type generator\.codes=FILE of real ones, or"),
+        ((*OWN,), r"set generator\.codes=FILE of real ones, or"),
         ((*OWN, "generator.codes=two.safetensors"), "2 tensors: call the real codes 'codes'"),
         ((*OWN, "generator.moments.shape=[5]"), r"does not take a code of shape \(5,\)"),
-        ((*OWN, "generator.moments.shape=6"), r"shape=6 is no list: type 'generator\.moments\.shape=\[6\]'"),
+        ((*OWN, "generator.moments.shape=6"), r"shape=6 is no list: set 'generator\.moments\.shape=\[6\]'"),
         ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] is not what it gives for black"),
         (
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgn.generators import bundle, lookup
 from dgn.generators.moments import Moments
 
 
@@ -75,3 +76,90 @@ def test_tensors_and_back():
     torch.testing.assert_close(again.std, found.std)
     torch.testing.assert_close(again.axes, found.axes, rtol=1e-3, atol=1e-3)  # fp16
     assert again.count == 20 and again.scale == pytest.approx(found.scale)
+
+
+def test_moments_from_a_bundle_go_on_without_axes_that_are_no_longer_theirs():
+    codes = torch.randn(40, 4)
+    first, whole = Moments(), Moments()
+    first.update(codes[:20])
+    whole.update(codes)
+    again = Moments.from_tensors(first.tensors())
+    assert again.axes is not None and again.inverse_axes is not None
+    again.update(codes[20:])
+    torch.testing.assert_close(again.std, whole.std)
+    assert again.axes is None and again.inverse_axes is None and "axes" not in again.tensors()
+
+
+def test_merging_moments_with_and_without_a_covariance():
+    codes = torch.randn(40, 4)
+    first, second = Moments(), Moments()
+    first.update(codes[:20])
+    second.update(codes[20:])
+    loaded = Moments.from_tensors(second.tensors())
+    empty = Moments()
+    empty.merge(loaded)
+    assert torch.equal(empty.axes, loaded.axes)  # what came from one stream alone is still true of the whole
+    first.merge(loaded)
+    assert first.axes is None and first.count == 40
+
+
+def test_axes_follow_codes_that_come_after_they_were_asked_for():
+    codes = torch.randn(40, 4)
+    moments, whole = Moments(), Moments()
+    moments.update(codes[:20])
+    before = moments.axes, moments.inverse_axes
+    moments.update(codes[20:])
+    whole.update(codes)
+    torch.testing.assert_close(moments.axes @ moments.axes.T, whole.axes @ whole.axes.T)
+    assert not torch.equal(moments.inverse_axes, before[1])
+
+
+def test_moments_per_element_stay_so_in_a_file():
+    codes = torch.randn(9, 2, 3, 3)
+    moments, again = Moments(per_element=True), Moments(per_element=True)
+    moments.update(codes)
+    again.update(codes[:4])
+    again = Moments.from_tensors(again.tensors())
+    again.update(codes[4:])
+    torch.testing.assert_close(again.std, moments.std)
+    assert again.count == moments.count == 9
+
+
+def test_no_codes_change_nothing_and_codes_of_another_shape_are_an_error():
+    moments = Moments()
+    moments.update(torch.randn(0, 4))
+    moments.update(torch.randn(9, 4))
+    moments.update(torch.randn(0, 4))
+    assert moments.count == 9
+    with pytest.raises(ValueError, match="do not go with"):
+        moments.update(torch.randn(9, 1))  # which would broadcast
+
+
+@pytest.mark.parametrize("name", ["caffenet64-fc6", "efficientnet_lite0-global_pool"])
+def test_the_inverse_of_the_shipped_axes_is_the_pseudo_inverse(name):
+    shipped = bundle.load(lookup.find(name))
+    axes = shipped.moments.axes.double()
+    exact = torch.linalg.solve(axes @ axes.T, axes).T  # the same as pinv, for rows that are independent
+    gaps = shipped.codes - shipped.moments.mean
+    error = (gaps @ shipped.moments.inverse_axes).double() - gaps.double() @ exact
+    assert error.abs().max() < 2e-5  # standard deviations; an fp32 pinv errs by as much
+    assert shipped.moments.inverse_axes is shipped.moments.inverse_axes  # once a bundle
+
+
+def test_the_inverse_of_axes_that_are_not_orthogonal_or_zero():
+    skewed = Moments.from_tensors(
+        {name: torch.ones(3) for name in ("mean", "std", "minimum", "negative")}
+        | {"count": torch.tensor(5), "axes": torch.tensor([[1.0, 0, 0], [1, 1, 0]])}
+    )
+    torch.testing.assert_close(skewed.inverse_axes, torch.linalg.pinv(skewed.axes))
+    still = Moments()
+    still.update(torch.ones(9, 3))
+    assert still.inverse_axes.isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_axes_of_any_size_survive_a_file(scale):
+    moments = Moments()
+    moments.update(torch.randn(50, 4) * scale)
+    again = Moments.from_tensors(moments.tensors())
+    torch.testing.assert_close(again.axes / scale, moments.axes / scale, rtol=2e-3, atol=2e-3)

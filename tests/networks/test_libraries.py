@@ -52,10 +52,10 @@ def test_pretrained_weights_that_are_not_there_are_a_sentence_at_once(tmp_path, 
     with pytest.raises(UserError) as error:
         libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
     assert "squeezenet1_1-b8a52dc0.pth cannot be fetched (no network)" in str(error.value)
-    assert f"put that file into {tmp_path}/hub/checkpoints, or type target.weights=FILE" in str(error.value)
+    assert f"put that file into {tmp_path}/hub/checkpoints, or set target.weights=FILE" in str(error.value)
     pytest.importorskip("timm")
     with pytest.raises(
-        UserError, match=r"huggingface.co/timm/test_resnet.*cannot be fetched .*type target.weights=FILE"
+        UserError, match=r"huggingface.co/timm/test_resnet.*cannot be fetched .*set target.weights=FILE"
     ):
         libraries.timm_model("test_resnet", pretrained=True)
     assert time.monotonic() - started < 10
@@ -109,7 +109,7 @@ def test_timms_weights_in_the_hubs_folder_need_no_network(tmp_path, monkeypatch)
         (lambda: libraries.torchvision_model("resnt50"), "no classifier 'resnt50': did you mean 'resnet50'"),
         (
             lambda: libraries.torchvision_model("resnet50", weights="V3"),
-            "no weights 'V3': type target.args.weights=DEFAULT",
+            "no weights 'V3': set target.args.weights=DEFAULT",
         ),
         (lambda: libraries.timm_model("resnt50"), "no model 'resnt50': did you mean 'resnet50'"),
         (lambda: libraries.timm_model("vit_nano_patch16", pretrained=True), "no model"),
@@ -130,3 +130,10 @@ def test_without_timm_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     with pytest.raises(UserError, match="pip install timm"):
         libraries.timm_model("resnet50")
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_weights_from_a_file_are_fed_as_those_that_torchvision_loads_itself(name):
+    """Given ImageNet's mean and std, both take 0.5 and 0.5."""
+    assert libraries.torchvision_model(name, init_weights=False).transform_input
+    assert not libraries.torchvision_model(name, init_weights=False, transform_input=False).transform_input

@@ -1,5 +1,7 @@
 """Networks from configs: imports, weights, contracts."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,6 +19,101 @@ def test_a_network_by_its_path():
         zoo.module({"_target_": "torch.nn.Linnear"})
     with pytest.raises(UserError, match="gives a Size, not a network"):
         zoo.module({"_target_": "torch.Size"})
+
+
+OWN = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, body=None, classes=2):
+        super().__init__()
+        self.body, self.out = body or nn.Identity(), nn.Linear(3, classes)
+
+    @classmethod
+    def load(cls, classes=2):
+        return cls(classes=classes)
+
+    @staticmethod
+    def make():
+        return Net()
+
+    class Inner(nn.Linear):
+        pass
+
+
+size = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module and a package of the user's own, importable."""
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (tmp_path / "own_module.py").write_text(OWN)
+    (package / "net.py").write_text(OWN.replace("class Net", "def net():\n    return Net()\n\n\nclass Net"))
+    (package / "__init__.py").write_text("from own_package.net import net\n")  # hides the module of that name
+    (package / "broken.py").write_text("import no_such_dependency\n")
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith(("own_module", "own_package"))]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["own_module.Net", "own_module.Net.load", "own_module.Net.make", "own_package.net", "own_package.net.Net.load"],
+)  # fmt: skip
+def test_functions_classes_and_their_methods_build_a_network(own, path):
+    assert type(zoo.module({"_target_": path})).__name__ == "Net"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("own_module", "is a module: name a class or function in it, such as _target_=own_module.Net"),
+     ("own_package", "own_package is a module"),
+     ("own_nothing", "No module named 'own_nothing'"), ("own_module.Nett", "has no attribute 'Nett'"),
+     ("own_module.Net.nothing", "has no attribute 'nothing'"), ("own_module.size", "is a int"),
+     ("own_package.broken.Net", "No module named 'no_such_dependency'"), ("", "cannot be imported"), (".a", "cannot")],
+)  # fmt: skip
+def test_a_path_that_builds_nothing_says_why(own, path, words):
+    with pytest.raises(UserError) as error:
+        zoo.module({"_target_": path})
+    assert words in str(error.value)
+
+
+def test_targets_in_args_are_built_as_hydra_builds_them(own):
+    inner = {"_target_": "own_module.Net.Inner", "in_features": 3, "out_features": 3}
+    body = {"_target_": "torch.nn.Sequential", "_args_": [inner]}
+    network = zoo.module({"_target_": "own_module.Net", "args": {"body": body, "classes": 4}})
+    assert network.body[0].out_features == 3 and network.out.out_features == 4
+    with pytest.raises(UserError, match=r"own_module.Net cannot be built .*locating target 'own_module.Nope'"):
+        zoo.module({"_target_": "own_module.Net", "args": {"body": {"_target_": "own_module.Nope"}}})
+
+
+def test_a_file_with_class_names_gives_their_number_where_none_is_set(own, tmp_path):
+    made = zoo.module({"_target_": "own_module.Net", "args": {"classes": 5}})
+    path = str(tmp_path / "w.safetensors")
+    save_file(made.state_dict(), path, {"classes": "a\nb\nc\nd\ne"})
+    assert zoo.module({"_target_": "own_module.Net", "weights": path}).out.out_features == 5
+    assert zoo.classes({"classes": None, "weights": path}) == list("abcde")
+    assert zoo.classes({"classes": None, "weights": None}) is None
+    save_file(made.state_dict(), path, {"classes": "\n" * 99})  # not of this network
+    assert zoo.classes({"classes": None, "weights": path}) is None
+    linear = {"_target_": "torch.nn.Linear", "args": {"in_features": 3, "out_features": 5}}  # it takes no classes
+    save_file(torch.nn.Linear(3, 5).state_dict(), path, {"classes": "a\nb"})
+    assert zoo.module(linear | {"weights": path}).out_features == 5
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    path, read = tmp_path / "w.pth", []
+    path.write_bytes(b"one")
+    monkeypatch.setattr(zoo.files, "sha256", lambda path: read.append(path) or sha256(path))
+    before = {zoo.identity({"weights": str(path)}) for _ in range(3)}
+    assert len(before) == len(read) == 1
+    path.write_bytes(b"other")
+    assert zoo.identity({"weights": str(path)}) not in before
 
 
 @pytest.mark.parametrize("args", [{"in_features": 2}, {"in_features": 2, "out_features": 3, "depth": 1}])

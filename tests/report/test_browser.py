@@ -72,6 +72,16 @@ def test_a_run_s_page_is_searched_and_sorted(visit, run_page):
     assert page.evaluate("[...document.images].every(img => img.naturalWidth > 0)")
 
 
+@pytest.mark.parametrize("width", [1280, 1150, 900, 700])
+def test_six_real_images_are_in_one_row(visit, tmp_path, run_folder, width):
+    run = run_folder(tmp_path / "a", ("goldfish", "lemon"))
+    rows = (f"goldfish,{place},2.5,x.png,images/00000-goldfish-0.png\n" for place in range(1, 7))
+    (run / "real.csv").write_text("unit,place,score,name,image\n" + "".join(rows))
+    page = visit(report.write_page([run], tmp_path, "T"), width=width)
+    tops = page.locator(".real figure").evaluate_all("all => all.map(figure => figure.offsetTop)")
+    assert len(tops) == 6 and len(set(tops)) == 1
+
+
 def test_two_runs_stand_side_by_side(visit, run_page):
     page = visit(run_page)
     card = page.locator("article").filter(has_text="goldfish")

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from dgn.base.errors import UserError
 from dgn.report import results
@@ -22,7 +23,7 @@ def test_the_summary_counts_what_the_target_names():
     named, other = replace(ROW, rank=1), replace(ROW, rank=2, state="dead")
     minimised = replace(ROW, unit="-1", rank=1, score=2.5)
     found = results.summary([named, other, minimised])
-    assert found == "target top-1 50.0 % of 2 pictures, mean score 2.00, 1 rows dead"
+    assert found == "target top-1 50.0 % of 2 pictures, mean score 2.00, 1 row dead"
     assert results.summary([ROW]) == "mean score 1.50"
 
 
@@ -56,15 +57,18 @@ def test_what_is_no_table_is_refused(tmp_path):
         results.read(tmp_path / "results.csv")
 
 
-def test_tensors_in_pieces_are_the_library_s_file(tmp_path):
+def test_tensors_are_the_library_s_file_whole_or_not_at_all(tmp_path):
     random = np.random.default_rng(0)
     tensors = {"curves": random.random((7, 5), "f4"), "codes": random.random((7, 2, 3, 3), "f4")}
     save_file(tensors, tmp_path / "whole")
-    shapes = {name: value.shape for name, value in tensors.items()}
-    results.write_tensors(tmp_path / "pieces", shapes, lambda name: np.array_split(tensors[name], 3))
-    assert (tmp_path / "pieces").read_bytes() == (tmp_path / "whole").read_bytes()
-    with pytest.raises(ValueError, match="not of the shapes"):
-        results.write_tensors(tmp_path / "pieces", shapes, lambda name: [tensors[name][:3]])
+    results.write_tensors(tmp_path / "ours", tensors)
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "whole").read_bytes()
+    results.write_tensors(tmp_path / "views", {name: value.T for name, value in tensors.items()})
+    for name, value in load_file(tmp_path / "views").items():
+        assert np.array_equal(value, tensors[name].T)
+    with pytest.raises(SafetensorError):
+        results.write_tensors(tmp_path / "ours", {"codes": np.array(["a"])})
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 @pytest.mark.parametrize("image", ["/etc/hostname", "../x.png", "images/../../x.png"])

@@ -1,13 +1,16 @@
 """What a command line is made into, and when two runs are the same."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from dgn import settings
+from dgn.base import folders
 from dgn.base.errors import UserError
-from dgn.generators import bundle
+from dgn.generators import lookup
 from dgn.settings.identity import point as point_name
 
 NET = "torch.nn.Identity"
@@ -41,7 +44,8 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     )
     assert own == {
         "name": NET, "_target_": NET, "args": {"depth": 3}, "weights": None, "strict": True, "by_order": False,
-        "layer": "output", "classes": None, "measure": [], "suits": "caffenet64-fc6", "radius": 1.5, "steps": 200,
+        "prefix": None, "layer": "output", "classes": None, "measure": [],
+        "suits": "caffenet64-fc6", "radius": 1.5, "steps": 200,
         "input": {"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1, "channels": 3,
                   "order": "rgb", "interpolation": "bilinear", "fit": "resize"},
     }  # fmt: skip
@@ -54,11 +58,12 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
 def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
     found = config("synthesize", f"network@target={network}")
-    assert bundle.find(found.bundle).parent == bundle.ASSETS and found.bundle == found.target.suits
+    assert lookup.find(found.bundle).parent == lookup.ASSETS and found.bundle == found.target.suits
     assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 
 MEMBERS = sorted(path.relative_to(settings.CONF) for path in settings.CONF.glob("*/*.yaml"))
+MEMBERS += [Path("experiment") / name for name in folders.members("experiment")]
 TRAIN = ("debug/train", "discriminator/", "generator/deepsim", "generator/small", "loss/", "schedule/", "task/",
          "experiment/deepsim_fc6", "experiment/prior_lite0")  # fmt: skip
 PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  # not under the group's own name

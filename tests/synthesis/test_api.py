@@ -1,18 +1,23 @@
 """Synthesis from Python: live networks, own decoders, other channel counts."""
 
 import json
+import logging
 import subprocess
 import sys
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
 from torch import nn
 
 import dgn
 from dgn import UserError, decoder, synthesize
+from dgn.base import malloc
 from dgn.generators import bundle
 from dgn.synthesis.api import configure
 
@@ -98,7 +103,7 @@ def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
     assert about["target"]["name"] == "Sequential (live)"
     assert about["weights"] == {}  # nothing on disk stands for them
     assert {"results.csv", "grid.png", "config.yaml", "codes.safetensors"} <= {path.name for path in out.iterdir()}
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already holds a run"):
         synthesize(network(), "cat", prior=prior, output=out, input={"size": 16})
 
 
@@ -127,7 +132,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
         (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
-        (network(), 1, ("seeds=0",), {}, "less than one"),
+        (network(), 1, ("seeds=0",), {}, "set seeds to 1 or more"),
         (network(), 1, (), {"layr": "3"}, "there is no setting 'layr': did you mean 'layer'"),
         (network(), 1, (), {"layer": "77"}, "there is no layer '77'"),
         (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
@@ -255,3 +260,27 @@ def test_the_callers_random_stream_stays_where_it_is(prior):
     net, before = network(), torch.get_rng_state()
     synthesize(net, 1, *QUICK, prior=prior, input={"size": 16})
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_call_leaves_the_process_as_it_was(prior, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(malloc, "keep", lambda: pytest.fail("malloc is set for good"))
+    log = logging.getLogger("pytorch_lightning")
+
+    def state():
+        return (torch.get_float32_matmul_precision(), list(warnings.filters), log.level, list(sys.path),
+                torch.is_grad_enabled(), torch.is_inference_mode_enabled(), Image.MAX_IMAGE_PIXELS)  # fmt: skip
+
+    torch.set_float32_matmul_precision("highest")
+    net = network()
+    for mode in (nullcontext, torch.no_grad, torch.inference_mode):
+        with mode():
+            before = state()
+            found = synthesize(net, 1, *QUICK, prior=prior, input={"size": 16}, quiet=True)
+            with pytest.raises(UserError):
+                synthesize(net, "none", *QUICK, prior=prior, input={"size": 16}, quiet=True)
+            with pytest.raises(UserError):
+                synthesize("nowhere.Net", 1, *QUICK, quiet=True)
+            assert state() == before
+        assert found.rows[0].state == "done"
+    assert capsys.readouterr() == ("", "")

@@ -6,7 +6,7 @@ import torch
 from dgn import settings
 from dgn.base import precision
 from dgn.evaluation import judge
-from dgn.generators import bundle
+from dgn.generators import bundle, lookup
 from dgn.synthesis.climb import Bar, batch_of, climb
 from dgn.synthesis.run import describe
 from dgn.units.target import load_subject
@@ -18,7 +18,7 @@ def climbed(config, names, *words, seeds=None):
     """Climb some classes of a target with the shipped prior."""
     plain = settings.plain(config("synthesize", *WORDS, *words))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     rows = list(zip(subject.units, seeds or range(len(names)), strict=True))
     found = climb(plain, prior, subject, rows, Bar(1))
     right = found.activation.argmax(1) == torch.tensor([unit.channel for unit in subject.units])
@@ -91,7 +91,7 @@ def watch_moves(monkeypatch):
 
 def test_the_last_pictures_and_the_judge_are_computed_on_the_trainers_device(config, monkeypatch):
     plain = settings.plain(config("synthesize", "ascent.steps=2", "seeds=1", "network@judge=caffenet64"))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     subject = load_subject(plain | {"units": ["lemon"]}, torch.rand(1, 3, 64, 64))
     subject.judge = judge.named(plain["judge"])
     located = watch_moves(monkeypatch)
@@ -112,7 +112,7 @@ def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(config):  # to t
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     plain = settings.plain(config("synthesize", "seeds=1"))
     subject = load_subject(plain | {"units": names}, torch.rand(1, 3, 64, 64))
-    prior = bundle.load(bundle.find(plain["bundle"]))
+    prior = bundle.load(lookup.find(plain["bundle"]))
     rows = [(unit, 0) for unit in subject.units]
 
     def scores(rows):

@@ -11,7 +11,7 @@ from dgn.base.files import sha256
 from dgn.generators import bundle
 from dgn.generators.loading import decoder
 from dgn.generators.pixels import Pixels
-from dgn.networks.weights import find
+from dgn.networks.weights_file import find
 from dgn.report import results
 from dgn.synthesis import initial_code, run
 
@@ -90,7 +90,7 @@ def test_the_encoder_is_loaded_once(prior, image_code, monkeypatch):
 
 
 def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inverts(prior, image_code):
-    sentence = "inverts fc6 of caffenet64: type network@start.encoder=caffenet64 start.encoder.layer=fc6"
+    sentence = "inverts fc6 of caffenet64: set network@start.encoder=caffenet64 start.encoder.layer=fc6"
     with pytest.raises(UserError, match=sentence):
         image_code("start.encoder.layer=fc7")(prior, [0], 1.0)  # which is as wide
     prior.record["encoder_size"] = 32  # a network that takes any size has other codes at another

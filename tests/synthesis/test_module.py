@@ -20,12 +20,13 @@ CPU = {"accelerator": "cpu", "devices": 1}
 
 
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
-          lower="zero", render="before_last_step", moves=0.0, whole=0.0, seeds=None, plugin=None):  # fmt: skip
+          lower="zero", render="before_last_step", moves=0.0, whole=0.0, seeds=None, plugin=None,
+          round=None):  # fmt: skip
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
-        prior=Box(moments, k=3, lower=lower, shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        seeds=seeds or range(len(codes)), step=step, end=end, steps=steps, moves=[moves] * len(codes), whole=whole,
-        render=render,
+        prior=Box(moments, k=3, lower=lower, shrink=0.99, round=round), codes=codes.clone(),
+        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), step=step, end=end, steps=steps,
+        moves=[moves] * len(codes), whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
         module.double()
@@ -55,7 +56,8 @@ def released(generator, network, unit, code, upper, size, steps=200, start=8.0, 
     return code, shown
 
 
-def test_nguyen2016_is_the_released_procedure(moments):
+@pytest.mark.parametrize("round", [None, "floor"])
+def test_nguyen2016_is_the_released_procedure(moments, round):
     torch.manual_seed(0)
     size = 13
     generator = Deepsim(code_shape=(12,), size=size, layers="fc24 fc24 fc128 8x4x4 d8 t8 d3", norm=False, slope=0.3,
@@ -68,8 +70,9 @@ def test_nguyen2016_is_the_released_procedure(moments):
                         interpolation="bilinear", fit="crop")  # fmt: skip
     code = torch.randn(3, 12, dtype=torch.float64)
     chosen = units.parse(["3", "0", "4"], (5,), None)
-    module = climb(generator, Features(network, "5", contract, False), moments, chosen, code)
+    module = climb(generator, Features(network, "5", contract, False), moments, chosen, code, round=round)
     upper = (moments.mean + 3 * moments.std).double()
+    upper = upper.floor() if round else upper
     shown = module.images()
     for row, unit in enumerate(chosen):
         expected, crop = released(generator, network, unit.channel, code[row : row + 1], upper, size)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from dgn.base import files
 from dgn.base.errors import UserError
-from dgn.data.augment import Augment
-from dgn.data.module import DataModule
+from dgn.data.dataset import Augment
+from dgn.data.loader import DataModule
 from dgn.data.sources import imagefolder
 from dgn.generators import bundle
 from dgn.networks.features import Features
@@ -63,7 +63,7 @@ def test_kept_codes_are_the_encoders_own_and_computed_once(encoder, image_tree, 
 def test_a_stopped_computation_goes_on(encoder, image_tree, tmp_path, monkeypatch):
     data, expected = module(image_tree), keep(encoder, module(image_tree), settings(tmp_path / "whole"))
     encoder.seen = 0
-    monkeypatch.setattr("dgn.data.module.BATCH", 4)
+    monkeypatch.setattr("dgn.data.loader.BATCH", 4)
     monkeypatch.setattr(Counting, "all", lambda self, x: stop_after(self, x, 9))
     with pytest.raises(KeyboardInterrupt):
         keep(encoder, data, settings(tmp_path / "codes"))

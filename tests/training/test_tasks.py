@@ -19,8 +19,8 @@ VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["generator=bundle"], VECTOR, "type generator=small or generator=deepsim"),
-        (["generator.kind=deepsym"], VECTOR, "leave generator.kind at deepsim"),
+        (["generator=bundle"], VECTOR, "set generator=small, generator=deepsim"),
+        (["generator.kind=deepsym"], VECTOR, "there is no generator.kind 'deepsym'.*did you mean 'deepsim'"),
         (["generator.layers='fc24 fc128 8x4x5 d8 shuffle3'"], VECTOR, "do not take a code of .12,. to an image"),
         (["generator.layers='fc24 fc128'"], VECTOR, "end in .128,., which is no image of 3 channels"),
         (["generator.layers='c8 shuffle1'"], MAP, "end in .1, 8, 8., which is no image of 3 channels"),
@@ -51,7 +51,7 @@ def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts
     ("words", "sentence"),
     [
         (["generator.size=128"], r"generator\.size=128 is not the side of the images, data\.crop=64: leave it out"),
-        (["generator=bundle"], "type generator=small or generator=deepsim"),
+        (["generator=bundle"], "set generator=small, generator=deepsim"),
         (["discriminator.size=32"], r"discriminator\.size=32 is not the side of the images"),
         (["discriminator=deepsim", "data.crop=32"], "discriminator.convs leave nothing of images of 32 px"),
         (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not take a code of .1024,. to an image"),

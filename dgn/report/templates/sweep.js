@@ -70,7 +70,7 @@ function filter() {
   const words = $('filter').value.toLowerCase().split(/\s+/).filter(Boolean);
   let n = 0;
   for (const c of $('cards').children) { c.hidden = !words.every(w => c.dataset.name.includes(w)); n += !c.hidden; }
-  $('count').textContent = `${n} of ${units.length} units`;
+  $('count').textContent = `${n} of ${units.length} unit${units.length === 1 ? '' : 's'}`;
 }
 function mean(unit, s) {
   const scores = seeds.map(seed => cell(s).rows[`${unit} ${seed}`]?.[1]).filter(Number.isFinite);

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dgn.base.errors import UserError
-from dgn.data.augment import Augment
-from dgn.data.module import DataModule
+from dgn.data.dataset import Augment
+from dgn.data.loader import DataModule
 from dgn.data.sources import imagefolder
 
 SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "unreadable": 0.0}
@@ -49,6 +49,20 @@ def test_validation_is_every_image_once_in_order_and_plain(image_tree):
     assert plain.shape == (12, 3, 16, 16)
     few = torch.cat([batch[2] for batch in module(image_tree, val_images=3).val_dataloader()])
     assert few.tolist() == [0, 2, 5]
+
+
+def test_examples_are_of_every_class_and_always_the_same(image_tree):
+    data = module(image_tree)
+    few = data.examples(3)
+    assert torch.equal(few, torch.stack([data.val.image(i) for i in (0, 2, 5)]))  # apple, bread, cup
+    assert data.examples(100).shape == (6, 3, 16, 16)
+    spoil(image_tree, "val/bread/015.png")
+    assert torch.equal(module(image_tree, memory_gib=0, unreadable=0.5).examples(3), few[[0, 2]])
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(5, [3, 3]), (6, [6]), (4, [3, 3]), (2, [2, 2, 2])])
+def test_no_batch_is_larger_than_was_asked(image_tree, batch, sizes):
+    assert [len(x) for x, *_ in module(image_tree, batch_size=batch).val_dataloader()] == sizes
 
 
 def spoil(root, *names):

@@ -8,13 +8,17 @@ from pathlib import Path
 from dgn.base import images
 from dgn.base.errors import UserError
 
+# folders that systems put beside one's own: thumbnails, bins, indices; hidden ones are no data either
+SYSTEM = {
+    *("@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "__macosx", "__pycache__"),
+    *("$recycle.bin", "system volume information"),
+}
 
-def folders(root: Path) -> dict[str, list[str]]:
-    """The images under each subfolder of `root`, by the subfolder's name, everything sorted."""
-    with _entries(root) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    found = {name: under(root / name, images.SUFFIXES) for name in names}
-    return {name: files for name, files in found.items() if files}
+
+def subfolders(folder: Path) -> list[str]:
+    """The names of the folders in `folder`, sorted; without hidden ones and those of the system."""
+    with _entries(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not _is_system(entry.name))
 
 
 def inside(folder: Path, suffixes: Collection[str]) -> list[str]:
@@ -28,20 +32,24 @@ def under(folder: Path | str, suffixes: Collection[str]) -> list[str]:
 
     A linked folder is entered, unless the link leads back to a folder that it is in.
     """
-    return sorted(_under(str(folder), suffixes))
+    return sorted(_walk(str(folder), suffixes))
 
 
-def _under(folder: str, suffixes: Collection[str]) -> list[str]:
-    found, deeper = [], []
+def has_images(folder: Path) -> bool:
+    """Whether there is an image in `folder` or its subfolders."""
+    return next(_walk(str(folder), images.SUFFIXES), None) is not None
+
+
+def _walk(folder: str, suffixes: Collection[str]) -> Iterator[str]:
+    deeper = []
     with _entries(folder) as entries:
         for entry in entries:
             if _is(entry.name, suffixes) and not entry.is_dir():
-                found.append(entry.path)
-            elif entry.is_dir() and not entry.name.startswith(".") and not _leads_back(entry):
+                yield entry.path
+            elif entry.is_dir() and not _is_system(entry.name) and not _leads_back(entry):
                 deeper.append(entry.path)
     for path in deeper:
-        found += _under(path, suffixes)
-    return found
+        yield from _walk(path, suffixes)
 
 
 @contextmanager
@@ -50,11 +58,17 @@ def _entries(folder: Path | str) -> Iterator[Iterator[os.DirEntry[str]]]:
         with os.scandir(folder) as entries:
             yield entries
     except PermissionError:
-        raise UserError(f"{shown(folder)} may not be read: change its mode, or name a folder without it") from None
+        raise UserError(
+            f"cannot read the folder {shown(folder)}: change its permissions, or name another folder"
+        ) from None
 
 
 def _is(name: str, suffixes: Collection[str]) -> bool:
     return name[name.rfind(".") :].lower() in suffixes and not name.startswith(".")
+
+
+def _is_system(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in SYSTEM
 
 
 def _leads_back(entry: os.DirEntry) -> bool:

@@ -12,10 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dgn.base.errors import UserError
-from dgn.data.augment import Augment, to_float
-from dgn.data.dataset import Images, Raw
-from dgn.data.order import Endless
-from dgn.data.skipped import check_share
+from dgn.data.dataset import Augment, Endless, Images, Raw, check_share, to_float
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
 
@@ -121,9 +118,20 @@ class DataModule(pl.LightningDataModule):
         """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes; UserError for one."""
         if self.held_out < 2:
             raise UserError("one held-out image is too few to measure on: give more, or type data.sources.held_out=5")
-        every = np.linspace(0, len(self.val) - 1, self.held_out).astype(int)
-        batches = [part.tolist() for part in np.array_split(every, max(1, len(every) // self.batch_size))]
+        every = self._measured()
+        batches = [part.tolist() for part in np.array_split(every, -(-len(every) // self.batch_size))]
         return self._loader(self.val, batches)
+
+    def examples(self, most: int) -> Tensor:
+        """At most `most` of the images that are measured on, (N, 3, crop, crop) in [0, 1]: always the same, of as many
+        classes as that allows. What cannot be read is left out."""
+        measured = self._measured()
+        chosen = measured[np.linspace(0, len(measured) - 1, min(most, len(measured))).astype(int)]
+        ((pixels, light, *_),) = self.val.__getitems__(chosen.tolist())
+        return to_float(pixels, light)
+
+    def _measured(self) -> np.ndarray:
+        return np.linspace(0, len(self.val) - 1, self.held_out).astype(int)
 
 
 def first(batches: list[Raw]) -> Raw:

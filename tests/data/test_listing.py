@@ -6,7 +6,8 @@ import pytest
 
 from dgn.base.errors import UserError
 from dgn.base.images import SUFFIXES
-from dgn.data.files import folders, inside, under
+from dgn.data.layouts import by_class
+from dgn.data.listing import inside, under
 
 
 def fill(root, *names):
@@ -21,7 +22,7 @@ def relative(root, paths):
 
 def test_images_by_folder_sorted_and_whatever_the_case(tmp_path):
     fill(tmp_path, "b/2.JPEG", "b/1.jpg", "b/deep/er/3.png", "a/x.Gif", "a/x.txt", "empty/x.md", "top.jpg")
-    found = folders(tmp_path)
+    found = by_class(tmp_path).files
     assert list(found) == ["a", "b"]
     assert relative(tmp_path, found["b"]) == ["b/1.jpg", "b/2.JPEG", "b/deep/er/3.png"]
     assert relative(tmp_path, inside(tmp_path, SUFFIXES)) == ["top.jpg"]
@@ -29,7 +30,7 @@ def test_images_by_folder_sorted_and_whatever_the_case(tmp_path):
 
 def test_hidden_files_are_left_out(tmp_path):
     fill(tmp_path, "a/._1.jpg", "a/.1.jpg.x7.jpg", ".trash/1.jpg", "a/.git/1.jpg")
-    assert folders(tmp_path) == {}
+    assert by_class(tmp_path).files == {}
 
 
 def test_a_folder_called_like_an_image_is_a_folder(tmp_path):
@@ -43,7 +44,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (tmp_path / "set" / "b" / "up").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "b" / "self").symlink_to(tmp_path / "set" / "b")
     (tmp_path / "set" / "b" / "3.png").symlink_to(tmp_path / "nowhere")
-    assert {name: relative(tmp_path / "set", files) for name, files in folders(tmp_path / "set").items()} == {
+    assert {name: relative(tmp_path / "set", files) for name, files in by_class(tmp_path / "set").files.items()} == {
         "a": ["a/1.png"],
         "b": ["b/2.png", "b/3.png"],
     }
@@ -59,5 +60,5 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=r"lost\+found may not be read"):
-        folders(tmp_path)
+    with pytest.raises(UserError, match=r"cannot read the folder .*lost\+found"):
+        by_class(tmp_path)

@@ -1,0 +1,37 @@
+"""Generators: codes in, images out.
+
+A G of your own that train.py can train is one subclass of `Generator` and one YAML with its path as `kind` in a folder
+`generator/` of your own. Any other network from codes to images is taken as it is: see `dgn.generators.decoder`.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from dgn.generators.header import arguments
+
+
+class Generator(nn.Module):
+    """What synthesis, training and bundles need to know of any G.
+
+    Attributes:
+        code_shape: of one code, (D,) or (C, H, W).
+        size: side of the image that `forward` gives for (N, *code_shape), pixels; values in [0, 1].
+        args: the keyword arguments with which the class is built again; plain data.
+    """
+
+    code_shape: tuple[int, ...]
+    size: int
+    args: dict[str, Any]
+
+    @classmethod
+    def for_codes(cls, codes: Tensor, **settings: Any) -> "Generator":
+        """A new G for codes like these, (N, *code_shape), with the settings of its YAML.
+
+        Raises ValueError, one sentence, for settings that do not fit the annotations of the class.
+        """
+        return cls(**arguments(cls, {"code_shape": list(codes.shape[1:])} | settings))
+
+    def stem(self) -> list[Tensor]:
+        """Weights on which the optimiser's weight decay acts; none unless the class says so."""
+        return []

@@ -1,0 +1,43 @@
+"""Which file a bundle's name means."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dgn.base.errors import UserError, nearest
+
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
+    """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
+
+    `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
+    them fits anything.
+    """
+    name = str(name)  # a null or a number, where a config has one
+    shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
+    if name in shipped:
+        return shipped[name]
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir() and inverts:
+        return _within(path, inverts)
+    raise UserError(f"there is no bundle {name!r}: set bundle=PATH of a file that train.py wrote, or a shipped one; "
+                    f"{nearest(name, shipped)}")  # fmt: skip
+
+
+def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
+    """The one bundle in a folder, at any depth, that `inverts` fits."""
+    network, layer, data = (str(inverts[key]) for key in ("network", "layer", "data"))
+    stem = f"{network}-{layer}-{data}"
+    matching = sorted(folder.rglob(f"{stem.replace('[', '[[]')}.bundle.safetensors"))
+    if len(matching) > 1:
+        raise UserError(
+            f"{len(matching)} bundles in {folder} are {stem}: set bundle=ONE of {', '.join(map(str, matching))}"
+        )
+    if not matching:
+        words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
+        output = folder / stem.removesuffix("-*")
+        raise UserError(f"there is no bundle {stem} in {folder}: python train.py {words} output={output} makes it")
+    return matching[0]

@@ -1,0 +1,204 @@
+"""Which tensors of a file belong to which parameters and buffers of a network.
+
+Names in the file may have a prefix that the network's lack: from a wrapper (`module.`, `_orig_mod.`), from the module
+that held the network in training (`model.`), from the dictionary in a checkpoint (`state_dict.`), or several of these.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from dgn.base.errors import UserError
+
+COUNTER = "num_batches_tracked"  # of a batch norm: no weight, and not in every file
+FEWEST = 0.5  # of a network's tensors that must come from the file with strict=false
+
+
+@dataclass
+class Match:
+    """What of a file goes into a network.
+
+    Attributes:
+        tensors: of the file, by the network's names.
+        prefix: of their names in the file.
+        missing: the network's names for which the file has nothing.
+        reshaped: names whose shapes differ.
+        unexpected: the file's names in parts that the network has, which the network lacks: it is another architecture.
+        outside: the file's other names: a loss, an optimiser, a copy of the network.
+    """
+
+    tensors: dict[str, Tensor]
+    prefix: str
+    missing: list[str]
+    reshaped: list[str]
+    unexpected: list[str]
+    outside: list[str]
+
+    def problems(self) -> str:
+        """What does not fit, in words; empty if everything does."""
+        if not (self.missing or self.reshaped or self.unexpected):
+            return ""
+        others = [*self.unexpected, *self.outside]
+        kinds = {"missing": self.missing, "unexpected": others, "of another shape": self.reshaped}
+        return "; ".join(f"{len(names)} {what} ({shortened(names)})" for what, names in kinds.items() if names)
+
+
+def match(
+    path: Path,
+    state: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    strict: bool = True,
+    prefix: str | None = None,
+    by_order: bool = False,
+) -> Match:
+    """What of `state`, the tensors of the file `path`, goes into a network with the state dict `own`.
+
+    Args:
+        strict: every tensor must fit. Otherwise those that fit are taken, if they are at least half of the network's.
+        prefix: of the names in the file; None looks for the one that makes all of the network's names present.
+        by_order: pair tensors by their order instead of their names.
+
+    Raises UserError, one sentence, where the file does not fit or where several prefixes do.
+    """
+    if by_order:
+        state, prefix = _in_order(path, state, own, prefix), ""
+    chosen = _choose(path, state, own, prefix)
+    found = _compare(state, own, chosen)
+    problems = found.problems()
+    if problems and strict:
+        where = f" (names below {chosen!r})" if chosen else ""
+        raise UserError(f"{path} does not fit this network{where}: {problems}{_advice(state, own, found, path)}")
+    if problems and len(found.tensors) < FEWEST * len(own):
+        raise UserError(f"only {len(found.tensors)} of the network's {len(own)} tensors are in {path}, so most of the "
+                        f"network would be random: {problems}; set weights to a file of this network")  # fmt: skip
+    return found
+
+
+def _choose(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str | None) -> str:
+    """The prefix of the network's names in the file."""
+    if prefix is not None:
+        return prefix and prefix.removesuffix(".") + "."
+    present: dict[str, list[str]] = defaultdict(list, {"": []})
+    for name in state:
+        for start in [0, *(i + 1 for i, letter in enumerate(name) if letter == ".")]:
+            if name[start:] in own:
+                present[name[:start]].append(name[start:])
+    whole = [start for start, names in present.items() if not _missing(own, names)]
+    fits = {start: sum(_fits(state[start + name], own[name]) for name in names) for start, names in present.items()}
+    whole = [start for start in whole if fits[start] == len(present[start])] or whole
+    if "" in whole:
+        return ""
+    if len(whole) > 1:
+        choices = " or ".join(f"prefix={start.removesuffix('.')}" for start in whole)
+        raise UserError(f"{path} holds all weights of this network {len(whole)} times: set {choices} (as in "
+                        f"target.prefix={whole[0].removesuffix('.')})")  # fmt: skip
+    return whole[0] if whole else max(fits, key=lambda start: fits[start])
+
+
+def _compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str) -> Match:
+    """The file's names below `prefix` against the network's."""
+    below = {name.removeprefix(prefix): name for name in state if name.startswith(prefix)}
+    parts = {name.partition(".")[0] for name in own}
+    reshaped = [name for name in own if name in below and not _fits(state[below[name]], own[name])]
+    left = [name for name in below if name not in own and not name.endswith(COUNTER)]
+    unexpected = [name for name in left if (part := name.partition(".")[0]) in parts or part.isdecimal()]
+    placed = {below[name] for name in [*own, *unexpected] if name in below}
+    return Match(
+        tensors={name: state[below[name]] for name in own if name in below and name not in reshaped},
+        prefix=prefix,
+        missing=sorted(_missing(own, below)),
+        reshaped=sorted(f"{name}: {_size(state[below[name]])} for {_size(own[name])}" for name in reshaped),
+        unexpected=sorted(unexpected),
+        outside=[name for name in state if name not in placed],
+    )
+
+
+def _missing(own: Mapping[str, Tensor], present: Collection[str]) -> list[str]:
+    """The network's names that are not `present`.
+
+    A tensor that another name shares is present with that one (tied weights, a module under two names): some files
+    hold it once. Not so a part of a larger one.
+    """
+    missing = [name for name in own if name not in present and not name.endswith(COUNTER)]
+    if not missing:
+        return []
+    there = {_memory(own[name]) for name in present if name in own and not is_lazy(own[name]) and _is_whole(own[name])}
+    return [name for name in missing if _memory(own[name]) not in there]
+
+
+def _memory(value: Tensor) -> int | None:
+    """Where a tensor's memory begins; None where that is not known."""
+    return None if is_lazy(value) or value.layout != torch.strided else value.untyped_storage().data_ptr()
+
+
+def _is_whole(value: Tensor) -> bool:
+    """Whether a tensor fills its memory; one of no elements has none."""
+    strided = value.layout == torch.strided
+    return strided and 0 < value.numel() * value.element_size() == value.untyped_storage().nbytes()
+
+
+def _fits(value: Tensor, own: Tensor) -> bool:
+    """Whether shapes agree; a lazy module takes any."""
+    return is_lazy(own) or value.shape == own.shape
+
+
+def _in_order(
+    path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str | None
+) -> dict[str, Tensor]:
+    """The file's tensors under the network's names, paired by order; UserError if numbers or shapes differ."""
+    pairs = _paired(state, own, path.suffix == ".safetensors", prefix)
+    if pairs is None:
+        count = len([name for name in own if not name.endswith(COUNTER)])
+        raise UserError(f"the tensors of {path} are not the network's {count} in order and shape: set by_order=false")
+    return pairs
+
+
+def _paired(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], sorted_file: bool, prefix: str | None = None
+) -> dict[str, Tensor] | None:
+    """The network's names with the file's tensors in the same order, or None where numbers or shapes differ.
+
+    A checkpoint may hold more: the tensors below one prefix are tried, the longest list first. A safetensors file has
+    its names in alphabetical order, so the network's are sorted too, and the names' last parts must agree.
+    """
+    starts = {name[: i + 1] for name in state for i, letter in enumerate(name) if letter == "."} | {""}
+    if prefix is not None:
+        starts = {prefix and prefix.removesuffix(".") + "."}
+    for start in sorted(starts, key=len):
+        theirs = [name for name in state if name.startswith(start)]
+        for names in (list(own), [name for name in own if not name.endswith(COUNTER)]):
+            ours = sorted(names) if sorted_file else names
+            if len(ours) == len(theirs) and all(
+                _fits(state[their], own[our]) and (not sorted_file or _last(their) == _last(our))
+                for our, their in zip(ours, theirs, strict=True)
+            ):
+                return {our: state[their] for our, their in zip(ours, theirs, strict=True)}
+    return None
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _advice(state: Mapping[str, Tensor], own: Mapping[str, Tensor], found: Match, path: Path) -> str:
+    """What may help where a file does not fit."""
+    if _paired(state, own, path.suffix == ".safetensors") is not None:
+        return "; its tensors have the network's order and shapes under other names: set by_order=true"
+    if len(found.tensors) >= FEWEST * len(own):
+        return "; set strict=false to load what fits"
+    return "; set weights to a file of this network"
+
+
+def shortened(names: Iterable[str]) -> str:
+    """The first three names."""
+    names = list(names)
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+def _size(value: Tensor) -> str:
+    return "x".join(map(str, value.shape)) or "one number"

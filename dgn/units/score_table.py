@@ -1,0 +1,109 @@
+"""Scores of every unit for every image: real images are looked at once, whatever the number of units."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dgn.units.objective import Logit, LogProbability, Margin, Objective, places
+from dgn.units.terms import Term, Unit
+
+
+class ScoreTable(nn.Module):
+    """Activation (N, D), (N, C, H, W) or (N, T, D) to scores (N, units): each column is what `Scorer` gives.
+
+    Terms that are read at one place are read together.
+    """
+
+    groups: Any
+
+    def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
+        super().__init__()
+        self.count = len(units)
+        at: dict[tuple[int | str, bool], list[tuple[int, Term]]] = {}
+        for number, unit in enumerate(units):
+            for term in unit.terms:
+                at.setdefault((term.place, term.direction is not None), []).append((number, term))
+        named = [[term.channel or 0 for term in unit.terms] for unit in units]
+        self.groups = nn.ModuleList(
+            _Group(place, terms, [named[number] for number, _ in terms], objective) for (place, _), terms in at.items()
+        )
+        self.one_each = len(at) == 1 and self.groups[0].unit.tolist() == list(range(self.count))  # nothing to add up
+
+    def forward(self, activation: Tensor) -> Tensor:
+        """(N, ...) to (N, units)."""
+        values = places(activation)
+        if self.one_each:
+            return self.groups[0](values)
+        scores = values.new_zeros(len(values), self.count)
+        for group in self.groups:
+            scores.index_add_(1, group.unit, group(values))
+        return scores
+
+
+class _Group(nn.Module):
+    """Terms at one place, all of them elements or all directions, each with the number of its unit.
+
+    `named` has the elements that each term's unit names.
+    """
+
+    unit: Tensor
+    channel: Tensor
+    weight: Tensor
+    marks: Tensor | None
+
+    def __init__(
+        self, place: int | str, terms: Sequence[tuple[int, Term]], named: Sequence[list[int]], objective: Objective
+    ) -> None:
+        super().__init__()
+        self.place, self.objective, self.named = place, objective, named
+        self.most, self.marks = max(map(len, named)), None
+        directions = [term.direction for _, term in terms if term.direction is not None]
+        self.register_buffer("unit", torch.tensor([number for number, _ in terms]), persistent=False)
+        self.register_buffer("channel", torch.tensor([term.channel or 0 for _, term in terms]), persistent=False)
+        self.register_buffer("weight", torch.tensor([term.weight for _, term in terms]), persistent=False)
+        self.register_buffer("direction", torch.stack(directions) if directions else None, persistent=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(N, C, P) to the weighted values (N, terms)."""
+        if isinstance(self.direction, Tensor):
+            projected = torch.einsum("ncp,tc->ntp", values, self.direction.to(values.dtype))
+            return self._at_place(projected) * self.weight
+        return self._objective(self._at_place(values)) * self.weight
+
+    def _at_place(self, values: Tensor) -> Tensor:
+        if self.place == "mean":
+            return values.mean(2)
+        return values.amax(2) if self.place == "max" else values[:, :, int(self.place)]
+
+    def _objective(self, values: Tensor) -> Tensor:
+        """(N, C) to the objective's value at each term's element, (N, terms)."""
+        if isinstance(self.objective, Logit):
+            return values.index_select(1, self.channel)
+        if isinstance(self.objective, LogProbability):
+            return values.log_softmax(1).index_select(1, self.channel)
+        marks = self._marks(values)
+        if isinstance(self.objective, Margin):
+            return values.index_select(1, self.channel) - _largest_of_others(values, marks, self.most)
+        columns = zip(marks, self.channel.tolist(), strict=True)
+        return torch.stack([self.objective(values, row.expand_as(values))[:, channel] for row, channel in columns], 1)
+
+    def _marks(self, values: Tensor) -> Tensor:
+        """(terms, C): the elements that each term's unit names; made once."""
+        if self.marks is None or self.marks.shape[1] != values.shape[1] or self.marks.device != values.device:
+            marks = torch.zeros(len(self.named), values.shape[1], dtype=torch.bool)
+            for row, channels in zip(marks, self.named, strict=True):
+                row[channels] = True
+            self.marks = marks.to(values.device)
+        return self.marks
+
+
+def _largest_of_others(values: Tensor, named: Tensor, most: int) -> Tensor:
+    """The largest of (N, C) that each row of `named` (T, C) leaves, (N, T); 0 where it leaves none.
+
+    Where a unit names at most `most` elements it is among the `most` + 1 largest.
+    """
+    largest, index = values.topk(min(most + 1, values.shape[1]), dim=1)
+    others = largest.unsqueeze(2).masked_fill(named.T[index], -torch.inf).amax(1)
+    return torch.where(others == -torch.inf, 0, others)
