@@ -70,7 +70,7 @@ def _class_names(classes: Mapping[Any, Any], key: str) -> list[str]:
         names = {int(index): str(name) for index, name in by_index.items()}
     except (TypeError, ValueError):
         names = {}
-    if not names or sorted(names) != list(range(len(by_index))):
+    if not names or sorted(names) != list(range(len(classes))):
         raise UserError(f"{key} must name every output from 0 on, once: set {key}={{0: 'a', 1: 'b'}} or "
                         f"{key}=['a', 'b']")  # fmt: skip
     return [names[index] for index in range(len(names))]
