@@ -38,7 +38,7 @@ SLIDERS = (
     Slider("steps", "ascent.steps", 10, 1000, 1),
     Slider("k, the range of codes in std", "prior.k", 0.5, 10, 0.1),
     Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
-    Slider("moves of the picture", "ascent.moves", 0, 2, 0.1),
+    Slider("moves of the picture", "ascent.transform_strength", 0, 2, 0.1),
 )
 GROUPS = {"start": ("noise", "mean", "real"), "objective": ("logit", "log_probability", "margin")}
 

@@ -20,7 +20,7 @@ from dgn.units.target import Subject
 
 ROWS = 64
 UNITS = f"units=[0-{ROWS - 1}]"
-LITERAL = ("ascent.moves=0", "prior=box")  # what the literal procedure does
+LITERAL = ("ascent.transform_strength=0", "prior=box")  # what the literal procedure does
 LITE0 = ("network@target=efficientnet_lite0", *LITERAL, UNITS)
 SMALL = (*LITERAL, UNITS)
 

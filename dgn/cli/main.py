@@ -33,6 +33,9 @@ def main(typed: Sequence[str] | None = None) -> None:
 
     Exit codes: 0 done, 1 a mistake, a failed sweep point or a full disk, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    # On shared cores OpenMP's waiting threads would spin: beside other work a run took three times as long. torch reads
+    # it when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     words = list(sys.argv[1:] if typed is None else typed)
     name = words[0] if words else "--help"
     with door(name, words[1:]):

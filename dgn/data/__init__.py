@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from dgn.data.loader import BATCH as BATCH
     from dgn.data.loader import DataModule as DataModule
 
-KEYS = ("batch_size", "workers", "memory_gib", "val_images", "unreadable")
+KEYS = ("batch_size", "workers", "memory_gib", "val_images", "max_unreadable")
 
 
 def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "DataModule":

@@ -125,7 +125,7 @@ class Skipped:
             return
         found = self.flags.clone().nonzero()  # a copy: nonzero counts first, and must not find more than it counted
         first = (self._named(int(i)) for i in found[:NAMED])
-        refuse_too_many(count, total, self.allowed, first, "data.unreadable")
+        refuse_too_many(count, total, self.allowed, first, "data.max_unreadable")
         print(f"skipping images that cannot be read: {', '.join(first)}; from here on they are only counted")
         self.said = True
 

@@ -55,18 +55,18 @@ class DataModule(pl.LightningDataModule):
         seed: int,
         memory_gib: float,
         val_images: int | None,
-        unreadable: float,
+        max_unreadable: float,
     ) -> None:
         super().__init__()
         if augment.crop > train.size:
             raise UserError(f"data.crop={augment.crop} does not fit into data.resize={train.size}: "
                             f"type data.resize={augment.crop} or more")  # fmt: skip
-        check_share(unreadable, "data.unreadable")
+        check_share(max_unreadable, "data.max_unreadable")
         count(workers, 0)
         self.name, self.classes = name, list(train.classes)
         self.batch_size, self.workers, self.seed, self.val_images = batch_size, workers, seed, val_images
-        self.train = Images(train, augment, seed, True, memory_gib, unreadable)
-        self.val = Images(val, augment, seed, False, memory_gib, unreadable)
+        self.train = Images(train, augment, seed, True, memory_gib, max_unreadable)
+        self.val = Images(val, augment, seed, False, memory_gib, max_unreadable)
         self.start = 0
 
     def setup(self, stage: str) -> None:

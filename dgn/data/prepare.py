@@ -27,14 +27,14 @@ RECORD, LEFT_OUT = "prepared.json", "unreadable.txt"
 LONGEST = 65_500  # px a side: more does not fit into a JPEG
 
 
-def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int | str, unreadable: float) -> None:
+def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int | str, max_unreadable: float) -> None:
     """Write `source`'s images, shrunk, and its lists to `target`; what is there already is kept.
 
-    Raises UserError for what will not do, and where more than the share `unreadable` of the images cannot be read.
+    Raises UserError for what will not do, and where more than the share `max_unreadable` of the images cannot be read.
     """
     settings = {"size": size, "quality": quality}
     check(source, target, settings)
-    check_share(unreadable, "unreadable")
+    check_share(max_unreadable, "max_unreadable")
     processes = max(1, count(workers, cpus(), "workers"))
     paths = [Path(name).relative_to(source) for name in under(source, images.SUFFIXES)]
     if not paths:
@@ -48,7 +48,7 @@ def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int
         for path, reason in zip(paths, reasons, strict=True):
             if reason is not None:
                 failed.append(f"{shown(path)} ({reason})")
-                refuse_too_many(len(failed), len(paths), unreadable, failed[:NAMED], "unreadable")
+                refuse_too_many(len(failed), len(paths), max_unreadable, failed[:NAMED], "max_unreadable")
     print(f"{len(paths) - len(failed)} images with a short side of at most {size} px: {target}")
     (target / LEFT_OUT).unlink(missing_ok=True)
     if failed:

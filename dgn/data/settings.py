@@ -19,7 +19,7 @@ class DataSettings(Settings):
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     memory_gib: NotNegative
     val_images: Count | None
-    unreadable: Share
+    max_unreadable: Share
 
 
 class AugmentSettings(Settings):
@@ -36,4 +36,4 @@ class PrepareSettings(Settings):
     size: Count
     quality: Annotated[int, Field(ge=1, le=95)]
     workers: Count | Literal["auto"]
-    unreadable: Share
+    max_unreadable: Share

@@ -65,7 +65,7 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         if weights.is_training(path):
-            raise weights.training(path) from None
+            raise weights.training(path, "*.bundle.safetensors") from None
         raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
     about = header.parse(text, path)
     cls = _class(about.generator.kind, generator, path)

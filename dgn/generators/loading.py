@@ -30,7 +30,7 @@ def load_prior(config: Mapping[str, Any]) -> Bundle:
     """The generator of the config, or the bundle's where it names none."""
     node = config["generator"]
     if "_target_" not in node:
-        return bundle.load(lookup.find(config["bundle"], config["inverts"]), kinds.named(node.get("kind")))
+        return bundle.load(lookup.find(config["bundle"], config["bundle_filter"]), kinds.named(node.get("kind")))
     codes = None
     if node["codes"]:
         path = weights_file.find(node["codes"])
@@ -116,4 +116,4 @@ def name(config: Mapping[str, Any]) -> str:
     kind = config["generator"].get("_target_")
     if kind:
         return kind.rpartition(".")[2].lower()
-    return lookup.find(config["bundle"], config["inverts"]).name.removesuffix(".bundle.safetensors")
+    return lookup.find(config["bundle"], config["bundle_filter"]).name.removesuffix(".bundle.safetensors")

@@ -1,4 +1,4 @@
-"""What a generator's YAML says where it is no bundle: conf/generator/own.yaml."""
+"""What a generator's YAML says where it is no bundle: conf/generator/custom.yaml."""
 
 from typing import Annotated, Any
 

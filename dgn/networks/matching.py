@@ -72,7 +72,8 @@ def match(
     problems = found.problems()
     if problems and strict:
         where = f" (names below {chosen!r})" if chosen else ""
-        raise UserError(f"{path} does not fit this network{where}: {problems}{_advice(state, own, found, path)}")
+        advice = _advice(state, own, found, path) if found.tensors or not prefix else "; set prefix=null to look for it"
+        raise UserError(f"{path} does not fit this network{where}: {problems}{advice}")
     if problems and len(found.tensors) < FEWEST * len(own):
         raise UserError(f"only {len(found.tensors)} of the network's {len(own)} tensors are in {path}, so most of the "
                         f"network would be random: {problems}; set weights to a file of this network")  # fmt: skip

@@ -77,7 +77,7 @@ def from_config(given: Mapping[str, Any]) -> Preprocessing:
             raise UserError(f"a network's input has no {key!r}: {nearest(key, known)}")
     for key in known:
         if given.get(key) is None:
-            raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [own]'")
+            raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [custom]'")
     one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
     for key in ("size", "channels", "scale", "mean", "std"):
         whole = key in {"size", "channels"}

@@ -32,8 +32,8 @@ class NetworkSettings(Settings):
     prefix: str | None
     layer: str | None
     classes: str | list[str | int] | dict[Any, Any] | None
-    measure: list[str]
-    suits: str
-    radius: Annotated[float, Field(gt=0)] | None
+    eval_layers: list[str]
+    default_bundle: str
+    max_mahalanobis: Annotated[float, Field(gt=0)] | None
     steps: Count
     input: InputSettings

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
@@ -19,7 +20,7 @@ from torch.nn.parameter import is_lazy
 from dgn.base import files
 from dgn.base.errors import UserError, first_line
 from dgn.networks import class_names
-from dgn.networks.features import Features, leave_inference_mode
+from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.fuse_bn import fold
 from dgn.networks.preprocessing import Preprocessing, from_config
 from dgn.networks.validate import initialise, settle
@@ -36,7 +37,7 @@ def module(config: Mapping[str, Any]) -> nn.Module:
     if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
         args["classes"] = len(names)
     network = build(config["_target_"], args)
-    if config.get("input"):
+    if lazy(network) and config.get("input"):
         initialise(network, contract(config))
     if weights:
         keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}
@@ -116,10 +117,14 @@ def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return instantiate(dict(args), _convert_="all")
     except InstantiationException as error:
-        if error.__cause__ is not None and not isinstance(error.__cause__, ImportError):
+        cause = error.__cause__
+        if isinstance(cause, TypeError) and re.search("unexpected keyword|required .*argument", str(cause)):
+            raise UserError(f"{target} cannot be built with its args ({first_line(cause)})") from None
+        if cause is not None and not isinstance(cause, ImportError):
             raise
-        reason = first_line(error).partition(", set env var")[0]
-        raise UserError(f"{target} cannot be built with its args ({reason})") from None
+        raise UserError(
+            f"{target} cannot be built with its args ({first_line(error).partition(', set env')[0]})"
+        ) from None
 
 
 def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError, first_line
 from dgn.base.typed import Settings, check_arguments, validated
+from dgn.settings import renamed
 from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
 
@@ -22,6 +23,7 @@ def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
     Raises UserError, one sentence, for a role that is a bare word (`target=x`), a value that is missing, a value of
     another type, out of its range or none of its choices, and a key that is none.
     """
+    renamed.update(composed.config)
     check_roles(composed)
     check_generator(composed)
     check_missing(OmegaConf.to_container(composed.config, resolve=False))

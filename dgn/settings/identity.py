@@ -24,7 +24,7 @@ def stamp() -> str:
 STAMP = stamp()
 FREE = (  # settings that do not change the result, so that two runs may differ in them and still be the same run
     *("output", "resume", "title"),
-    "typed",  # words from which the panels are made; the settings that they make are compared
+    "base_overrides",  # words from which the panels are made; the settings that they make are compared
     *("logger", "save_minutes"),
     *("data.workers", "data.memory_gib"),
     *("trainer.accelerator", "trainer.strategy"),

@@ -9,12 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
-from dgn.settings import messages
+from dgn.settings import messages, renamed
 from dgn.settings.compose import Composed, composed, outside
 from dgn.settings.words import PATHS, words
 
 Keywords = Mapping[str, Any]
-INTERNAL = ("panels", "typed", "snapshots")  # keys that a run fills in, not its user
+INTERNAL = ("panels", "base_overrides")  # keys that a run fills in, not its user
 
 
 def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords], role: str = "") -> Composed:
@@ -122,15 +122,15 @@ def _choice(groups: Mapping[str, str], key: str, value: Any) -> tuple[str, Any]:
 
 
 def _full(key: str, made: Composed, role: str) -> str:
-    """The dotted key in the config; UserError for one that does not exist."""
+    """The dotted key in the config, by its present name; UserError for one that does not exist."""
     head, config = key.partition(".")[0], made.config
-    if head in config and head not in INTERNAL:
-        return key
-    short = list(map(str, config[role])) if role else []
-    if head in short:
-        return f"{role}.{key}"
+    if renamed.TOP.get(head, head) in config and head not in INTERNAL:
+        return renamed.key(key)
+    of_role = config[role] if role else {}
+    if renamed.GROUPS.get(role, {}).get(head, head) in of_role:
+        return renamed.key(f"{role}.{key}")
     known = [str(name) for name in config if name not in INTERNAL]
-    raise UserError(f"there is no setting {key!r}: {nearest(head, [*known, *short, 'quiet'])}")
+    raise UserError(f"there is no setting {key!r}: {nearest(head, [*known, *map(str, of_role), 'quiet'])}")
 
 
 def _set(made: Composed, key: str, value: Any) -> None:

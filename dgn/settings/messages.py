@@ -70,6 +70,8 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
         return _unreadable(str(error.override))
     if match := re.search(r"override (\S+) : (.*)", text.splitlines()[0]):
         return f"{match[1]} cannot be set ({match[2]})"
+    if match := re.search(r"Error merging override ([^=]+)=", text):
+        return f"{match[1]} cannot take a value of this form: see its default in {command}.py --help"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 

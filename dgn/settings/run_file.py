@@ -9,6 +9,7 @@ from yaml import YAMLError
 
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
+from dgn.settings import renamed
 
 
 def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
@@ -35,4 +36,5 @@ def read(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, AssertionError) as error:
         raise UserError(f"{path} is not the config of a run ({' '.join(str(error).split())})") from None
     values.pop("defaults", None)
+    renamed.update(values)
     return values

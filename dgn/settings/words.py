@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError
 from dgn.base.folders import file, members
+from dgn.settings import renamed
 from dgn.settings.compose import overrides
 from dgn.settings.identity import DEVICES, FREE
 
@@ -27,25 +28,37 @@ QUOTED = re.compile(r"""\s*("([^"\\]|\\.)*"|'([^'\\]|\\.)*')\s*""", re.DOTALL)
 def words(command: str, typed: Sequence[str]) -> list[str]:
     """The command line as Hydra takes it.
 
-    `debug=true` names the group member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's
-    name. A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `own`, so that no key of the default
-    network stays behind; arguments need no plus: `target.args.depth=18`. Paths and names are the text that was typed,
-    also where Hydra would read a number (`output=2026_11_28`) or nothing at all (`data.root=/a (b)`). A sweep's folders
-    are named by the keys that are swept, and a sweep that a file describes (`hydra.sweeper.params`) is typed out.
+    - `debug=true` names the member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's name.
+    - A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `custom`, so that no key of the default
+      network is left over; arguments need no plus: `target.args.depth=18`.
+    - Paths and names are the text that was typed, also where Hydra would read a number (`output=2026_11_28`) or nothing
+      (`data.root=/a (b)`).
+    - A sweep's folders are named by the keys that are swept; one in a file (`hydra.sweeper.params`) counts as typed.
 
     Raises UserError for a group of which nothing is chosen, and for a sweep over a key that does not change the result.
     """
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
-    options, values = split([debug.get(word.lower(), word) for word in typed])
+    options, given = split([debug.get(word.lower(), word) for word in typed])
+    values = [_present(word) for word in given]
     in_file = swept_in_files(options, values)
     several = options.multirun or bool(in_file)
     taken = [one for word in [*values, *in_file] for one in _own(literal(word, several), values)]
     if several:
         taken.append(f"hydra.sweep.subdir=${{point:{','.join(_swept(command, taken))}}}")
-    flags = [word for word in typed if word not in values and debug.get(word.lower(), word) not in values]
+    flags = [word for word in typed if word not in given and debug.get(word.lower(), word) not in given]
     multirun = ["--multirun"] if in_file and not options.multirun else []
     clear = ["hydra.sweeper.params=null"] if in_file else []
     return [*flags, *multirun, *taken, *clear]
+
+
+def _present(word: str) -> str:
+    """The word with the present names of its key and its member."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return word
+    plus = key[: len(key) - len(key.lstrip("+~"))]
+    key = plus + renamed.key(key.lstrip("+~"))
+    return f"{key}={renamed.member(key, value)}"
 
 
 def split(typed: Sequence[str]) -> tuple[Namespace, list[str]]:
@@ -125,7 +138,7 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
     group = role if role == "generator" else f"network@{role}"
     if last == "_target_" and (role in ROLES or role == "generator"):
         chosen = any(other.startswith(f"{group}=") for other in typed)
-        return [*([] if chosen else [f"{group}=own"]), f"{role}._target_={value}"]
+        return [*([] if chosen else [f"{group}=custom"]), f"{role}._target_={value}"]
     if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
         return [f"++{word}"]
     return [word]

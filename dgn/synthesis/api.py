@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from dgn import report
@@ -19,14 +19,14 @@ from dgn.base.files import claim
 from dgn.base.memo import Memo
 from dgn.generators.bundle import Bundle
 from dgn.networks.preserve_state import preserve_state
-from dgn.settings import messages
+from dgn.settings import messages, renamed
 from dgn.settings.check import check
 from dgn.settings.keywords import configured, plain_value
 from dgn.synthesis import run
 from dgn.synthesis.pictures import Pictures
 from dgn.synthesis.settings import SynthesizeSettings
 
-OF_THE_NETWORK = {"steps": "ascent.steps", "radius": "prior.radius"}  # keys of a target, and what takes them over
+OF_THE_NETWORK = {"steps": "ascent", "max_mahalanobis": "prior"}  # keys of a target, and what takes them over
 
 
 class Synthesizer:
@@ -133,7 +133,7 @@ def synthesize(
         settings: every key of conf/synthesize.yaml, nested or dotted: ascent={"steps": 50} or
             **{"ascent.steps": 50}. Text chooses a member of a group: prior="box", ascent="adam", start="image". Keys of
             the target (conf/network_base.yaml) stand alone: layer, classes, weights, args, input={"size": 64}. Among
-            them `steps` and `radius` are the network's defaults; ascent={"steps": …} and prior={"radius": …} win.
+            them `steps` and `max_mahalanobis` are the network's defaults; the same key of ascent or prior wins.
             prior or bundle may be an object, from `dgn.load_bundle` or `dgn.decoder`.
 
     The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
@@ -172,18 +172,15 @@ def configure(
 
 
 def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]]) -> None:
-    """UserError for `steps` or `radius` that this run does not take from its network."""
-    for key, effect in OF_THE_NETWORK.items():
-        part, last = effect.split(".")
-        values = [given[key] for given in keywords if key in given]
-        overruled = any(effect in given or last in dict(_mapping(given.get(part))) for given in keywords)
-        if values and not overruled and OmegaConf.select(config, effect) != config.target[key]:
-            raise UserError(f"{key}={values[-1]} has no effect here, because {effect} does not follow the network: set "
-                            f"{part}={{'{last}': …}}, or leave it out")  # fmt: skip
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    """UserError for a default of the network that this run does not take over."""
+    for key, part in OF_THE_NETWORK.items():
+        names = {key, *(old for old, new in renamed.NETWORK.items() if new == key)}
+        values = [given[name] for given in keywords for name in names if name in given]
+        inside = [name for given in keywords if isinstance(given.get(part), Mapping) for name in given[part]]
+        dotted = [name.removeprefix(f"{part}.") for given in keywords for name in given if name.startswith(f"{part}.")]
+        if values and not names & {*inside, *dotted} and config[part].get(key) != config.target[key]:
+            raise UserError(f"{key}={values[-1]} has no effect here, because {part}.{key} does not follow the network: "
+                            f"set {part}={{'{key}': …}}, or leave it out")  # fmt: skip
 
 
 def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[dict[str, Any]]]:

@@ -78,8 +78,8 @@ def climb(
         step=ascent["step"] * unit,
         end=ascent["end"] * unit,
         steps=ascent["steps"],
-        moves=[0.0 if subject.at_one_place(unit) else ascent["moves"] for unit, _ in rows],
-        whole=ascent["whole"],
+        moves=[0.0 if subject.at_one_place(unit) else ascent["transform_strength"] for unit, _ in rows],
+        whole=ascent["full_view_fraction"],
         render=ascent["render"],
     )
     trainer = lightning.trainer(config["trainer"], callbacks, [], max_epochs=1)

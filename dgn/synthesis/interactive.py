@@ -88,8 +88,8 @@ class Live:
         total = ascent["steps"]
         end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / total
         end = float(f"{end:.12g}")  # to be read; the step itself is a float32
-        whole = max(0, steps - (total - round(ascent["whole"] * total))) / steps
-        now = {"steps": steps, "end": end, "whole": float(f"{whole:.12g}")}
+        whole = max(0, steps - (total - round(ascent["full_view_fraction"] * total))) / steps
+        now = {"steps": steps, "end": end, "full_view_fraction": float(f"{whole:.12g}")}
         self.changed = {f"ascent.{key}": value for key, value in now.items()}
         self.config["ascent"] = ascent | now
         climbed.curves = climbed.curves[:, :steps]

@@ -10,7 +10,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dgn.base.errors import UserError
 from dgn.generators.moments import Moments
 
 Multiple = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # of a standard deviation
@@ -141,10 +140,8 @@ class Ellipsoid(Box):
 
     Args:
         moments: of the code on real images, with `axes`.
-        radius: the largest distance; None for the box alone.
+        max_mahalanobis: the largest distance; None for the box alone.
         k, lower, shrink, round: of the box.
-
-    Raises UserError for a radius that is not a positive number.
     """
 
     mean: Tensor
@@ -155,27 +152,26 @@ class Ellipsoid(Box):
         self,
         moments: Moments,
         *,
-        radius: Annotated[float, Field(gt=0)] | None,
+        max_mahalanobis: Annotated[float, Field(gt=0)] | None,
         k: Multiple,
         lower: Literal["auto", "zero"],
         shrink: Factor,
         round: Literal["floor"] | None = None,
     ) -> None:
         super().__init__(moments, k=k, lower=lower, shrink=shrink, round=round)
-        if isinstance(radius, str) or (radius is not None and not radius > 0):
-            raise UserError(f"radius={radius} is no distance: set prior.radius=1.5, or null for the box alone")
-        self.radius = float("inf") if radius is None else radius
+        self.max_mahalanobis = float("inf") if max_mahalanobis is None else max_mahalanobis
         self.register_buffer("mean", moments.mean)
-        self.register_buffer("axes", None if radius is None else moments.axes)
-        self.register_buffer("inverse", None if radius is None else moments.inverse_axes)
+        self.register_buffer("axes", None if max_mahalanobis is None else moments.axes)
+        self.register_buffer("inverse", None if max_mahalanobis is None else moments.inverse_axes)
 
     @staticmethod
-    def describe(moments: Moments, *, radius: float | None = None, **box: Any) -> str:
+    def describe(moments: Moments, *, max_mahalanobis: float | None = None, **box: Any) -> str:
         """Where the prior keeps the code, for the page."""
         within = Box.describe(moments, **box)
-        if radius is None or moments.axes is None:
+        if max_mahalanobis is None or moments.axes is None:
             return within
-        return f"the code stays within {radius:g} times the usual distance of real codes from their mean, and {within}"
+        return (f"the code stays within {max_mahalanobis:g} times the usual distance of real codes from their mean, "
+                f"and {within}")  # fmt: skip
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code brought to the axes, then within the radius, then into the box."""
@@ -183,7 +179,7 @@ class Ellipsoid(Box):
             return super().apply_to(code)
         with torch.autocast(code.device.type, enabled=False):
             z = (code - self.mean) @ self.inverse
-            z = z * (self.radius / z.square().mean(1, keepdim=True).sqrt()).clamp_max(1)
+            z = z * (self.max_mahalanobis / z.square().mean(1, keepdim=True).sqrt()).clamp_max(1)
             return super().apply_to(self.mean + z @ self.axes)
 
     def uphill(self, gradient: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
     roles = ("target", "generator", *(["judge"] if config["judge"] else []))
     found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
     if "_target_" not in config["generator"]:
-        found["bundle"] = sha256(lookup.find(config["bundle"], config["inverts"]))
+        found["bundle"] = sha256(lookup.find(config["bundle"], config["bundle_filter"]))
     return found
 
 
@@ -76,7 +76,7 @@ def method(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[s
     start, objective = instantiate(config["start"]), instantiate(config["objective"])
     rule = get_class(config["prior"]["_target_"])
     options = {key: value for key, value in config["prior"].items() if not key.startswith("_")}
-    when = "after" if config["activated"] else "before"
+    when = "after" if config["post_activation"] else "before"
     record = prior.record
     if isinstance(prior.generator, Pixels):
         searched = "the pixels themselves"
@@ -111,7 +111,7 @@ def manifest(
         if config[role].get("weights"):
             files[role] = find(config[role]["weights"])
     if "_target_" not in config["generator"]:
-        files["bundle"] = lookup.find(config["bundle"], config["inverts"])
+        files["bundle"] = lookup.find(config["bundle"], config["bundle_filter"])
     about = {
         "title": config.get("title"),
         "target": {"name": config["target"]["name"], "layer": layer},

@@ -36,7 +36,7 @@ def run(config: DictConfig, output: Path) -> None:
     if config.panels:
         results.panels(config)  # refuses what is no folder's name
         words = HydraConfig.get().overrides.task
-        config.typed += [word for word in words if not word.startswith(("experiment=", "output="))]
+        config.base_overrides += [word for word in words if not word.startswith(("experiment=", "output="))]
         for name, panel in panels(config).items():
             synthesize(panel, output / name)
         settings.write(config, output, "synthesize")
@@ -47,9 +47,9 @@ def run(config: DictConfig, output: Path) -> None:
 
 
 def panels(config: DictConfig) -> dict[str, DictConfig]:
-    """A config a panel: its own words after those of the command line, `typed`; the shard is that of the whole."""
+    """A config for each panel: its own words after those of the command line, and the shard of the whole run."""
     own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
-    found = {name: settings.composed("synthesize", [*config.typed, *words]) for name, words in own.items()}
+    found = {name: settings.composed("synthesize", [*config.base_overrides, *words]) for name, words in own.items()}
     for panel in found.values():
         panel.config.shard = config.shard
         check(panel, SynthesizeSettings)
@@ -117,7 +117,7 @@ def load(
     """
     memo = memo or Memo()
     device = memo("device", config["trainer"], lambda: one_device(config["trainer"]))
-    made_from = [config["generator"], config["bundle"], config["inverts"], weights(config)]
+    made_from = [config["generator"], config["bundle"], config["bundle_filter"], weights(config)]
     found = given or memo("prior", made_from, lambda: loading.load_prior(config))
     instantiate(config["prior"], found.moments)
     instantiate(config["ascent"]["optimiser"])
@@ -144,9 +144,8 @@ def one_device(trainer: Mapping[str, Any]) -> torch.device:
 def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
     """UserError where several seeds would give one picture: equal initial codes (2, ...) and nothing that is moved."""
     ascent = config["ascent"]
-    still = [
-        unit for unit in subject.units if subject.at_one_place(unit) or not ascent["moves"] or ascent["whole"] == 1
-    ]
+    unmoved = not ascent["transform_strength"] or ascent["full_view_fraction"] == 1
+    still = [unit for unit in subject.units if unmoved or subject.at_one_place(unit)]
     if config["seeds"] > 1 and still and torch.equal(codes[0], codes[1]):
         raise UserError(f"{still[0].text} would get the same picture for each of its {config['seeds']} seeds, because "
                         "this start has no noise and the picture is not moved: set seeds=1")  # fmt: skip
@@ -192,7 +191,7 @@ def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
-            log.uses(lookup.find(config["bundle"], config["inverts"]), "bundle")
+            log.uses(lookup.find(config["bundle"], config["bundle_filter"]), "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 

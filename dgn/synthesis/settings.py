@@ -19,8 +19,8 @@ class AscentSettings(Settings):
     end: NotNegative
     steps: Count
     noise: NotNegative
-    moves: NotNegative
-    whole: Share
+    transform_strength: NotNegative
+    full_view_fraction: Share
     render: Literal["last", "before_last_step"]
 
 
@@ -28,12 +28,12 @@ class SynthesizeSettings(Settings):
     """Everything that `synthesize.py` takes."""
 
     bundle: str
-    inverts: dict[str, str]
+    bundle_filter: dict[str, str]
     units: list[int | str] | int | str
     units_file: str | None
     seeds: Count
     seed: Seed
-    activated: bool
+    post_activation: bool
     batch_size: Count
     shard: str | None
     real_images: Annotated[int, Field(ge=0)]
@@ -42,7 +42,7 @@ class SynthesizeSettings(Settings):
     resume: bool
     title: str | None
     panels: dict[str, list[str]] | None
-    typed: list[str]
+    base_overrides: list[str]
     target: NetworkSettings
     judge: NetworkSettings | None
     generator: DecoderSettings | BundleSettings

@@ -46,7 +46,7 @@ class DeepsimTraining(pl.LightningModule):
         iterations: of the whole run.
         warm_up: iterations until the feature loss has its full weight and the adversarial one is switched on.
         ema: decay of an average of G's weights, or None.
-        holds: "raw" or "ema": which of the two is measured first, drawn, and kept in the bundle.
+        export_weights: "raw" or "ema": which of the two is measured first, drawn, and kept in the bundle.
         accumulate: parts that a batch is worked through in, one after the other, before a step.
         clip: largest norm of a player's gradient, or None.
         share_every: iterations between measurements of each term's gradient at G's output.
@@ -73,21 +73,21 @@ class DeepsimTraining(pl.LightningModule):
         iterations: Count,
         warm_up: Annotated[int, Field(ge=0)],
         ema: Share | None,
-        holds: Literal["raw", "ema"],
+        export_weights: Literal["raw", "ema"],
         accumulate: Count,
         clip: Positive | None,
         share_every: int,
     ) -> None:
         super().__init__()
-        if holds not in {"raw", "ema"} or (holds == "ema" and not ema):
-            raise UserError(f"a bundle cannot hold {holds!r}: type module.holds=raw, or module.ema=0.999 as well")
+        if export_weights == "ema" and not ema:
+            raise UserError("there is no average to export: set module.ema=0.999 as well, or module.export_weights=raw")
         self.encoder, self.comparator, self.kept, self.begun = encoder, comparator, kept, begun
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
         self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
         self.optimiser_g, self.optimiser_d = optimiser_g, optimiser_d
         self.iterations, self.warm_up, self.share_every = iterations, warm_up, share_every
-        self.accumulate, self.clip, self.holds = accumulate, clip, holds
+        self.accumulate, self.clip, self.export_weights = accumulate, clip, export_weights
         # Batch norm's running statistics are G's own: they are averages already. Averaged once more, as timm's
         # ModelEmaV3 does, they lag: an error of fc6 of 96.0 instead of 93.8 % after 120 small iterations.
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
@@ -239,16 +239,15 @@ class DeepsimTraining(pl.LightningModule):
         return {f"share/{name}": norm / total for name, norm in norms.items()}
 
     def best(self) -> Generator:
-        """The G that is drawn and kept: `holds` says which."""
-        return (
-            cast(Generator, self.average.module) if self.average is not None and self.holds == "ema" else self.generator
-        )
+        """The G that is drawn and kept: `export_weights` says which."""
+        averaged = self.average is not None and self.export_weights == "ema"
+        return cast(Generator, self.average.module) if averaged else self.generator  # type: ignore[union-attr]
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
         """Inversion errors on held-out images; those of the G that `holds` does not name come under its name."""
         candidates: dict[str, nn.Module] = {"": self.best()}
         if self.average is not None:
-            other = "raw" if self.holds == "ema" else "ema"
+            other = "raw" if self.export_weights == "ema" else "ema"
             candidates[f"{other}/"] = self.generator if other == "raw" else self.average.module
         return inversion.errors(self.encoder, candidates, batches)
 

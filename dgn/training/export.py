@@ -60,7 +60,7 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "layer": node["layer"],
         "encoder_size": node["input"]["size"],
         "data": datamodule.name,
-        "holds": module.holds,
+        "holds": module.export_weights,
         **module.begun,
         "images_seen": module.images + module.begun.get("images_seen", 0),
         "errors": module.evaluate(held_out(module, datamodule)),

@@ -19,6 +19,12 @@ class TrainSettings(Settings):
     trainer: dict[str, Any]
     logger: dict[str, Any]
     debug: bool
+    # debug=true sets these for every task; those that read them narrow their types below
+    iterations: Count | None = None
+    log_every: Count | None = None
+    eval_every: Count | None = None
+    moments: Any = None
+    kept_codes: Count | None = None
 
 
 class LoopSettings(TrainSettings):
@@ -47,7 +53,7 @@ class GeneratorSettings(LoopSettings):
     loss: dict[str, Any]
     generator: dict[str, Any]
     discriminator: dict[str, Any]
-    measure: list[str]
+    eval_layers: list[str]
     moments: MomentsSettings
     kept_codes: Count
     code_cache: str | None
@@ -70,7 +76,7 @@ class InversionSettings(TrainSettings):
     generator: BundleSettings
     encoder: NetworkSettings
     judge: NetworkSettings | None = None  # the key is there only where a judge is chosen
-    measure: list[str]
+    eval_layers: list[str]
 
 
 TASKS: dict[str, type[TrainSettings]] = {

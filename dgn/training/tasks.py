@@ -146,7 +146,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
     encoder = zoo.features(
-        node, list(dict.fromkeys([node["layer"], *config["measure"]])), activated=True, role="encoder"
+        node, list(dict.fromkeys([node["layer"], *config["eval_layers"]])), activated=True, role="encoder"
     )
     judges = load_judges(config, node, class_names.readable(datamodule.classes))
     settings.write(config, output, "train")
@@ -203,7 +203,7 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
     same = own is None and all(
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
     )
-    wanted = [encoder["layer"], *config["measure"], *(layers if same else [])]
+    wanted = [encoder["layer"], *config["eval_layers"], *(layers if same else [])]
     read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True, role="encoder")
     return read, own or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
 

@@ -71,10 +71,10 @@ def load_subject(
     items = from_file(config["units_file"], classes) if config["units_file"] else config["units"]
     layer = layer_of(items, classes, str(node["layer"]))
     if network is None:
-        made_from = (node, zoo.identity(node), layer, config["activated"])
-        target = (memo or Memo())("target", made_from, lambda: zoo.features(node, layer, config["activated"]))
+        made_from = (node, zoo.identity(node), layer, config["post_activation"])
+        target = (memo or Memo())("target", made_from, lambda: zoo.features(node, layer, config["post_activation"]))
     else:
-        target = settle(Features(network, layer, zoo.contract(node), config["activated"]))
+        target = settle(Features(network, layer, zoo.contract(node), config["post_activation"]))
     activation = check(target, probe, config["trainer"]["precision"])
     for name, place in target.places.items():
         print(f"{name} gives several tensors: {place} is read")

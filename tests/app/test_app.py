@@ -63,7 +63,7 @@ def test_every_step_is_shown_and_the_result_is_that_of_the_command(watch, small_
 
 @pytest.mark.parametrize("whole", [0.0625, 0.75])
 def test_what_was_stopped_can_be_repeated(watch, tmp_path, whole):
-    run = watch("lemon", f"ascent.whole={whole}")
+    run = watch("lemon", f"ascent.full_view_fraction={whole}")
     shots = run.shots()
     for _ in range(3):
         next(shots)
@@ -73,7 +73,7 @@ def test_what_was_stopped_can_be_repeated(watch, tmp_path, whole):
     assert 3 <= taken < 8
     assert run.changed["ascent.steps"] == taken
     assert run.changed["ascent.end"] == pytest.approx(0.5 - 0.5 * taken / 8)
-    assert round(taken * run.changed["ascent.whole"]) == (taken - 2 if whole == 0.75 else 0)
+    assert round(taken * run.changed["ascent.full_view_fraction"]) == (taken - 2 if whole == 0.75 else 0)
     again = watch("lemon", *(f"{key}={value}" for key, value in run.changed.items()))
     *_, repeated = again.shots()
     assert repeated.row.score == last.row.score and (repeated.image == last.image).all()

@@ -211,7 +211,7 @@ def test_too_many_are_an_error(skipped):
     assert str(error.value) == (
         "5 of 10 images cannot be read (50 %, among them a/003.png (it is not an image), "
         "a/004.png (it is not an image), a/005.png (it is not an image)): "
-        "mend or remove them, or type data.unreadable=SHARE with more than the 0.4 that may be skipped"
+        "mend or remove them, or type data.max_unreadable=SHARE with more than the 0.4 that may be skipped"
     )
 
 

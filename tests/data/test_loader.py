@@ -10,7 +10,7 @@ from dgn.data.dataset import Augment
 from dgn.data.loader import DataModule
 from dgn.data.sources import imagefolder
 
-SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "unreadable": 0.0}
+SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "max_unreadable": 0.0}
 
 
 def module(root, crop=16, **more):
@@ -57,7 +57,7 @@ def test_examples_are_of_every_class_and_always_the_same(image_tree):
     assert torch.equal(few, torch.stack([data.val.image(i) for i in (0, 2, 5)]))  # apple, bread, cup
     assert data.examples(100).shape == (6, 3, 16, 16)
     spoil(image_tree, "val/bread/015.png")
-    assert torch.equal(module(image_tree, memory_gib=0, unreadable=0.5).examples(3), few[[0, 2]])
+    assert torch.equal(module(image_tree, memory_gib=0, max_unreadable=0.5).examples(3), few[[0, 2]])
 
 
 @pytest.mark.parametrize(("batch", "sizes"), [(5, [3, 3]), (6, [6]), (4, [3, 3]), (2, [2, 2, 2])])
@@ -75,7 +75,7 @@ def test_unreadable_images_are_counted_across_workers(image_tree, capsys):
     spoil(image_tree, "train/apple/003.png", "train/bread/010.png", "val/cup/025.png")
     runs = []
     for more in ({"memory_gib": 1}, {"workers": 0}, {"workers": 2}):
-        data = module(image_tree, **{"memory_gib": 0, "unreadable": 0.2} | more)
+        data = module(image_tree, **{"memory_gib": 0, "max_unreadable": 0.2} | more)
         runs.append(batches(data, 6))
         held_out = torch.cat([batch[2] for batch in data.val_dataloader()])
         assert held_out.tolist() == [0, 1, 2, 3, 5]
@@ -89,8 +89,8 @@ def test_unreadable_images_are_counted_across_workers(image_tree, capsys):
 @pytest.mark.parametrize("more", [{"memory_gib": 1}, {"workers": 0}, {"workers": 2}])
 def test_too_many_unreadable_images_are_an_error(image_tree, more):
     spoil(image_tree, *(f"train/cup/{i:03d}.png" for i in range(20, 24)))
-    with pytest.raises(UserError, match=r"of 12 images cannot be read .* type data\.unreadable=SHARE"):
-        batches(module(image_tree, **{"memory_gib": 0, "unreadable": 0.1} | more), 12)
+    with pytest.raises(UserError, match=r"of 12 images cannot be read .* type data\.max_unreadable=SHARE"):
+        batches(module(image_tree, **{"memory_gib": 0, "max_unreadable": 0.1} | more), 12)
 
 
 def test_unreadable_held_out_images_end_a_run_at_its_start(image_tree):
@@ -101,7 +101,7 @@ def test_unreadable_held_out_images_end_a_run_at_its_start(image_tree):
 
 def test_an_empty_batch_is_not_given(image_tree):
     spoil(image_tree, "val/apple/005.png")
-    data = module(image_tree, batch_size=1, unreadable=0.5)
+    data = module(image_tree, batch_size=1, max_unreadable=0.5)
     assert [batch[2].tolist() for batch in data.val_dataloader()] == [[1], [2], [3], [4], [5]]
 
 
@@ -110,7 +110,7 @@ def test_an_empty_batch_is_not_given(image_tree):
     [
         ({"workers": "many"}, "data.workers=many is not a number of processes: type data.workers=2, or auto"),
         ({"workers": -1}, "data.workers=-1"),
-        ({"unreadable": 5}, "data.unreadable=5 is not a share"),
+        ({"max_unreadable": 5}, "data.max_unreadable=5 is not a share"),
         ({"crop": 21}, "data.crop=21 does not fit into data.resize=20: type data.resize=21 or more"),
     ],
 )

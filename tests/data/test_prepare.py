@@ -18,7 +18,7 @@ from dgn.cli import main
 from dgn.data import prepare, sources
 
 ROOT = Path(__file__).parent.parent.parent
-SETTINGS = {"size": 16, "quality": 90, "workers": 1, "unreadable": 0.01}
+SETTINGS = {"size": 16, "quality": 90, "workers": 1, "max_unreadable": 0.01}
 
 
 def run(source, target, **more):
@@ -109,12 +109,12 @@ def test_what_is_done_is_kept_and_the_rest_goes_on(image_tree, tmp_path):
 def test_unreadable_images_are_left_out_and_listed(image_tree, tmp_path, capsys):
     (image_tree / "train/cup/020.png").write_text("<html>")
     (image_tree / "val/cup/025.png").write_bytes(b"")
-    run(image_tree, tmp_path / "out", unreadable=0.2)
+    run(image_tree, tmp_path / "out", max_unreadable=0.2)
     assert "2 cannot be read and are left out" in capsys.readouterr().out
     listed = (tmp_path / "out/unreadable.txt").read_text().splitlines()
     assert listed == ["train/cup/020.png (it is not an image)", "val/cup/025.png (it is not an image)"]
     assert not (tmp_path / "out/train/cup/020.png.jpg").exists()
-    with pytest.raises(UserError, match=r"1 of 18 images cannot be read .*cup/020.png.* type unreadable=SHARE"):
+    with pytest.raises(UserError, match=r"1 of 18 images cannot be read .*cup/020.png.* type max_unreadable=SHARE"):
         run(image_tree, tmp_path / "again")
 
 
@@ -137,7 +137,7 @@ def test_a_picture_too_long_for_a_jpeg_is_left_out(tmp_path):
         ("images", "out", {"size": 0}, "type size=256"),
         ("images", "out", {"quality": 101}, "type size=256 quality=90"),
         ("images", "out", {"size": 99.5}, "type size=256"),
-        ("images", "out", {"unreadable": 5}, "unreadable=5 is not a share: type unreadable=0.01"),
+        ("images", "out", {"max_unreadable": 5}, "max_unreadable=5 is not a share: type max_unreadable=0.01"),
         ("images", "out", {"workers": "many"}, "workers=many is not a number"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
     path, _ = own_bundle
     words = ["generator.kind=my_kinds.MyG", f"bundle={path}", "prior=mine", "units=[1]", "seeds=1", "batch_size=1",
              "ascent.steps=2", "target._target_=torch.nn.Sequential",
-             "network@target=own", "target.input.size=8"]  # fmt: skip
+             "network@target=custom", "target.input.size=8"]  # fmt: skip
     config = outside("synthesize", *words)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
     prior, subject = load(config, network)

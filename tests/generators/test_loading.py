@@ -30,7 +30,7 @@ def prior(config, tmp_path, monkeypatch):
     def build(*words):
         composed = config("synthesize", *words)
         plain = {key: OmegaConf.to_container(composed[key], resolve=True) for key in ("generator", "target")}
-        plain |= {"bundle": composed.bundle, "inverts": {}}
+        plain |= {"bundle": composed.bundle, "bundle_filter": {}}
         return load_prior(plain), plain
 
     return build

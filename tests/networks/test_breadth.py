@@ -18,7 +18,8 @@ from dgn.networks.validate import check
 from dgn.synthesis.climb import Bar, climb
 from dgn.units.target import Subject
 
-ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "moves": 0, "whole": 0, "render": "last",
+ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "transform_strength": 0,
+          "full_view_fraction": 0, "render": "last",
           "optimiser": {"_target_": "dgn.synthesis.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
 CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.initial_code.Noise"},
           "prior": {"_target_": "dgn.synthesis.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},

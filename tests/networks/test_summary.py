@@ -80,7 +80,7 @@ def test_timms_names_count():
 def folder(tmp_path, monkeypatch):
     """A user's folder with a module and a network's YAML, and no application of Hydra's around."""
     (tmp_path / "network").mkdir()
-    (tmp_path / "network/mine.yaml").write_text("defaults: [own]\n_target_: my_listed.Net\ninput: {size: 16}\n")
+    (tmp_path / "network/mine.yaml").write_text("defaults: [custom]\n_target_: my_listed.Net\ninput: {size: 16}\n")
     (tmp_path / "my_listed.py").write_text(
         "from torch import nn\n\n\ndef Net(width=4):\n    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU())\n"
     )

@@ -200,6 +200,14 @@ def test_where_two_prefixes_fit_one_is_to_be_set(network, tmp_path, wrap, strict
     assert same(network, second)
 
 
+def test_a_prefix_that_the_file_does_not_have(network, tmp_path):
+    torch.save(prefixed("model.", other(network)), tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"below 'ema\.'\): 8 missing .*set prefix=null"):
+        weights.load(network, tmp_path / "w.pth", prefix="ema")
+    with pytest.raises(UserError, match=r"does not fit this network: 8 missing"):
+        weights.load(network, tmp_path / "w.pth", prefix="")
+
+
 def test_another_architecture_is_no_fit_however_much_is_there(network, tmp_path):
     for extra in ("0.gain", "3.weight", "1.scale"):  # in a module of the network, and in a further one
         save_file(prefixed("model.", other(network) | {extra: torch.ones(3)}), tmp_path / "w.safetensors")
@@ -289,7 +297,7 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save(held, path)
     for refuse in (lambda: weights.load(network, path), lambda: bundle.load(path)):
-        with pytest.raises(UserError, match=r"a checkpoint of a training, .*the run writes one when it finishes"):
+        with pytest.raises(UserError, match=r"a checkpoint of a training, .*a run writes .* when it finishes"):
             refuse()
         (tmp_path / "made.bundle.safetensors").touch()
         with pytest.raises(UserError, match=r"use .*made.bundle.safetensors, which the run wrote.*resume=true"):

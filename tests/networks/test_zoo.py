@@ -88,8 +88,13 @@ def test_targets_in_args_are_built_as_hydra_builds_them(own):
     body = {"_target_": "torch.nn.Sequential", "_args_": [inner]}
     network = zoo.module({"_target_": "own_module.Net", "args": {"body": body, "classes": 4}})
     assert network.body[0].out_features == 3 and network.out.out_features == 4
-    with pytest.raises(UserError, match=r"own_module.Net cannot be built .*locating target 'own_module.Nope'"):
-        zoo.module({"_target_": "own_module.Net", "args": {"body": {"_target_": "own_module.Nope"}}})
+    for wrong, words in (
+        ({"_target_": "own_module.Nope"}, "locating target 'own_module.Nope'"),
+        (inner | {"depth": 3}, "unexpected keyword argument 'depth'"),
+        ({"_target_": "own_module.Net.Inner"}, "missing 2 required positional arguments"),
+    ):
+        with pytest.raises(UserError, match=f"own_module.Net cannot be built with its args .*{words}"):
+            zoo.module({"_target_": "own_module.Net", "args": {"body": wrong}})
 
 
 def test_a_file_with_class_names_gives_their_number_where_none_is_set(own, tmp_path):

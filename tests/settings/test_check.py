@@ -33,7 +33,7 @@ def checked(command, *words):
             ["prior=box", "prior.lower=null"],
             "prior.lower=null is none",
         ),
-        ("synthesize", ["ascent.whole=2"], r"ascent.whole=2 is out of range: set ascent.whole to 1.0 or less"),
+        ("synthesize", ["ascent.full_view_fraction=2"], "ascent.full_view_fraction=2 is out of range"),
         ("synthesize", ["ascent.step=-1"], "ascent.step=-1 is out of range: set ascent.step to more than 0"),
         ("synthesize", ["ascent.noise=null"], "ascent.noise=null is not a number"),
         ("synthesize", ["prior=box", "prior.shrink=0"], "prior.shrink=0 is out of range"),
@@ -44,11 +44,11 @@ def checked(command, *words):
         ("synthesize", ["seeds=true"], "seeds=True is not a whole number"),
         ("synthesize", ["seed=1.5"], "seed=1.5 is not a whole number"),
         ("synthesize", ["ascent.step=-1"], "ascent.step=-1 is out of range"),
-        ("synthesize", ["ascent.moves=-1"], "ascent.moves=-1 is out of range"),
-        ("synthesize", ["~ascent.whole"], "ascent.whole has no value"),
+        ("synthesize", ["ascent.transform_strength=-1"], "ascent.transform_strength=-1 is out of range"),
+        ("synthesize", ["~ascent.full_view_fraction"], "ascent.full_view_fraction has no value"),
         ("synthesize", ["seed=-1"], "seed=-1 is out of range: set seed to 0 or more"),
         ("synthesize", ["real_images=-1"], "real_images=-1 is out of range: set real_images to 0 or more"),
-        ("synthesize", ["activated=maybe"], "activated=maybe is not true or false"),
+        ("synthesize", ["activated=maybe"], "post_activation=maybe is not true or false"),
         ("synthesize", ["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
         (
             "synthesize",
@@ -64,7 +64,6 @@ def checked(command, *words):
         ("train", ["module.accumulate=0"], "module.accumulate=0 is out of range"),
         ("train", ["module.ema=abc"], "module.ema=abc is not a number"),
         ("train", ["module.clip=abc"], "module.clip=abc is not a number"),
-        ("train", ["generator.widths=8"], "generator.widths=8 is not a list"),
         ("train", ["module.optimiser_g.betas=[0.5,b]"], "module.optimiser_g.betas=b is not a number"),
         ("train", ["log_every=0"], "log_every=0 is out of range: set log_every to 1 or more"),
         ("train", ["data.workers=many"], "data.workers=many is none of its choices: there are: auto"),
@@ -80,7 +79,7 @@ def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
     "words",
     [
         ("synthesize",),
-        ("synthesize", "target.radius=null"),
+        ("synthesize", "target.max_mahalanobis=null"),
         ("synthesize", "prior=none", "real_images=0"),
         ("synthesize", "ascent=nguyen2016"),
         ("synthesize", "experiment=even_lite0", "units=goldfish"),
@@ -95,3 +94,8 @@ def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
 )
 def test_what_is_right_passes(words):
     assert checked(*words)["seed"] == 0
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_has_a_debug_form(task):
+    assert checked("train", f"task={task}", "debug=true")["debug"]

@@ -70,21 +70,27 @@ def test_nested_and_dotted_keys_and_those_of_the_target():
 def test_every_key_of_the_config_is_a_keyword():
     made = config()
     for key, value in made.items():
-        if key not in {"panels", "typed", "debug"}:
+        if key not in {"panels", "base_overrides", "debug"}:
             config({key: value})
     for key, value in made["target"].items():
         config({key: value})
 
 
 def test_text_chooses_a_member():
-    made = configured("synthesize", ["prior=none"], [{"prior": "box", "prior.k": 2, "judge": "squeezenet1_1", "judge.weights": "x",
-                      "start": "image", "start.path": "x.png", "start.encoder": "efficientnet_lite0", "debug": True,
+    made = configured("synthesize", ["prior=none"], [{"prior": "box", "prior.k": 2, "judge": "squeezenet1_1",
+                      "judge.weights": "x", "start": "image", "start.path": "x.png", "start.encoder": "efficientnet_lite0", "debug": True,
                       "experiment": None}])  # fmt: skip
     chosen, values = made.choices, plain(made.config)
     assert (chosen["prior"], chosen["network@judge"], chosen["debug"]) == ("box", "squeezenet1_1", "synthesize")
     assert (values["prior"]["k"], values["start"]["path"]) == (2, "x.png")
     assert values["start"]["encoder"]["name"] == "efficientnet_lite0"
     assert configured("synthesize", [], [{"prior": "box"}, {"prior": "none"}]).choices["prior"] == "none"
+
+
+def test_a_key_of_version_0_1_is_the_one_of_now():
+    made = config({"activated": True, "radius": 2.0, "target.suits": "x", "ascent.moves": 0})
+    assert (made["post_activation"], made["target"]["max_mahalanobis"], made["bundle"]) == (True, 2.0, "x")
+    assert made["ascent"]["transform_strength"] == 0
 
 
 def test_a_class_of_ones_own():

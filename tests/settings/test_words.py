@@ -19,10 +19,10 @@ NET = "torch.nn.Identity"
 @pytest.mark.parametrize(
     ("typed", "taken"),
     [
-        (["target._target_=my.Net"], ["network@target=own", "target._target_=my.Net"]),
-        (["network@encoder._target_=my.Net"], ["network@encoder=own", "encoder._target_=my.Net"]),
+        (["target._target_=my.Net"], ["network@target=custom", "target._target_=my.Net"]),
+        (["network@encoder._target_=my.Net"], ["network@encoder=custom", "encoder._target_=my.Net"]),
         (["network@target=timm", "target._target_=my.Net"], ["network@target=timm", "target._target_=my.Net"]),
-        (["generator._target_=my.G"], ["generator=own", "generator._target_=my.G"]),
+        (["generator._target_=my.G"], ["generator=custom", "generator._target_=my.G"]),
         (["target.args.depth=3"], ["++target.args.depth=3"]),
         (["start.encoder.args.depth=3"], ["++start.encoder.args.depth=3"]),
         (["target.layer=1.10"], ['target.layer="1.10"']),
@@ -44,21 +44,21 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     )
     assert own == {
         "name": NET, "_target_": NET, "args": {"depth": 3}, "weights": None, "strict": True, "by_order": False,
-        "prefix": None, "layer": "output", "classes": None, "measure": [],
-        "suits": "caffenet64-fc6", "radius": 1.5, "steps": 200,
+        "prefix": None, "layer": "output", "classes": None, "eval_layers": [],
+        "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "steps": 200,
         "input": {"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1, "channels": 3,
                   "order": "rgb", "interpolation": "bilinear", "fit": "resize"},
     }  # fmt: skip
     encoder = config("train", f"network@encoder._target_={NET}")
     assert encoder.encoder.weights is None
-    assert list(encoder.measure) == []
-    assert config("train").measure == ["conv2", "conv3", "conv5", "pool5"]
+    assert list(encoder.eval_layers) == []
+    assert config("train").eval_layers == ["conv2", "conv3", "conv5", "pool5"]
 
 
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
 def test_a_network_names_the_shipped_prior_that_suits_it(config, network):
     found = config("synthesize", f"network@target={network}")
-    assert lookup.find(found.bundle).parent == lookup.ASSETS and found.bundle == found.target.suits
+    assert lookup.find(found.bundle).parent == lookup.ASSETS and found.bundle == found.target.default_bundle
     assert config("synthesize", f"network@target={network}", "bundle=FILE").bundle == "FILE"
 
 
@@ -70,6 +70,8 @@ PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  
 NEEDED = {  # what a member wants to be told
     "generator/own": [f"generator._target_={NET}"],
     "network/own": [f"target._target_={NET}"],
+    "network/custom": [f"target._target_={NET}"],
+    "generator/custom": [f"generator._target_={NET}"],
     "network/timm": ["target.args.model_name=resnet50"],
     "network/torchvision": ["target.args.name=resnet50"],
     "trainer/gpu_per_shard": ["shard=0/2"],
@@ -104,7 +106,7 @@ def test_a_point_is_named_by_what_is_swept_and_all_that_counts(point, tmp_path):
     assert point("seeds=3", "prior.k=2") == first
     for other in (["prior.k=2"], ["prior.k=3", "seeds=3"], ["prior.k=2", "seeds=3", "trainer.precision=32-true"]):
         assert point(*other)[-10:] != digest
-    suited = point("prior.k=2", "seeds=3", "target.suits=another")[-10:]
+    suited = point("prior.k=2", "seeds=3", "target.default_bundle=another")[-10:]
     assert suited not in {digest, point("prior.k=2", "seeds=3", "bundle=another")[-10:]}
     (tmp_path / first).mkdir()
     assert point("prior.k=2", "seeds=3", swept=("seeds",)) == first  # a point keeps the folder that it has

@@ -46,7 +46,7 @@ def test_a_live_network_is_read_and_left_alone(prior):
     before = [(id(t), t.data_ptr(), t.stride(), t.requires_grad) for t in [*net.parameters(), *net.buffers()]]
     values = [t.clone() for t in [*net.parameters(), *net.buffers()]]
     modes = [module.training for module in net.modules()]
-    found = synthesize(net, [3, "1*0-4"], *QUICK, "ascent.moves=0", prior=prior, input={"size": 16})
+    found = synthesize(net, [3, "1*0-4"], *QUICK, "ascent.transform_strength=0", prior=prior, input={"size": 16})
     assert (found.images.shape, found.codes.shape, found.curves.shape) == ((2, 3, 16, 16), (2, 1024), (2, 8))
     assert [row.unit for row in found.rows] == ["3", "1*0-4"]
     assert (found.rows[0].rank is None, found.rows[1].rank is None) == (False, True)
@@ -108,7 +108,7 @@ def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
 
 
 def test_the_prior_is_the_one_that_suits_the_network(small_bundle, tmp_path, capsys):
-    suited = {"suits": small_bundle, "input": {"size": 16}}
+    suited = {"default_bundle": small_bundle, "input": {"size": 16}}
     found = synthesize(network(), 1, *QUICK, output=tmp_path / "suited", verbose=True, **suited)
     assert found.images.shape == (1, 3, 16, 16) and "prior: small\n" in capsys.readouterr().out
     assert f"\nbundle: {small_bundle}\n" in (tmp_path / "suited/config.yaml").read_text()
@@ -144,7 +144,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
             {"input": {"size": 16}},
             "the layer output has one element, .*set objective=logit",
         ),
-        (network(), 1, ("generator=own",), {}, "generator._target_ has no value"),
+        (network(), 1, ("generator=custom",), {}, "generator._target_ has no value"),
         (
             "caffenet64",
             1,
@@ -252,8 +252,8 @@ def test_a_mistake_with_ones_own_network_is_one_sentence(users_folder):
 
 
 def test_a_mistake_in_a_class_of_the_config_is_a_sentence(prior):
-    with pytest.raises(UserError, match="radius=-1 is no distance"):
-        synthesize(network(), 1, *QUICK, "prior.radius=-1", prior=prior, input={"size": 16})
+    with pytest.raises(UserError, match="max_mahalanobis=-1 is out of range"):
+        synthesize(network(), 1, *QUICK, "prior.max_mahalanobis=-1", prior=prior, input={"size": 16})
 
 
 def test_the_callers_random_stream_stays_where_it_is(prior):

@@ -42,7 +42,7 @@ def test_another_architecture_recognises_them_too(config):
 
 
 def test_in_fp32_a_row_does_not_depend_on_the_rows_beside_it(config):
-    words = ("trainer.precision=32-true", "ascent.steps=4", "ascent.whole=0")
+    words = ("trainer.precision=32-true", "ascent.steps=4", "ascent.full_view_fraction=0")
     together, _, _ = climbed(config, ["lemon", "goldfish", "school bus"], *words)  # computed as four
     others, _, _ = climbed(config, ["orange", "pretzel", "hourglass", "lemon"], *words, seeds=[5, 6, 7, 0])
     assert torch.equal(together.images[0], others.images[3])
@@ -58,7 +58,7 @@ def test_a_short_request_is_not_filled_up_to_the_largest_batch(rows, most, compu
 def test_one_unit_is_computed_alone(config, monkeypatch):
     seen = []
     monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(len(x)) or x)
-    climbed(config, ["lemon"], "ascent.steps=2", "batch_size=8", "ascent.whole=0")
+    climbed(config, ["lemon"], "ascent.steps=2", "batch_size=8", "ascent.full_view_fraction=0")
     assert seen == [1, 1]
 
 

@@ -78,8 +78,8 @@ def test_pictures_from_one_image_differ_by_their_seeds(config, small_bundle, tmp
     first, second = pictures("moved")
     assert first != second
     with pytest.raises(UserError, match=r"lemon would get the same picture for each of its 2 seeds.*: set seeds=1"):
-        pictures("still", "ascent.moves=0")
-    assert len(set(pictures("noisy", "ascent.moves=0", "start.noisy=true"))) == 2
+        pictures("still", "ascent.transform_strength=0")
+    assert len(set(pictures("noisy", "ascent.transform_strength=0", "start.noisy=true"))) == 2
 
 
 def test_the_encoder_is_loaded_once(prior, image_code, monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from hydra.utils import instantiate
 
 from dgn.base.errors import UserError
+from dgn.base.typed import check_arguments
 from dgn.generators import bundle, lookup
 from dgn.generators.moments import Moments
 from dgn.synthesis.priors import Box, Ellipsoid, Free, Prior, Shrink
@@ -114,7 +115,7 @@ def correlated() -> Moments:
 
 
 def test_the_ellipsoid_is_a_mahalanobis_distance_on_the_axes_of_real_codes(correlated):
-    ellipsoid = Ellipsoid(correlated, radius=1.5, k=100, lower="auto", shrink=1)
+    ellipsoid = Ellipsoid(correlated, max_mahalanobis=1.5, k=100, lower="auto", shrink=1)
     code = torch.tensor([[5.0, 5, 5, 5], [6, 6, 5, 5], [6, 4, 5, 5], [105, 105, 5, 5]])
     found = ellipsoid.apply_to(code)
     torch.testing.assert_close(found[:2], code[:2], atol=0.05, rtol=0)
@@ -125,7 +126,7 @@ def test_the_ellipsoid_is_a_mahalanobis_distance_on_the_axes_of_real_codes(corre
 
 
 def test_uphill_is_the_gradient_of_the_ellipsoids_coordinates(correlated):
-    ellipsoid = Ellipsoid(correlated, radius=1.5, k=3, lower="auto", shrink=1)
+    ellipsoid = Ellipsoid(correlated, max_mahalanobis=1.5, k=3, lower="auto", shrink=1)
     weight, z = torch.randn(4), torch.zeros(1, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(((correlated.mean + z @ ellipsoid.axes) * weight).sum(), z)
     torch.testing.assert_close(ellipsoid.uphill(weight[None]), gradient @ ellipsoid.axes)
@@ -136,14 +137,14 @@ def test_codes_without_axes_have_the_box_alone():
     moments = Moments()
     moments.update(torch.randn(20, 3, 4, 4))
     ellipsoid, box = (
-        Ellipsoid(moments, radius=1, k=3, lower="auto", shrink=1),
+        Ellipsoid(moments, max_mahalanobis=1, k=3, lower="auto", shrink=1),
         Box(moments, k=3, lower="auto", shrink=1),
     )
     code = 100 * torch.randn(2, 3, 4, 4)
     assert torch.equal(ellipsoid.apply_to(code), box.apply_to(code)) and torch.equal(ellipsoid.uphill(code), code)
 
 
-@pytest.mark.parametrize("radius", [0, -1, float("nan"), "abc"])
-def test_a_radius_that_is_no_distance_is_a_sentence(moments, radius):
-    with pytest.raises(UserError, match="is no distance"):
-        Ellipsoid(moments, radius=radius, k=3, lower="auto", shrink=1)
+@pytest.mark.parametrize("distance", [0, -1, float("nan"), "abc"])
+def test_a_distance_that_is_none_is_refused_by_its_annotation(distance):
+    with pytest.raises(UserError, match="max_mahalanobis"):
+        check_arguments(Ellipsoid, {"max_mahalanobis": distance}, "prior.")

@@ -156,7 +156,7 @@ def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(config, user
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("prior.radius=-1",), "radius=-1 is no distance"),
+        (("prior.max_mahalanobis=-1",), "max_mahalanobis=-1 is out of range"),
     ],
 )
 def test_a_mistake_in_the_climb_leaves_nothing_behind(config, tmp_path, words, sentence):

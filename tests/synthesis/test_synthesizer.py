@@ -84,7 +84,8 @@ def test_a_prior_may_be_an_object(small_bundle):
     ("keywords", "sentence"),
     [
         ({"ascent": "nguyen2016", "steps": 5}, "steps=5 has no effect here"),
-        ({"prior": "box", "radius": 2.0}, "radius=2.0 has no effect here"),
+        ({"prior": "box", "max_mahalanobis": 2.0}, "max_mahalanobis=2.0 has no effect here"),
+        ({"prior": "box", "radius": 2.0}, "max_mahalanobis=2.0 has no effect here"),
         ({"ascent": {"stepz": 3}}, "there is no key 'ascent.stepz': did you mean 'step'"),
         ({"start.path": "x.png"}, "there is no key 'start.path': this part has no settings"),
         ({"prior": {"kk": 1}}, "there is no key 'prior.kk': did you mean 'k'"),

@@ -26,7 +26,7 @@ WORDS = ["debug=true", "data.resize=32", "data.crop=32", "augment.flip=false"]
 def module(root, flip=False, size=16):
     train, val = imagefolder(str(root), size=size, held_out=2)
     augment = Augment(crop=16, pad=0, flip=flip, brightness=0)
-    return DataModule(train=train, val=val, name="test", augment=augment, unreadable=0.5, **SETTINGS)
+    return DataModule(train=train, val=val, name="test", augment=augment, max_unreadable=0.5, **SETTINGS)
 
 
 def settings(folder):

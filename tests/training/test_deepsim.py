@@ -38,7 +38,8 @@ def training(tiny, contract, generator):
             adversarial={"weight": 0.15, "kind": losses.Hinge()},
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
             optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
-            ema=ema, share_every=1, **({"own_clocks": False, "holds": "raw", "accumulate": 1, "clip": None} | more),
+            ema=ema, share_every=1,
+            **({"own_clocks": False, "export_weights": "raw", "accumulate": 1, "clip": None} | more),
         ).double()  # fmt: skip
 
     return build
@@ -181,7 +182,7 @@ def test_schedules_go_by_iterations_or_by_a_players_own_updates(training):
 
 
 def test_the_average_goes_by_iterations_and_is_what_the_bundle_holds_if_asked(training):
-    module = training(ema=0.5, holds="ema")
+    module = training(ema=0.5, export_weights="ema")
     start = copies(module)
     run(module, steps=1)
     after = copies(module)
@@ -195,9 +196,9 @@ def test_the_average_goes_by_iterations_and_is_what_the_bundle_holds_if_asked(tr
     x = torch.rand(4, 3, 16, 16, dtype=torch.float64)
     with torch.no_grad():
         assert {"inversion/fc", "raw/inversion/fc"} <= set(module.evaluate([(x,)]))
-    assert training(ema=0.5, holds="raw").best() is not module.best()
+    assert training(ema=0.5, export_weights="raw").best() is not module.best()
     with pytest.raises(UserError, match=r"module\.ema"):
-        training(holds="ema")
+        training(export_weights="ema")
 
 
 def test_the_average_has_the_weights_of_timms_and_the_statistics_of_g_itself(training, generator):

@@ -53,7 +53,7 @@ def test_ones_own_encoder_to_pictures(words, code_shape, signed, config, image_t
     assert bool((held.moments.negative > 0).any()) == bool((held.codes < 0).any()) == signed
     node = OmegaConf.to_container(composed.encoder, resolve=True)
     network = zoo.module(node)
-    quick = ["seeds=1", "ascent.steps=6", "ascent.step=0.5", "ascent.moves=0"]
+    quick = ["seeds=1", "ascent.steps=6", "ascent.step=0.5", "ascent.transform_strength=0"]
     found = synthesize(network, [1], *quick, prior=held, layer=node["layer"], input=node["input"],
                        output=tmp_path / "pictures")  # fmt: skip
     assert found.page is not None and found.page.exists()
