@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dgn import report
-from dgn.base.images import saved, to_uint8
+from dgn.base.images import saved, shown
 from dgn.report import results
 from dgn.report.page import template
 
@@ -78,7 +78,7 @@ class Pictures:
         )
 
     def _image(self, i: int) -> Image.Image:
-        pixels = to_uint8(self.images[i : i + 1])[0].numpy()
+        pixels = shown(self.images[i])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 

@@ -77,9 +77,11 @@ def test_every_key_of_the_config_is_a_keyword():
 
 
 def test_text_chooses_a_member():
-    made = configured("synthesize", ["prior=none"], [{"prior": "box", "prior.k": 2, "judge": "squeezenet1_1",
-                      "judge.weights": "x", "start": "image", "start.path": "x.png", "start.encoder": "efficientnet_lite0", "debug": True,
-                      "experiment": None}])  # fmt: skip
+    keywords = {
+        **{"prior": "box", "prior.k": 2, "judge": "squeezenet1_1", "judge.weights": "x", "debug": True},
+        **{"start": "image", "start.path": "x.png", "start.encoder": "efficientnet_lite0", "experiment": None},
+    }
+    made = configured("synthesize", ["prior=none"], [keywords])
     chosen, values = made.choices, plain(made.config)
     assert (chosen["prior"], chosen["network@judge"], chosen["debug"]) == ("box", "squeezenet1_1", "synthesize")
     assert (values["prior"]["k"], values["start"]["path"]) == (2, "x.png")

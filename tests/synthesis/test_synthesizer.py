@@ -143,9 +143,10 @@ def test_the_table_the_sheet_and_what_a_notebook_shows(small_bundle):
     assert "http" not in html
 
 
-def test_a_grey_picture_and_a_dead_row_are_shown():
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_of_other_channels_and_dead_rows_are_shown(channels):
     row = results.Row(0, "1", "a", 0, float("nan"), None, None, 0.0, 0.0, "dead", 0, 0.0, "images/x.png")
-    found = Pictures(torch.zeros(1, 1, 8, 8), [row], torch.zeros(1, 2), torch.zeros(1, 3))
+    found = Pictures(torch.zeros(1, channels, 8, 8), [row], torch.zeros(1, 2), torch.zeros(1, 3))
     assert found.plot().size and "dead" in found._repr_html_()
 
 
