@@ -172,5 +172,6 @@ def test_layers_of_a_live_network_and_of_a_named_one():
 def test_bundles_by_name_and_by_file(small_bundle):
     assert load_bundle("caffenet64-fc6").record["layer"] == "fc6"
     assert load_bundle(small_bundle).record["layer"] == "fc6"
+    assert repr(load_bundle(small_bundle)) == "Bundle(Deepsim for fc6 of caffenet64, codes (1024,) to 16 px)"
     with pytest.raises(UserError, match="there is no bundle 'nope'"):
         load_bundle("nope")
