@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from dgn.cli import main
-from dgn.cli import networks as command
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
+from dgn.synthesis.list_layers import member
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,12 +68,12 @@ def test_what_is_not_run_is_not_listed_and_nothing_stays(tiny, contract):
     ],
 )
 def test_a_network_by_any_of_its_names(name, words):
-    assert command.member(name, None) == words
+    assert member(name) == words
 
 
 def test_timms_names_count():
     pytest.importorskip("timm")
-    assert command.member("tf_efficientnet_lite1", None)[0] == "network@target=timm"
+    assert member("tf_efficientnet_lite1")[0] == "network@target=timm"
 
 
 @pytest.fixture
