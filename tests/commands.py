@@ -1,6 +1,7 @@
 """A command line run inside this process: as a process of its own would run it, without its seconds of start-up."""
 
 import contextlib
+import csv
 import io
 import logging
 import os
@@ -29,6 +30,11 @@ def run(*words: object, cwd: Path = ROOT, code: int = 0) -> tuple[str, str]:
         ended = _exit_code([str(word) for word in words])
     assert ended == code, err.getvalue() + out.getvalue()
     return out.getvalue(), err.getvalue()
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by its header."""
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def _exit_code(words: list[str]) -> int:

@@ -1,6 +1,5 @@
 """The README's part on one's own network, run as it is printed there, in a folder with `my_pkg.py`."""
 
-import csv
 import re
 import shlex
 import subprocess
@@ -8,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import table
 
 ROOT = Path(__file__).parent.parent
 PART = (ROOT / "README.md").read_text().partition("## Your own network")[2].partition("\n## ")[0]
@@ -41,7 +42,7 @@ def run(folder, *call):
 
 
 def rows(run_folder):
-    return [row["unit"] for row in csv.DictReader((run_folder / "results.csv").open())]
+    return [row["unit"] for row in table(run_folder / "results.csv")]
 
 
 @pytest.mark.slow

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dgn.base import files
 from dgn.base.errors import UserError, first_line
+from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
 from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.fuse_bn import fold

@@ -36,7 +36,8 @@ def read(file: str, channels: int) -> Tensor:
 
 def _array(path: Path) -> Tensor:
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
+        with path.open("rb") as file:  # numpy leaves a file open that it cannot read
+            return torch.from_numpy(np.load(file, allow_pickle=False))
     except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         raise UserError(f"{path} holds no direction that can be read ({error})") from None
 

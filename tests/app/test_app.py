@@ -329,5 +329,6 @@ def test_in_a_browser_two_visitors_watch_stop_and_keep(browser, explorer, tmp_pa
     words = shlex.split(line.removeprefix("python"))
     subprocess.run([sys.executable, *words, f"output={tmp_path / 'typed'}"], cwd=ROOT, check=True, timeout=120)
     assert picture(kept) == picture(tmp_path / "typed")
-    assert Image.open(next((kept / "images").glob("*.png"))).size == (64, 64)
+    with Image.open(next((kept / "images").glob("*.png"))) as image:
+        assert image.size == (64, 64)
     assert [url for url in asked if not url.startswith((explorer, "data:", "blob:"))] == []

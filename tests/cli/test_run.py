@@ -1,6 +1,5 @@
 """The two commands as a user types them: mistakes, sweeps, whole runs."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from safetensors.torch import save_file
 from dgn import settings
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
-from tests.commands import ROOT
+from tests.commands import ROOT, table
 from tests.commands import run as command
 
 
@@ -136,7 +135,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     shown, _ = command(*words, cwd=tmp_path)
     assert "% of 2, mean score" in shown
     assert f"page: {out}/index.html" in shown
-    rows = list(csv.DictReader((out / "results.csv").open()))
+    rows = table(out / "results.csv")
     assert [(r["unit"], r["seed"]) for r in rows] == [(u, s) for u in ("goldfish", "-3", "10", "11") for s in "01"]
     assert all((out / r["image"]).exists() and r["state"] == "done" and r["steps"] == "5" for r in rows)
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
@@ -217,7 +216,7 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
     assert "RuntimeError: a bug" in error and "Traceback" in error
     said, _ = command("-m", "dgn", "report", "sweep", str(lab), code=1)
     assert "sweep: 1 of 3 points finished" in said
-    states = {row["prior.k"]: (row["state"], row["reason"]) for row in csv.DictReader((lab / "points.csv").open())}
+    states = {row["prior.k"]: (row["state"], row["reason"]) for row in table(lab / "points.csv")}
     assert states == {"1": ("failed", "RuntimeError: a bug"), "2": ("finished", ""), "3": ("stopped", "")}
     kept = sorted(lab.glob("*/images/00000-1-0.png"))
     before = [path.stat().st_mtime_ns for path in kept]
@@ -259,7 +258,7 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
         "caffenet64-fc6-imagefolder.bundle.safetensors",
         "caffenet64-pool5-imagefolder.bundle.safetensors",
     ]
-    found = list(csv.DictReader((priors / "points.csv").open()))
+    found = table(priors / "points.csv")
     assert [row["encoder.layer"] for row in found] == ["fc6", "pool5"]
     assert all(float(row["unexplained/pixels"]) > 0 and row["images"] == "8" for row in found)
     shown, _ = command(str(ROOT / "train.py"), "-m", *words)
@@ -267,7 +266,7 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
     words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
     assert f"there is no bundle caffenet64-fc7-* in {priors}: python train.py" in error
-    assert [row["inverts.layer"] for row in csv.DictReader((lab / "rows.csv").open())] == ["fc6", "pool5"]
+    assert [row["inverts.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
 
@@ -279,13 +278,13 @@ def test_training_to_a_bundle_that_synthesis_takes(image_tree, tmp_path):
     shown, _ = command(str(ROOT / "train.py"), *words, "debug=true", f"output={out}", cwd=tmp_path)
     bundle = out / "caffenet64-fc6-imagefolder.bundle.safetensors"
     assert f"bundle: {bundle}" in shown
-    metrics = {row["metric"] for row in csv.DictReader((out / "metrics.csv").open())}
+    metrics = {row["metric"] for row in table(out / "metrics.csv")}
     assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/d_real", "share/pixel", "share/adversarial",
             "balance/count", "val/inversion/pixels", "val/inversion/fc6", "images_per_second"} <= metrics  # fmt: skip
     assert len(list((out / "grids").iterdir())) == 2
     command(str(ROOT / "synthesize.py"), f"bundle={bundle}", "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
     # what the bundle says of itself is what was measured last, and a complete run only writes it again
-    errors = {row["metric"]: float(row["value"]) for row in csv.DictReader((out / "metrics.csv").open())}
+    errors = {row["metric"]: float(row["value"]) for row in table(out / "metrics.csv")}
     written = bundle.read_bytes()
     record = load(bundle).record
     assert (record["encoder"], record["layer"], record["encoder_size"]) == ("caffenet64", "fc6", 64)
@@ -325,7 +324,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     assert "type data.resize=16 data.crop=16" in error
     words += ["data.resize=16", "data.crop=16", *judge_words]
     shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
-    errors = {row["error"]: float(row["value"]) for row in csv.DictReader((out / "errors.csv").open())}
+    errors = {row["error"]: float(row["value"]) for row in table(out / "errors.csv")}
     assert {"inversion/fc6", "unexplained/pixels"} <= set(errors)
     assert errors["inversion/pixels"] > 0
     assert {"judge_top1/real", "judge_top5/reconstructions"} <= set(errors)

@@ -40,7 +40,7 @@ def test_what_is_no_contract_gets_a_sentence(contract):
     assert from_config(given | {"mean": 0, "std": 1}).mean == [0]  # one for all
     for change, words in (
         ({"sise": 3}, "no 'sise': did you mean 'size'"),
-        ({"size": None}, r"needs 'size': .*defaults: \[own\]"),
+        ({"size": None}, r"needs 'size': .*defaults: \[custom\]"),
         ({"order": "gray"}, "order=gray is not one of rgb, bgr"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),
@@ -63,4 +63,5 @@ def test_other_channels_are_saved_side_by_side(tmp_path):
     for count, size, mode in ((1, (8, 8), "L"), (3, (8, 8), "RGB"), (4, (4 * 8 + 3 * 2, 8), "L")):
         images.save(tmp_path / "x.png", torch.rand(count, 8, 8))
         shown = Image.open(tmp_path / "x.png")
+        shown.load()  # closes the file
         assert (shown.size, shown.mode) == (size, mode)

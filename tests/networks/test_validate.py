@@ -140,6 +140,7 @@ def test_lazy_modules_get_their_weights_from_a_first_pass(contract):
     assert check(settled(lazy, contract), noise(contract)).shape == (2, 5)
 
 
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 def test_checkpointing_that_allows_no_gradient_is_a_sentence(tiny, contract):
     target = settled(Called(tiny, lambda inner, x: checkpoint(inner, x, use_reentrant=True)), contract)
     with pytest.raises(UserError, match="switch its gradient checkpointing off"):

@@ -1,6 +1,5 @@
 """Two processes on the CPU (gloo): the same losses, one decision, one set of weights, and an end when one dies."""
 
-import csv
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ import pytest
 import torch
 
 from dgn.generators.bundle import load
+from tests.commands import table
 
 ROOT = Path(__file__).parents[2]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
@@ -55,7 +55,7 @@ def finish(process, code=0):
 
 
 def losses(out):
-    rows = csv.DictReader((out / "metrics.csv").open())
+    rows = table(out / "metrics.csv")
     return {(r["images"], r["metric"]): float(r["value"]) for r in rows if r["metric"].startswith(("loss/", "val/"))}
 
 
