@@ -24,7 +24,7 @@ from dgn.generators.moments import Moments
 from dgn.networks import weights
 
 
-@dataclass
+@dataclass(repr=False)
 class Bundle:
     """What synthesis needs of a trained prior.
 
@@ -39,6 +39,11 @@ class Bundle:
     moments: Moments
     codes: Tensor
     record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        made_for = f" for {self.record['layer']} of {self.record['encoder']}" if "encoder" in self.record else ""
+        shape, size = tuple(self.generator.code_shape), self.generator.size
+        return f"Bundle({type(self.generator).__name__}{made_for}, codes {shape} to {size} px)"
 
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
@@ -65,7 +70,7 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         if weights.is_training(path):
-            raise weights.training(path) from None
+            raise weights.training(path, "*.bundle.safetensors") from None
         raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
     about = header.parse(text, path)
     cls = _class(about.generator.kind, generator, path)

@@ -1,6 +1,7 @@
 """Every layer of a network that can be read, with its measured shape and what it costs to get there."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from torch import nn
@@ -33,7 +34,17 @@ class Layer:
     flops: int
 
 
-def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
+class Layers(list[Layer]):
+    """Layers in the order in which they end; shown as a table."""
+
+    def __repr__(self) -> str:
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(table(self))}</pre>"
+
+
+def layers(network: nn.Module, contract: Preprocessing) -> Layers:
     """The readable layers in the order in which they end, from one pass; the network is left as it was found.
 
     Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
@@ -64,7 +75,7 @@ def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
         finally:
             for handle in handles:
                 handle.remove()
-    return list(found.values())
+    return Layers(found.values())
 
 
 def table(found: list[Layer]) -> str:

@@ -65,10 +65,10 @@ def is_training(path: Path) -> bool:
     return isinstance(content, Mapping) and {"pytorch-lightning_version", "iteration", "images"} <= content.keys()
 
 
-def training(path: Path) -> UserError:
-    """The sentence for a checkpoint of `train.py` where a finished file is needed."""
-    written = sorted(path.parent.glob("*.safetensors"))
-    instead = f"use {written[0]}, which the run wrote" if written else "the run writes one when it finishes"
+def training(path: Path, pattern: str) -> UserError:
+    """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
+    written = sorted(path.parent.glob(pattern))
+    instead = f"use {written[0]}, which the run wrote" if written else f"a run writes {pattern} when it finishes"
     return UserError(f"{path} is a checkpoint of a training, not a bundle or a weights file: {instead}; "
                      f"train.py goes on with output={path.parent} resume=true")  # fmt: skip
 
@@ -85,7 +85,7 @@ def load(
         fit = match(path, read(path), own, strict, prefix, by_order)
     except UserError:
         if is_training(path):
-            raise training(path) from None
+            raise training(path, "*.safetensors") from None
         raise
     if fit.prefix:
         print(f"weights: the prefix {fit.prefix!r} is taken off the names in {path}")

@@ -20,7 +20,7 @@ from dgn.base import files
 from dgn.base.errors import UserError, first_line
 from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
-from dgn.networks.features import Features, leave_inference_mode
+from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.fuse_bn import fold
 from dgn.networks.preprocessing import Preprocessing, from_config
 from dgn.networks.validate import initialise, settle
@@ -37,7 +37,7 @@ def module(config: Mapping[str, Any]) -> nn.Module:
     if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
         args["classes"] = len(names)
     network = build(config["_target_"], args)
-    if config.get("input"):
+    if lazy(network) and config.get("input"):
         initialise(network, contract(config))
     if weights:
         keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}

@@ -69,12 +69,18 @@ def hydra() -> Iterator[None]:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Hydra with our folder alone; the caller may run in an application of Hydra's, which is put back afterwards."""
+    """Hydra with our folder alone, whatever application of Hydra's the caller runs in."""
+    with outside(), initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        yield
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """No application of Hydra's: the one in which the caller may run is put back afterwards."""
     with ONE_AT_A_TIME:
         application = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
-            with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-                yield
+            yield
         finally:
             GlobalHydra.instance().hydra = application

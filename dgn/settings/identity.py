@@ -15,7 +15,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+def stamp() -> str:
+    """A name that no other run has."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+STAMP = stamp()
 FREE = (  # settings that do not change the result, so that two runs may differ in them and still be the same run
     *("output", "resume", "title"),
     "base_overrides",  # words from which the panels are made; the settings that they make are compared

@@ -33,7 +33,7 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
       network is left over; arguments need no plus: `target.args.depth=18`.
     - Paths and names are the text that was typed, also where Hydra would read a number (`output=2026_11_28`) or nothing
       (`data.root=/a (b)`).
-    - A sweep's folders are named by the keys that are swept; a sweep in a file (`hydra.sweeper.params`) counts as typed.
+    - A sweep's folders are named by the keys that are swept; one in a file (`hydra.sweeper.params`) counts as typed.
 
     Raises UserError for a group of which nothing is chosen, and for a sweep over a key that does not change the result.
     """

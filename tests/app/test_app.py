@@ -34,7 +34,7 @@ def watch(small_bundle, monkeypatch):
     def start(unit="lemon", *words):
         typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "batch_size=1", "ascent.steps=8",
                  *words]  # fmt: skip
-        return interactive.Live(configure(None, None, typed, {})[0])
+        return interactive.Live(configure(None, None, typed)[0])
 
     return start
 

@@ -6,9 +6,9 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from dgn.cli import main
-from dgn.cli import networks as command
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
+from dgn.synthesis.list_layers import member
 from tests.commands import run
 
 
@@ -63,12 +63,12 @@ def test_what_is_not_run_is_not_listed_and_nothing_stays(tiny, contract):
     ],
 )
 def test_a_network_by_any_of_its_names(name, words):
-    assert command.member(name, None) == words
+    assert member(name) == words
 
 
 def test_timms_names_count():
     pytest.importorskip("timm")
-    assert command.member("tf_efficientnet_lite1", None)[0] == "network@target=timm"
+    assert member("tf_efficientnet_lite1")[0] == "network@target=timm"
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_ones_own_networks_are_listed(folder, capsys):
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
         (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
         (["my_listed.Nets"], "cannot be imported"),
-        (["torchvision"], "target.args.name has no value: type target.args.name="),
+        (["torchvision"], "target.args.name has no value: set target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),
         (["timm", "target.args.model_name=resnt50"], "did you mean 'resnet50'"),
     ],

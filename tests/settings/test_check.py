@@ -48,7 +48,7 @@ def checked(command, *words):
         ("synthesize", ["~ascent.full_view_fraction"], "ascent.full_view_fraction has no value"),
         ("synthesize", ["seed=-1"], "seed=-1 is out of range: set seed to 0 or more"),
         ("synthesize", ["real_images=-1"], "real_images=-1 is out of range: set real_images to 0 or more"),
-        ("synthesize", ["activated=maybe"], "activated=maybe is not true or false"),
+        ("synthesize", ["activated=maybe"], "post_activation=maybe is not true or false"),
         ("synthesize", ["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
         (
             "synthesize",
@@ -64,7 +64,6 @@ def checked(command, *words):
         ("train", ["module.accumulate=0"], "module.accumulate=0 is out of range"),
         ("train", ["module.ema=abc"], "module.ema=abc is not a number"),
         ("train", ["module.clip=abc"], "module.clip=abc is not a number"),
-        ("train", ["generator.widths=8"], "generator.widths=8 is not a list"),
         ("train", ["module.optimiser_g.betas=[0.5,b]"], "module.optimiser_g.betas=b is not a number"),
         ("train", ["log_every=0"], "log_every=0 is out of range: set log_every to 1 or more"),
         ("train", ["data.workers=many"], "data.workers=many is none of its choices: there are: auto"),

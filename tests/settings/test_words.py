@@ -52,7 +52,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     encoder = config("train", f"network@encoder._target_={NET}")
     assert encoder.encoder.weights is None
     assert list(encoder.eval_layers) == []
-    assert config("train").measure == ["conv2", "conv3", "conv5", "pool5"]
+    assert config("train").eval_layers == ["conv2", "conv3", "conv5", "pool5"]
 
 
 @pytest.mark.parametrize("network", sorted(path.stem for path in (settings.CONF / "network").glob("*.yaml")))
@@ -70,6 +70,8 @@ PLACED = {"network": "network@target", "schedule": "schedule@module.schedule"}  
 NEEDED = {  # what a member wants to be told
     "generator/own": [f"generator._target_={NET}"],
     "network/own": [f"target._target_={NET}"],
+    "network/custom": [f"target._target_={NET}"],
+    "generator/custom": [f"generator._target_={NET}"],
     "network/timm": ["target.args.model_name=resnet50"],
     "network/torchvision": ["target.args.name=resnet50"],
     "trainer/gpu_per_shard": ["shard=0/2"],

@@ -7,6 +7,7 @@ from dgn.base.errors import UserError
 from dgn.training import losses
 
 lpips = pytest.importorskip("lpips")
+pytestmark = pytest.mark.filterwarnings("ignore:The parameter 'pretrained'", "ignore:Arguments other than a weight")
 torchvision = pytest.importorskip("torchvision")
 
 
