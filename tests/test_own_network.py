@@ -4,13 +4,12 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.commands import table
+from tests import commands
+from tests.commands import ROOT, table
 
-ROOT = Path(__file__).parent.parent
 PART = (ROOT / "README.md").read_text().partition("## Your own network")[2].partition("\n## ")[0]
 
 
@@ -34,7 +33,9 @@ def folder(users_folder):
 
 
 def run(folder, *call):
-    """Run Python in the folder; what it printed."""
+    """Run Python in the folder; what it printed. Its own code, `-c`, in a process of its own."""
+    if call[0] != "-c":
+        return commands.run(*call, cwd=folder)[0]
     done = subprocess.run([sys.executable, *call], cwd=folder, capture_output=True, text=True, timeout=300,
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
@@ -61,7 +62,7 @@ def test_the_readmes_lines(folder, start, units):
 @pytest.mark.slow
 def test_the_readmes_listing(folder):
     words = shlex.split(line("dgn networks"))[1:]
-    shown = {text.split()[0]: text.split()[2] for text in run(folder, *words).splitlines()}
+    shown = {text.split()[0]: text.split()[2] for text in run(folder, "-m", "dgn", *words).splitlines()}
     assert (shown["layer4.1"], shown["fc"], shown["output"]) == ("8x16x16", "20", "20")
 
 
