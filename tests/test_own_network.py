@@ -11,14 +11,9 @@ import torch
 from tests import commands as runner
 from tests.commands import ROOT, table
 
-<<<<<<< HEAD
-PART = (ROOT / "README.md").read_text().partition("## Your own network")[2].partition("\n## ")[0]
-=======
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 NETWORK, PYTHON = (README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-                   for title in ("I have a network: what now?", "From Python"))  # fmt: skip
->>>>>>> w/reference
+                    for title in ("I have a network: what now?", "From Python"))  # fmt: skip
 
 
 def blocks(part, language):
@@ -66,13 +61,8 @@ def test_the_readmes_lines(folder, start, units):
 
 @pytest.mark.slow
 def test_the_readmes_listing(folder):
-<<<<<<< HEAD
-    words = shlex.split(line("dgn networks"))[1:]
-    shown = {text.split()[0]: text.split()[2] for text in run(folder, "-m", "dgn", *words).splitlines()}
-=======
     listing = run(folder, "-m", "dgn", *words("dgn networks"))
     shown = {text.split()[0]: text.split()[2] for text in listing.splitlines()}
->>>>>>> w/reference
     assert (shown["layer4.1"], shown["fc"], shown["output"]) == ("8x16x16", "20", "20")
 
 
