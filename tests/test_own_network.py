@@ -4,17 +4,16 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-from tests.commands import table
+from tests import commands as runner
+from tests.commands import ROOT, table
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 NETWORK, PYTHON = (README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-                   for title in ("I have a network: what now?", "From Python"))  # fmt: skip
+                    for title in ("I have a network: what now?", "From Python"))  # fmt: skip
 
 
 def blocks(part, language):
@@ -38,7 +37,9 @@ def folder(users_folder):
 
 
 def run(folder, *call):
-    """Run Python in the folder; what it printed."""
+    """Run Python in the folder; what it printed. Its own code, `-c`, in a process of its own."""
+    if call[0] != "-c":
+        return runner.run(*call, cwd=folder)[0]
     done = subprocess.run([sys.executable, *call], cwd=folder, capture_output=True, text=True, timeout=300,
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
