@@ -1,9 +1,5 @@
 """The listing of a network's layers."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
@@ -13,8 +9,7 @@ from dgn.cli import main
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
 from dgn.synthesis.list_layers import member
-
-ROOT = Path(__file__).parents[2]
+from tests.commands import run
 
 
 def test_shapes_parameters_and_flops(tiny, contract):
@@ -126,7 +121,5 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
 
 @pytest.mark.slow
 def test_the_command_as_it_is_typed():
-    words = [sys.executable, "-m", "dgn", "networks", "caffenet64"]
-    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]
+    shown, _ = run("-m", "dgn", "networks", "caffenet64")
+    assert shown.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]

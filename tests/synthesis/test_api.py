@@ -6,7 +6,6 @@ import subprocess
 import sys
 import warnings
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,8 +19,8 @@ from dgn import UserError, decoder, synthesize
 from dgn.base import malloc
 from dgn.generators import bundle
 from dgn.synthesis.api import configure
+from tests.commands import ROOT, run
 
-ROOT = Path(__file__).parents[2]
 QUICK = ("seeds=1", "ascent.steps=8", "batch_size=8")
 
 
@@ -226,10 +225,7 @@ def test_other_channel_counts_from_g_to_page(tmp_path, prior, channels):
 
 
 def command(folder, *words, code=0):
-    call = [sys.executable, str(ROOT / "synthesize.py"), *words, "seeds=1", "ascent.steps=2"]
-    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, done.stderr + done.stdout
-    return done.stdout + done.stderr
+    return "".join(run(ROOT / "synthesize.py", *words, "seeds=1", "ascent.steps=2", cwd=folder, code=code))
 
 
 @pytest.mark.slow
