@@ -164,7 +164,7 @@ def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("trainer.devices=2",), r"on one device: type trainer\.devices=1, and share them out by shard=0/2"),
+        (("trainer.devices=2",), r"on one device: set trainer\.devices=1, and share them out by shard=0/2"),
         (("trainer.precision=half",), "the trainer cannot be set up .*half.*: set trainer=cpu"),
         (("trainer.accelerator=abacus",), "the trainer cannot be set up .*abacus"),
     ],
