@@ -1,4 +1,4 @@
-"""What a neuron wants to see. From Python: `synthesize` and `decoder`; nothing heavy is imported before use."""
+"""Images that maximise a neuron. Use `synthesize` and `decoder` from Python; heavy imports wait until first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

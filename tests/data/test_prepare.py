@@ -161,7 +161,7 @@ def test_a_full_disk_is_a_sentence(image_tree, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(prepare, "whole", full)
-    with pytest.raises(SystemExit, match=r"error: cannot write \(No space left on device\)\. Finished files"):
+    with pytest.raises(SystemExit, match=r"error: cannot write \(No space left on device\); completed files"):
         main(["data", "prepare", str(image_tree), str(tmp_path / "out"), "size=16", "workers=1"])
 
 
@@ -177,7 +177,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_line_goes_on(image_tree, tmp_pa
         patched.setattr(prepare, "track", stopped)
         with pytest.raises(SystemExit) as end:
             main(["data", *words])
-    assert end.value.code == 130 and "the same line goes on" in capsys.readouterr().err
+    assert end.value.code == 130 and "run the same command again" in capsys.readouterr().err
     for path in (tmp_path / "out").rglob("*.jpg"):
         assert images.load_square(path, 16).shape == (16, 16, 3)
     main(["data", *words])

@@ -30,7 +30,7 @@ def test_other_channel_counts(contract):
     assert torch.equal(four.normalise(x), x[:, [0, 1, 2, 0]])
     own = torch.rand(2, 4, 16, 16)
     assert torch.equal(four.normalise(own), own)
-    with pytest.raises(UserError, match="images of 4 channels cannot go into a network of 3"):
+    with pytest.raises(UserError, match="images of 4 channels do not fit a network of 3"):
         contract.normalise(own)
 
 

@@ -172,7 +172,7 @@ def test_a_file_of_class_names_has_one_a_line(tmp_path, content, expected):
         (b"", "no class name for output 0"),
         (b'["a", "b"]', "is JSON: write the class names as plain text"),
         (b'{"0": ["n01440764", "tench"],\n"1": []}\n', "is JSON"),
-        (b"\xff\xfea\x00", "is not text in UTF-8"),
+        (b"\xff\xfea\x00", "is not UTF-8 text"),
     ],
 )
 def test_a_file_that_has_no_class_names_is_refused(tmp_path, content, words):
@@ -197,7 +197,7 @@ def test_class_names(tmp_path):
     with pytest.raises(UserError, match="classes has no class name for output 1"):
         zoo.classes({"classes": ["ant", " "]})
     (tmp_path / "names.txt").write_bytes("für\n".encode("latin-1"))
-    with pytest.raises(UserError, match=r"names\.txt is not text in UTF-8"):
+    with pytest.raises(UserError, match=r"names\.txt is not UTF-8 text"):
         zoo.classes({"classes": str(tmp_path / "names.txt")})
     with pytest.raises(UserError, match="no file of class names 5"):
         zoo.classes({"classes": 5})

@@ -212,11 +212,11 @@ def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
     broken = write_run(tmp_path / "b")
     (broken / "config.yaml").write_text("a: [")
     for words, sentence in (
-        (["page", run, run], "needs a folder of its own: add --output DIR"),
+        (["page", run, run], "needs its own folder: add --output DIR"),
         (["page", run, sweep_folder, "--output", tmp_path], "is a sweep"),
         (["page", tmp_path / "none"], "there is no such folder"),
         (["page", tmp_path], "it has no manifest.json"),
-        (["page", broken], "is not the config of a run"),
+        (["page", broken], "is not a run's config"),
     ):
         with pytest.raises(SystemExit, match=sentence):
             ask(*words)

@@ -255,7 +255,7 @@ def test_a_file_has_a_unit_a_line(tmp_path, start):
     with pytest.raises(UserError, match="cannot be read"):
         units.from_file(tmp_path / "none.txt")
     path.write_bytes("für".encode("utf-16"))
-    with pytest.raises(UserError, match="not text in UTF-8"):
+    with pytest.raises(UserError, match="not UTF-8 text"):
         units.from_file(path)
 
 
