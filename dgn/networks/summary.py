@@ -1,4 +1,4 @@
-"""Every layer of a network that can be read, with its measured shape and what it costs to get there."""
+"""A network's readable layers with measured shapes, parameters and FLOPs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +34,9 @@ class Layer:
 
 
 def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
-    """The readable layers in the order in which they end, from one pass; the network is left as it was found.
+    """The readable layers in the order in which they finish, from one pass; the network is left unchanged.
 
-    Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
+    A layer is readable if the forward pass runs it and it returns one vector, map or sequence of tokens per image.
     """
     found: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)

@@ -39,7 +39,7 @@ class Pictures:
         rows: unit, label, seed, score, … of each image.
         codes: (N, *code_shape), from which G makes the images.
         curves: (N, steps) the score before each step, NaN from a row's end on.
-        page: the page, where a folder was named for it.
+        page: path of the page, if `output` was set; else None.
     """
 
     images: Tensor
@@ -61,17 +61,17 @@ def synthesize(
     """Pictures of what units of a network want to see.
 
     Args:
-        target: a live network, which is left as it was found; or the path of an importable class; or a member of
-            conf/network by its name.
+        target: a live network, which is left unchanged; the import path of a class; or the name of a member of
+            conf/network.
         units: as on the command line: "volcano", 12, "layer4.1:3@center", "0.5*volcano+0.5*goldfish".
         words: further words of the command line: "seeds=4", "ascent.steps=100".
-        prior: a bundle from `dgn.generators.bundle.load` or `dgn.decoder`; by default the one that the words name.
-        output: a folder for everything that the command writes; nothing stays where it is None.
-        quiet: print nothing, and show no bar.
+        prior: a bundle from `dgn.generators.bundle.load` or `dgn.decoder`; by default the target's default bundle.
+        output: a folder for everything that the command writes; None keeps no files.
+        quiet: print nothing and show no progress bar.
         keys: of the target: layer, classes, weights, args, input={"size": 64, …}; defaults in conf/network_base.yaml.
 
-    The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
-    in what is asked for.
+    Process-wide settings are restored afterwards, see `dgn.base.process.restored`. Raises UserError, one sentence, for
+    a mistake in the request.
     """
     with process.restored(), redirect_stdout(io.StringIO()) if quiet else nullcontext():
         return _synthesize(target, units, words, prior, output, keys)
@@ -88,8 +88,8 @@ def _synthesize(
     live = target if isinstance(target, nn.Module) else None
     config, _ = configure(target, units if isinstance(units, str | int) else list(units), words, keys)
     if config.panels:
-        raise UserError(f"these words are of {len(config.panels)} runs ({', '.join(config.panels)}): ask for them one "
-                        "by one, or run python synthesize.py")  # fmt: skip
+        raise UserError(f"these settings have {len(config.panels)} panels ({', '.join(config.panels)}): synthesize one "
+                        "panel at a time, or run python synthesize.py")  # fmt: skip
     if prior is not None:
         made = getattr(prior.generator, "network", prior.generator)
         config.generator = {"_target_": _path(made)}
@@ -146,7 +146,7 @@ def _set(node: DictConfig, keys: dict[str, Any]) -> None:
     """The target's own keys; `args` and `input` are merged into what is there."""
     for key, value in keys.items():
         if key not in node:
-            raise UserError(f"a target has no {key!r}: {nearest(key, map(str, node))}")
+            raise UserError(f"there is no key 'target.{key}': {nearest(key, map(str, node))}")
         value = str(value) if isinstance(value, Path) else value
         node[key] = OmegaConf.merge(node[key], value) if isinstance(value, dict) else value
 

@@ -85,11 +85,11 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("train.py", ["data.root=/none"], "there is no /none"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
         ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
-        ("train.py", ["data=photos", "trainer.devices=2"], "with trainer=ddp alone"),
+        ("train.py", ["data=photos", "trainer.devices=2"], "several devices needs trainer=ddp"),
         (
             "train.py",
             ["data.root=one", *(f"loss.feature.layers.{name}=0" for name in ("conv2", "conv3", "conv5"))],
-            "no loss.feature.layers has a weight",
+            "all loss.feature.layers have weight 0",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path, monkeypatch):
         command(*words, f"output={half}", code=9)
     assert not (half / "results.csv").exists()
     _, error = command(*words, "seeds=3", "resume=true", f"output={half}", code=1)
-    assert "started with another seeds" in error
+    assert "seeds was 1 and is now 3" in error
     command(*words, "resume=true", f"output={half}")
     for name in ("images/00000-1-0.png", "images/00001-2-0.png", "codes.safetensors"):
         assert (half / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

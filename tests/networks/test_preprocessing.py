@@ -41,7 +41,7 @@ def test_what_is_no_contract_gets_a_sentence(contract):
     for change, words in (
         ({"sise": 3}, "no 'sise': did you mean 'size'"),
         ({"size": None}, r"needs 'size': .*defaults: \[own\]"),
-        ({"order": "gray"}, "order=gray is not one of rgb, bgr"),
+        ({"order": "gray"}, "order=gray is not a valid choice: set rgb or bgr"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),
         ({"channels": 0}, "channels=0 is less than one"),
@@ -53,7 +53,7 @@ def test_what_is_no_contract_gets_a_sentence(contract):
     ):
         with pytest.raises(UserError, match=words):
             from_config(given | change)
-    with pytest.raises(UserError, match=r"a network's input is not None: type its keys, as in input\.size=64"):
+    with pytest.raises(UserError, match=r"input=None is not a group of keys: set them one by one, as in input\.size=64"):
         from_config(None)
 
 

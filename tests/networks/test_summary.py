@@ -108,7 +108,7 @@ def test_ones_own_networks_are_listed(folder, capsys):
         (["caffenet46"], "there is no network 'caffenet46': did you mean 'caffenet64'"),
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
         (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
-        (["my_listed.Nets"], "cannot be imported"),
+        (["my_listed.Nets"], "cannot import"),
         (["torchvision"], "target.args.name has no value: set target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),
         (["timm", "target.args.model_name=resnt50"], "did you mean 'resnet50'"),
