@@ -47,9 +47,7 @@ def check_devices(settings: Mapping[str, Any]) -> None:
     """UserError for an impossible trainer, or for several devices without trainer=ddp."""
     several = lightning.trainer(settings, [], []).world_size > 1
     if several and settings.get("use_distributed_sampler", True):
-        raise UserError(
-            "training on several devices needs trainer=ddp: set trainer=ddp and trainer.devices=2"
-        )
+        raise UserError("training on several devices needs trainer=ddp: set trainer=ddp and trainer.devices=2")
 
 
 def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:

@@ -54,9 +54,7 @@ def test_pretrained_weights_that_are_not_there_are_a_sentence_at_once(tmp_path, 
     assert "squeezenet1_1-b8a52dc0.pth (no network)" in str(error.value)
     assert f"put that file into {tmp_path}/hub/checkpoints, or set target.weights=FILE" in str(error.value)
     pytest.importorskip("timm")
-    with pytest.raises(
-        UserError, match=r"huggingface.co/timm/test_resnet.*: download .*set target.weights=FILE"
-    ):
+    with pytest.raises(UserError, match=r"huggingface.co/timm/test_resnet.*: download .*set target.weights=FILE"):
         libraries.timm_model("test_resnet", pretrained=True)
     assert time.monotonic() - started < 10
 

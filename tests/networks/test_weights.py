@@ -116,7 +116,7 @@ class Evil:
 @pytest.mark.filterwarnings("ignore:.*(TorchScript|torch.jit)")
 def test_a_file_that_names_code_is_refused(tmp_path, capsys):
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(UserError, match="cannot load weights from|cannot be loaded safely"):
+    with pytest.raises(UserError, match=r"cannot load weights from|cannot be loaded safely"):
         weights.read(tmp_path / "evil.pth")
     assert "ran" not in capsys.readouterr().out
     torch.save(nn.Linear(2, 3), tmp_path / "whole.pth")  # a pickled module
@@ -265,7 +265,7 @@ def state_of(state):
 
 def test_by_order_takes_no_file_of_other_shapes(network, tmp_path):
     torch.save({f"x{i}": torch.ones(3) for i in range(9)}, tmp_path / "w.pth")
-    with pytest.raises(UserError, match=r"have the network's 8 tensors in the same order and shapes: set by_order=false"):
+    with pytest.raises(UserError, match=r"the network's 8 tensors in the same order and shapes: set by_order="):
         weights.load(network, tmp_path / "w.pth", by_order=True)
 
 

@@ -144,7 +144,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
             "the layer output has one element, .*set objective=logit",
         ),
         (network(), 1, ("generator=custom",), {}, "generator._target_ has no value"),
-        ("caffenet64", 1, ("experiment=range_of_codes",), {}, "these settings have 3 panels .*: synthesize one panel at a"),
+        ("caffenet64", 1, ("experiment=range_of_codes",), {}, "these settings have 3 panels .*: synthesize one"),
     ],
 )
 def test_a_mistake_is_a_sentence(target, units, words, keys, sentence):
