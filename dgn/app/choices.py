@@ -121,7 +121,7 @@ class Choices:
         return self._configured(typed)[0]
 
     def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
-        return configure(None, None, words, {})
+        return configure(None, None, words)
 
 
 def trained() -> list[str]:

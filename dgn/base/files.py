@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -59,10 +59,16 @@ def read_text(path: Path | str) -> str:
 def sha256(path: Path | str) -> str:
     """The file's SHA-256 in hexadecimal: how a run names the weights that it used. UserError if it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        now = Path(path).stat()
+        return _digest(str(path), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from None
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, *_: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing(folder: Path) -> list[Path]:

@@ -74,9 +74,10 @@ def check_arguments(function: Callable[..., Any], values: Mapping[str, Any], pat
         if str(key).startswith("_") or (isinstance(value, Mapping) and "_target_" in value):
             continue
         if key not in parameters:
-            if open_ended or not parameters:
+            if open_ended:
                 continue
-            raise UserError(f"there is no key '{path}{key}': {nearest(str(key), parameters)}")
+            hint = nearest(str(key), parameters) if parameters else "this part has no settings"
+            raise UserError(f"there is no key '{path}{key}': {hint}")
         kind = parameters[key]
         if kind is inspect.Parameter.empty:
             continue
@@ -106,7 +107,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     """
     calls = [function]
     if inspect.isclass(function):
-        calls = [vars(parent)["__init__"] for parent in function.__mro__ if "__init__" in vars(parent)]
+        calls = [vars(parent)["__init__"] for parent in function.__mro__[:-1] if "__init__" in vars(parent)]
     parameters: dict[str, Any] = {}
     for call in calls:
         try:
@@ -118,7 +119,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
                 parameters.setdefault(name, hints.get(name, inspect.Parameter.empty))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
             return parameters, False
-    return parameters, True
+    return parameters, bool(calls)
 
 
 def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:

@@ -59,7 +59,7 @@ def composed(command: str, *words: str) -> dict[str, Any]:
 
 def decided(*words: str) -> dict[str, Any]:
     """The plain config of synthesize.py with these words."""
-    config = settings.plain(configure(None, None, words, {})[0])
+    config = settings.plain(configure(None, None, words)[0])
     return config | {"trainer": lightning.decided(config["trainer"])}
 
 

@@ -1,16 +1,11 @@
 """`dgn networks NAME [WORDS]`: the layers of a network that can be read."""
 
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from dgn import settings
-from dgn.base.errors import UserError, nearest
-from dgn.base.folders import members
 from dgn.cli.parser import Parser
 from dgn.settings.check import check_missing
 from dgn.settings.messages import explained
@@ -41,27 +36,10 @@ def run(words: Sequence[str]) -> None:
 
 def target(name: str, words: list[str], config_dir: str | None) -> dict[str, Any]:
     """The network's config with random weights, of which shapes do not depend."""
+    from dgn.synthesis.list_layers import member, without_weights
+
     chosen = [*member(name, config_dir), *words]
     config = settings.composed("synthesize", settings.words("synthesize", chosen), config_dir).config
     config.target.weights = None
     check_missing({"target": OmegaConf.to_container(config.target, resolve=False)})
-    node = settings.plain(config.target)
-    args = {key: value for key, value in node["args"].items() if key not in {"weights", "pretrained"}}
-    return node | {"args": args}
-
-
-def member(name: str, config_dir: str | None) -> list[str]:
-    """The words that choose a network by its name."""
-    listed = members("network", *([Path(config_dir)] if config_dir else []))
-    if name in listed:
-        return [f"network@target={name}"]
-    from torchvision import models
-
-    known = models.list_models(module=models)
-    if name in known:
-        return ["network@target=torchvision", f"target.args.name={name}"]
-    if find_spec("timm") and import_module("timm").is_model(name):
-        return ["network@target=timm", f"target.args.model_name={name}"]
-    if "." in name:
-        return [f"target._target_={name}"]
-    raise UserError(f"there is no network {name!r}: {nearest(name, [*listed, *known])}")
+    return without_weights(settings.plain(config.target))

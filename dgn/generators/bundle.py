@@ -23,7 +23,7 @@ from dgn.generators.moments import Moments
 from dgn.networks import weights
 
 
-@dataclass
+@dataclass(repr=False)
 class Bundle:
     """A trained prior, as synthesis uses it.
 
@@ -38,6 +38,11 @@ class Bundle:
     moments: Moments
     codes: Tensor
     record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        made_for = f" for {self.record['layer']} of {self.record['encoder']}" if "encoder" in self.record else ""
+        shape, size = tuple(self.generator.code_shape), self.generator.size
+        return f"Bundle({type(self.generator).__name__}{made_for}, codes {shape} to {size} px)"
 
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:

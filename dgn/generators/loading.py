@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from os import fspath
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -17,6 +19,11 @@ from dgn.networks import weights, weights_file, zoo
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1)]
+
+
+def load_bundle(name: Path | str) -> Bundle:
+    """A trained prior: one that ships with dgn, by its name, or a file that train.py wrote. UserError for neither."""
+    return bundle.load(lookup.find(fspath(name)))
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:

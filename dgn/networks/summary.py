@@ -1,6 +1,7 @@
 """A network's readable layers with measured shapes, parameters and FLOPs."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from torch import nn
@@ -33,7 +34,17 @@ class Layer:
     flops: int
 
 
-def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
+class Layers(list[Layer]):
+    """Layers in the order in which they finish; displayed as a table."""
+
+    def __repr__(self) -> str:
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(table(self))}</pre>"
+
+
+def layers(network: nn.Module, contract: Preprocessing) -> Layers:
     """The readable layers in the order in which they finish, from one pass; the network is left unchanged.
 
     A layer is readable if the forward pass runs it and it returns one vector, map or sequence of tokens per image.
@@ -64,7 +75,7 @@ def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
         finally:
             for handle in handles:
                 handle.remove()
-    return list(found.values())
+    return Layers(found.values())
 
 
 def table(found: list[Layer]) -> str:

@@ -69,12 +69,18 @@ def hydra() -> Iterator[None]:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Hydra with our folder only; the caller's own Hydra application, if any, is restored afterwards."""
+    """Hydra with our folder only, outside the caller's own Hydra application, if any."""
+    with outside(), initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        yield
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """No Hydra application; the caller's own, if any, is restored afterwards."""
     with ONE_AT_A_TIME:
         application = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
-            with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-                yield
+            yield
         finally:
             GlobalHydra.instance().hydra = application

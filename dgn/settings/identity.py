@@ -15,7 +15,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+def stamp() -> str:
+    """A unique name."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+STAMP = stamp()
 FREE = (  # settings that do not change the result: runs that differ only in these count as the same
     *("output", "resume", "title"),
     "base_overrides",  # overrides of all panels; the panels' resolved settings are compared instead

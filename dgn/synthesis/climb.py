@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -106,13 +107,17 @@ def batch_of(rows: int, most: int) -> int:
 
 
 class Bar(pl.Callback):
-    """A progress bar over all steps of all rows, with the mean score; `rows` is the size of the running batch."""
+    """A progress bar over all steps of all rows, with the mean score; `rows` is the size of the running batch.
 
-    def __init__(self, total: int) -> None:
-        self.rows = 0
+    On stderr, so that a call from Python can be silent on stdout and still show it.
+    """
+
+    def __init__(self, total: int, shown: bool = True) -> None:
+        self.rows, console = 0, Console(stderr=True)
         self.progress = Progress(
             TextColumn("mean score {task.fields[score]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(), transient=True,
+            TimeRemainingColumn(), transient=True, console=console,
+            disable=not (shown and (console.is_terminal or console.is_jupyter)),
         )  # fmt: skip
         self.task = self.progress.add_task("", total=total, score="–")
 

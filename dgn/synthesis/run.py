@@ -16,6 +16,7 @@ from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
+from dgn.base.memo import Memo
 from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.metrics import probabilities, ranks
@@ -56,19 +57,24 @@ def panels(config: DictConfig) -> dict[str, DictConfig]:
 
 
 def synthesize(
-    config: DictConfig, output: Path, network: nn.Module | None = None, given: bundle.Bundle | None = None
+    config: DictConfig,
+    output: Path,
+    network: nn.Module | None = None,
+    given: bundle.Bundle | None = None,
+    memo: Memo | None = None,
+    bar: bool = True,
 ) -> None:
     """One run: every unit and seed of one target with one prior; finished batches of an earlier run are reused.
 
-    `network` and `given` are a target and a prior from Python; otherwise both come from the config.
+    Args:
+        network, given: a target and a prior from Python; otherwise both come from the config.
+        memo: reuses what an earlier run loaded with the same settings.
+        bar: whether to show a progress bar.
     """
     started = time.time()
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
-    if lightning.trainer(plain["trainer"], [], []).world_size > 1:
-        raise UserError("synthesis uses one device: set trainer.devices=1, and start one run per device with shard=0/2 "
-                        "and shard=1/2")  # fmt: skip
-    found, subject = load(plain, network, given)
+    found, subject = load(plain, network, given, memo)
     real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
     rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
     firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
@@ -80,7 +86,7 @@ def synthesize(
     resume.begin(output, plain, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(plain, output) as logs:
-            climb_all(plain, found, subject, batches, output)
+            climb_all(plain, found, subject, batches, output, bar)
             shown = {unit for batch in batches.values() for unit, _ in batch}
             chosen = {u: unit for u, unit in enumerate(subject.units) if unit in shown}
             joined = resume.join(output)
@@ -99,26 +105,41 @@ def synthesize(
 
 
 def load(
-    config: Mapping[str, Any], network: nn.Module | None = None, given: bundle.Bundle | None = None
+    config: Mapping[str, Any],
+    network: nn.Module | None = None,
+    given: bundle.Bundle | None = None,
+    memo: Memo | None = None,
 ) -> tuple[bundle.Bundle, Subject]:
-    """The prior and the target of a config, or those given.
+    """The prior and the target of a config, those given, or those that `memo` has for the same settings.
 
     The target is checked on noise of the prior's shape, and the start, the prior's range and the optimiser are built
     once, so mistakes appear before anything is written.
     """
-    found = given or loading.load_prior(config)
+    memo = memo or Memo()
+    device = memo("device", config["trainer"], lambda: one_device(config["trainer"]))
+    made_from = [config["generator"], config["bundle"], config["bundle_filter"], weights(config)]
+    found = given or memo("prior", made_from, lambda: loading.load_prior(config))
     instantiate(config["prior"], found.moments)
     instantiate(config["ascent"]["optimiser"])
     codes = instantiate(config["start"])(found, [config["seed"], config["seed"] + 1], config["ascent"]["noise"])
     with torch.no_grad():
         probe = found.generator(codes[:1])
     noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
-    subject = load_subject(config, noise, network)
+    subject = load_subject(config, noise, network, memo)
     check_seeds(config, codes, subject)
-    subject.device = lightning.trainer(config["trainer"], [], []).strategy.root_device
+    subject.device = device
     if config["judge"]:
-        subject.judge = load_judge(config, found, subject)
+        subject.judge = load_judge(config, found, subject, memo)
     return found, subject
+
+
+def one_device(trainer: Mapping[str, Any]) -> torch.device:
+    """The device on which this trainer climbs; UserError for several."""
+    built = lightning.trainer(trainer, [], [])
+    if built.world_size > 1:
+        raise UserError("synthesis uses one device: set trainer.devices=1, and start one run per device with shard=0/2 "
+                        "and shard=1/2")  # fmt: skip
+    return built.strategy.root_device
 
 
 def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
@@ -131,12 +152,12 @@ def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> N
                         "start has no noise and no transforms apply: set seeds=1")  # fmt: skip
 
 
-def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject) -> judge.Judge:
+def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject, memo: Memo) -> judge.Judge:
     """The judge of a config; UserError if it took part in making the pictures, or shares no class with the target."""
     node, target = config["judge"], config["target"]
     took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
                  given.record.get("encoder_sha256")}  # fmt: skip
-    found = judge.load(node, took_part)
+    found = memo("judge", (node, zoo.identity(node), took_part), lambda: judge.load(node, took_part))
     classes = subject.classes if subject.is_output else zoo.classes(target)
     if not classes:
         raise UserError(f"a judge needs class names, but the target {target['name']} has none: set "
@@ -148,12 +169,17 @@ def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject
 
 
 def climb_all(
-    config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
+    config: dict[str, Any],
+    given: bundle.Bundle,
+    subject: Subject,
+    batches: Mapping[int, Rows],
+    output: Path,
+    shown: bool = True,
 ) -> None:
-    """Climb every batch that is not finished yet, keyed by its first row."""
+    """Climb every batch that is not finished yet, keyed by its first row; `shown` controls the progress bar."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
     start = instantiate(config["start"])
-    with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
+    with Bar(sum(map(len, left.values())) * config["ascent"]["steps"], shown) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
             climbed = climb(config, given, subject, batch, bar, start=start)

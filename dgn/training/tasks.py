@@ -33,14 +33,14 @@ from dgn.training.warm_start import warm_start
 READ = ("encoder", "comparator")  # frozen networks, whose weights must stay those that a run began with
 
 
-def run(config: DictConfig, output: Path) -> None:
-    """Train what `config.task` names, in `output`."""
+def run(config: DictConfig, output: Path) -> Path:
+    """Train what `config.task` names, in `output`; the file that holds the result."""
     pl.seed_everything(config.seed, verbose=False)
     plain = settings.plain(config)
     plain["trainer"] = lightning.decided(plain["trainer"])
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
     with loggers.observe(plain, output) as logs:
-        tasks[config.task](plain, output, logs)
+        return tasks[config.task](plain, output, logs)
 
 
 def check_devices(settings: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ def check_devices(settings: Mapping[str, Any]) -> None:
         raise UserError("training on several devices needs trainer=ddp: set trainer=ddp and trainer.devices=2")
 
 
-def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     check_devices(config["trainer"])
     datamodule = data.build(config["data"], config["augment"], config["seed"])
@@ -66,15 +66,16 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
     check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
                      config["trainer"]["precision"], "classifier")  # fmt: skip
     fit(module, datamodule, config, output, logs)
+    path = output / f"{node['name']}.safetensors"
     if first():
-        path = output / f"{node['name']}.safetensors"
         module.write(path)
         for log in logs:
             log.artifact(path, "weights")
         print(f"weights: {path}")
+    return path
 
 
-def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     check_devices(config["trainer"])
     datamodule = data.build(config["data"], config["augment"], config["seed"])
@@ -107,7 +108,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         fit(module, datamodule, config, output, logs)
-    export.write(module, datamodule, config, output)
+    return export.write(module, datamodule, config, output)
 
 
 def values_of(read: Features) -> Callable[[torch.Tensor], Iterable[torch.Tensor]]:
@@ -135,7 +136,7 @@ def assembled(
     )  # fmt: skip
 
 
-def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
     datamodule = data.build(config["data"], config["augment"], config["seed"])
     held = bundle.load(lookup.find(config["bundle"]), kinds.named(config["generator"]["kind"]))
@@ -160,6 +161,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     for name, value in errors.items():
         print(f"{name:<32}{value:.4g}")
     print(f"pictures: {output / 'reconstructions.png'}")
+    return output / "errors.csv"
 
 
 def layer_of(held: bundle.Bundle) -> str:

@@ -9,6 +9,7 @@ from torch import nn
 
 from dgn.base.errors import UserError
 from dgn.base.instantiate import instantiate
+from dgn.base.memo import Memo
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
 from dgn.networks.validate import check, settle
@@ -57,18 +58,21 @@ class Subject:
         return name if classes.count(name) == 1 else None
 
 
-def load_subject(config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None) -> Subject:
+def load_subject(
+    config: Mapping[str, Any], probe: torch.Tensor, network: nn.Module | None = None, memo: Memo | None = None
+) -> Subject:
     """The target and units of a config; `probe` (2, C, H, W) are images as the prior makes them, to try it on.
 
-    The target is `network` if there is one, with the layer and the input of the config. Raises UserError if something
-    does not fit.
+    The target is `network` if there is one, with the layer and the input of the config; otherwise it is loaded, or
+    `memo` has it from the run before. Raises UserError if something does not fit.
     """
     node = config["target"]
     classes = zoo.classes(node)
     items = from_file(config["units_file"], classes) if config["units_file"] else config["units"]
     layer = layer_of(items, classes, str(node["layer"]))
     if network is None:
-        target = zoo.features(node, layer, config["post_activation"])
+        made_from = (node, zoo.identity(node), layer, config["post_activation"])
+        target = (memo or Memo())("target", made_from, lambda: zoo.features(node, layer, config["post_activation"]))
     else:
         target = settle(Features(network, layer, zoo.contract(node), config["post_activation"]))
     activation = check(target, probe, config["trainer"]["precision"])

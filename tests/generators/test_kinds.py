@@ -6,19 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from dgn import config as settings
-from dgn import mistakes
+from dgn import settings
 from dgn.base.errors import UserError
 from dgn.generators import bundle, kinds
+from dgn.settings.check import check
 from dgn.synthesis.climb import climb
 from dgn.synthesis.run import load
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.settings import TASKS
 from dgn.training.tasks import build_generator
 
 ROOT = Path(__file__).parents[2]
@@ -73,20 +70,10 @@ def outside(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
     def composed(command, *words):
-        settings.register_resolvers()
-        path = create_config_search_path(str(settings.CONF))
-        path.prepend("command-line", f"file://{tmp_path}")
-        Hydra.create_main_hydra2(task_name="test", config_search_path=path)
-        config = compose(command, overrides=settings.words(command, list(words)), return_hydra_config=True)
-        choices = dict(config.hydra.runtime.choices)
-        OmegaConf.set_struct(config, False)
-        config.pop("hydra")
-        mistakes.check(config, choices, command)
-        GlobalHydra.instance().clear()
-        return settings.plain(config)
+        made = settings.composed(command, settings.words(command, words), tmp_path)
+        return check(made, SynthesizeSettings if command == "synthesize" else TASKS[made.config.task])
 
     yield composed
-    GlobalHydra.instance().clear()
     sys.modules.pop("my_kinds", None)
 
 
@@ -135,7 +122,7 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
     ("words", "sentence"),
     [
         (["generator=mine", "generator.kind=my_kinds.Other"], "my_kinds.Other cannot be imported"),
-        (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.Generator"),
+        (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.base.Generator"),
         (["generator=mine", "generator.width=0"], "cannot be built .width: Input should be greater than or equal to 1"),
         (["generator=mine", "+generator.depth=1"], "cannot be built .*depth"),
     ],

@@ -15,10 +15,9 @@ from PIL import Image
 from dgn.base.errors import UserError
 from dgn.base.files import sha256
 from dgn.loggers import WandbLog
+from tests.commands import ROOT, run
 from tests.loggers.job import LABELS, PICTURE, job
 from tests.wandb_server import KEY, serve
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +207,8 @@ def test_an_offline_sweep_of_trainings_touches_no_network(image_tree, tmp_path):
 
 @pytest.mark.slow
 def test_a_synthesis_shows_its_pictures_its_figures_and_what_it_used(small_bundle, tmp_path):
-    words = [sys.executable, ROOT / "synthesize.py", f"bundle={small_bundle}", "units=[lemon,goldfish]", "debug=true",
-             "logger=wandb", f"output={tmp_path}/out"]  # fmt: skip
-    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    words = [f"bundle={small_bundle}", "units=[lemon,goldfish]", "debug=true", "logger=wandb", f"output={tmp_path}/out"]
+    run(ROOT / "synthesize.py", *words, cwd=tmp_path)
     (file,) = offline(tmp_path / "out")
     records = inspect(file)
     assert of(records, "run")[0]["job_type"] == "synthesize"

@@ -39,8 +39,8 @@ def test_what_is_no_contract_gets_a_sentence(contract):
     assert from_config(given) == contract
     assert from_config(given | {"mean": 0, "std": 1}).mean == [0]  # one for all
     for change, words in (
-        ({"sise": 3}, "no 'sise': did you mean 'size'"),
-        ({"size": None}, r"needs 'size': .*defaults: \[own\]"),
+        ({"sise": 3}, "no key 'input.sise': did you mean 'size'"),
+        ({"size": None}, r"input.size has no value: .*defaults: \[custom\]"),
         ({"order": "gray"}, "order=gray is not a valid choice: set rgb or bgr"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),

@@ -1,20 +1,15 @@
 """The listing of a network's layers."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from dgn.cli import main
-from dgn.cli import networks as command
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
-
-ROOT = Path(__file__).parents[2]
+from dgn.synthesis.list_layers import member
+from tests.commands import run
 
 
 def test_shapes_parameters_and_flops(tiny, contract):
@@ -68,12 +63,12 @@ def test_what_is_not_run_is_not_listed_and_nothing_stays(tiny, contract):
     ],
 )
 def test_a_network_by_any_of_its_names(name, words):
-    assert command.member(name, None) == words
+    assert member(name) == words
 
 
 def test_timms_names_count():
     pytest.importorskip("timm")
-    assert command.member("tf_efficientnet_lite1", None)[0] == "network@target=timm"
+    assert member("tf_efficientnet_lite1")[0] == "network@target=timm"
 
 
 @pytest.fixture
@@ -126,7 +121,5 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
 
 @pytest.mark.slow
 def test_the_command_as_it_is_typed():
-    words = [sys.executable, "-m", "dgn", "networks", "caffenet64"]
-    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]
+    shown, _ = run("-m", "dgn", "networks", "caffenet64")
+    assert shown.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]
