@@ -155,7 +155,7 @@ def configure(
         raise UserError(f"the target is {what}: pass a network, MyNet(), or a name such as 'caffenet64'")
     for word in words:
         if not isinstance(word, str):
-            raise UserError(f"{word!r} is not a word like 'seeds=4': put several units into one list, [3, 5]")
+            raise UserError(f"{word!r} is not a setting such as 'seeds=4': pass several units as one list, [3, 5]")
     name = target if isinstance(target, str) else "torch.nn.Module" if live else ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
     composed = configured("synthesize", [*chosen, *words], keywords, role="target")
@@ -179,8 +179,8 @@ def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]])
         inside = [name for given in keywords if isinstance(given.get(part), Mapping) for name in given[part]]
         dotted = [name.removeprefix(f"{part}.") for given in keywords for name in given if name.startswith(f"{part}.")]
         if values and not names & {*inside, *dotted} and config[part].get(key) != config.target[key]:
-            raise UserError(f"{key}={values[-1]} has no effect here, because {part}.{key} does not follow the network: "
-                            f"set {part}={{'{key}': …}}, or leave it out")  # fmt: skip
+            raise UserError(f"{key}={values[-1]} has no effect, because {part}.{key} does not follow the network: set "
+                            f"{part}={{'{key}': …}} instead")  # fmt: skip
 
 
 def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[dict[str, Any]]]:
@@ -189,7 +189,7 @@ def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[
     for given in settings:
         objects = [given[key] for key in ("prior", "bundle") if isinstance(given.get(key), Bundle)]
         if len(objects) > 1:
-            raise UserError("prior and bundle are two bundles: leave one out")
+            raise UserError("prior and bundle are both bundles: leave one out")
         if objects or given.get("bundle") is not None:
             bundle = objects[0] if objects else None
     return bundle, [{k: v for k, v in given.items() if not isinstance(v, Bundle)} for given in settings]
