@@ -1,7 +1,7 @@
-"""What a neuron wants to see. Nothing heavy is imported before it is used.
+"""Images that maximise a neuron. Heavy imports wait until first use.
 
-Pictures: `synthesize`, or `Synthesizer` to ask often; both give `Pictures`. Priors: `load_bundle`, `decoder`, `train`.
-Networks: `layers`. A mistake in what is asked for is a `UserError`, one sentence.
+Pictures: `synthesize`, or `Synthesizer` for repeated calls; both return `Pictures`. Priors: `load_bundle`, `decoder`,
+`train`. Networks: `layers`. A mistake in the request raises `UserError`, one sentence.
 """
 
 from importlib import import_module as _import_module

@@ -1,4 +1,4 @@
-"""Settings with types: a mistake in one is a sentence that names the key."""
+"""Typed settings: a mistake becomes one sentence that names the key."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from dgn.base.errors import UserError, nearest
 
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
 NUMBERS = ConfigDict(strict=True, arbitrary_types_allowed=True)
-LARGEST_SEED = 2**32 - 1  # numpy's generators, which training seeds too, take no larger one
+LARGEST_SEED = 2**32 - 1  # the limit of numpy's generators, which training seeds too
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -40,9 +40,9 @@ BOUNDS = {
 
 
 class Settings(BaseModel):
-    """Base of the classes that say what a part's settings are: types, ranges and choices, checked without conversion.
+    """Base of all settings classes: they declare types, ranges and choices, checked without conversion.
 
-    Defaults stand in the YAML files alone.
+    Defaults are in the YAML files only.
     """
 
     model_config = STRICT
@@ -52,10 +52,10 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def validated(model: type[Model], values: Mapping[str, Any], path: str = "") -> Model:
-    """The settings as an instance of their class; UserError, one sentence, for the first that is wrong.
+    """The settings as an instance of their class; UserError, one sentence, for the first wrong value.
 
     Args:
-        path: of `values` in the config, with a point at its end: "ascent.".
+        path: prefix of `values` in the config, with a final dot: "ascent.".
     """
     try:
         return model.model_validate(dict(values))
@@ -64,10 +64,10 @@ def validated(model: type[Model], values: Mapping[str, Any], path: str = "") -> 
 
 
 def check_arguments(function: Callable[..., Any], values: Mapping[str, Any], path: str) -> None:
-    """UserError where a config's values do not fit the annotations of the class or function that takes them.
+    """UserError if a config's values do not fit the annotations of the class or function that receives them.
 
-    Values that are classes of the config themselves (they hold `_target_`), names that begin with an underscore, and
-    parameters without an annotation, or with one that is no type of plain data, are left to the call.
+    Not checked here: values with a `_target_` of their own, names with a leading underscore, and parameters without an
+    annotation of plain data.
     """
     parameters, open_ended = _parameters(function)
     for key, value in values.items():
@@ -96,14 +96,14 @@ def _is_model(kind: Any) -> bool:
 
 
 def _is_tuple(kind: Any) -> bool:
-    """Whether a type is a tuple, of which YAML has none: a list stands for it."""
+    """Whether a type is a tuple; YAML has no tuples, so a list is accepted."""
     return kind is tuple or get_origin(kind) is tuple
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The annotations of what can be given by name, those of a class's parents included where it passes them on.
+    """The annotations of all keyword parameters, including those a class passes on to its parents.
 
-    Also whether anything else may be given.
+    Also returns whether further keywords are accepted.
     """
     calls = [function]
     if inspect.isclass(function):
@@ -123,7 +123,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
 
 def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
-    """The first mistake of a validation as a sentence that names the key and what to set."""
+    """The first validation error as one sentence: the key, and what to set."""
     errors = error.errors()
     key, value = _place(errors[0], values, path)
     same = [one for one in errors if _place(one, values, path)[0] == key] or errors
@@ -136,7 +136,7 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
     for one in same:
         if one["type"] == "literal_error":
             choices = [choice.strip().strip("'") for choice in one["ctx"]["expected"].replace(" or ", ", ").split(",")]
-            return f"{key}={shown} is none of its choices: {nearest(str(shown), choices)}"
+            return f"{key}={shown} is not a valid choice: {nearest(str(shown), choices)}"
     for one in same:
         if one["type"] in BOUNDS:
             name, text = BOUNDS[one["type"]]
@@ -150,7 +150,7 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
 
 
 def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:
-    """The dotted key of a mistake and its value; the names that pydantic gives to alternatives are left out."""
+    """The dotted key of a validation error and its value, without pydantic's names for alternatives."""
     walked: list[str] = []
     for i, part in enumerate(error["loc"]):
         missing = error["type"] == "missing" and i == len(error["loc"]) - 1
@@ -163,7 +163,7 @@ def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:
 
 
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:
-    """The keys that the settings at a path may have."""
+    """The keys that are allowed at a path."""
     for part in path:
         kinds = [model, *get_args(model)]
         fields: Mapping[str, Any] = next((k.model_fields for k in kinds if _is_model(k) and part in k.model_fields), {})

@@ -1,4 +1,4 @@
-"""What is climbed in the measurements, from the config as the commands compose it."""
+"""The networks and settings of the synthesis benchmarks, composed as by the commands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

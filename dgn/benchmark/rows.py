@@ -1,4 +1,4 @@
-"""Many rows: time and memory of a whole run of synthesize.py, its files and all."""
+"""Time and memory of a whole run of synthesize.py, including its files, by number of rows."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Does a network that took no part agree? A judge names what it sees in finished pictures; nothing climbs at it."""
+"""A judge: an independent network that classifies finished pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,16 +55,16 @@ def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judg
     name, own = config["name"], zoo.identity(config)
     for part, identity in took_part.items():
         if own is not None and own == identity:
-            raise UserError(f"{name} took part as {part}, so it is no judge: type network@judge=ANOTHER")
+            raise UserError(f"{name} is also {part}, so it cannot judge: set network@judge=ANOTHER")
     classes = zoo.classes(config)
     if not classes:
         raise UserError(f"the judge {name} has no class names: set judge.classes=imagenet or judge.classes=FILE")
     if len(classes) == 1:
-        raise UserError(f"the judge {name} has one class, which is always its first: set network@judge=ANOTHER")
+        raise UserError(f"the judge {name} has only one class: set network@judge=ANOTHER")
     found = named(config)
     if found is None:
-        raise UserError(f"the judge {name} does not give one number for each of its {len(classes)} class names: "
-                        "set judge.classes=FILE")  # fmt: skip
+        raise UserError(f"the judge {name} does not return one score per class name ({len(classes)}): set "
+                        "judge.classes=FILE")  # fmt: skip
     return found
 
 

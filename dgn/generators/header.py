@@ -1,4 +1,4 @@
-"""The header of a bundle: JSON whose types and ranges are checked before anything is built from them."""
+"""The header of a bundle: JSON, checked for types and ranges before anything is built from it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -60,8 +60,8 @@ def parse(text: str | None, path: Path) -> Header:
         return Header.model_validate_json(text or "null")
     except ValidationError as error:
         if text is None or any(problem["loc"][:1] in {(), ("schema",)} for problem in error.errors()):
-            raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py") from None
-        raise UserError(f"{path} is not a sound bundle ({_sentence(error)})") from None
+            raise UserError(f"{path} is not a bundle of this version of dgn: make one with train.py") from None
+        raise UserError(f"{path} is not a valid bundle ({_sentence(error)}): set another bundle=FILE") from None
 
 
 def arguments(builder: Callable[..., Any], args: Mapping[str, Any], filled: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How an image becomes a network's input: the one place where [0, 1] RGB is left."""
+"""Preprocessing: from RGB images in [0, 1] to a network's input."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ CHOICES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """What a network takes: how images in [0, 1] RGB become its input, (x · scale − mean) / std in its channel order.
+    """A network's preprocessing: (x · scale − mean) / std in its channel order, for RGB images x in [0, 1].
 
     Attributes:
         size: side of the square input, pixels.
@@ -45,12 +45,12 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for key, known in CHOICES.items():
             if getattr(self, key) not in known:
-                raise UserError(f"input.{key}={getattr(self, key)} is not one of {', '.join(known)}")
+                raise UserError(f"input.{key}={getattr(self, key)} is not a valid choice: set {' or '.join(known)}")
         for key in ("mean", "std"):
             given = getattr(self, key)
             if len(given) not in {1, self.channels}:
-                raise UserError(f"input.{key} has {len(given)} values for {self.channels} channels: type input.{key}="
-                                f"[{given[0]}] or one a channel")  # fmt: skip
+                raise UserError(f"input.{key} has {len(given)} values for {self.channels} channels: set one value, "
+                                f"input.{key}=[{given[0]}], or one per channel")  # fmt: skip
 
     def fitted(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger."""
@@ -70,14 +70,14 @@ class Preprocessing:
 def from_config(given: Mapping[str, Any]) -> Preprocessing:
     """The contract of a network's `input`; UserError for a key too many or too few."""
     if not isinstance(given, Mapping):
-        raise UserError(f"a network's input is not {given!r}: type its keys, as in input.size=64")
+        raise UserError(f"input={given!r} is not a group of keys: set them one by one, as in input.size=64")
     known = [field.name for field in fields(Preprocessing)]
     for key in given:
         if key not in known:
-            raise UserError(f"a network's input has no {key!r}: {nearest(key, known)}")
+            raise UserError(f"there is no key 'input.{key}': {nearest(key, known)}")
     for key in known:
         if given.get(key) is None:
-            raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [custom]'")
+            raise UserError(f"input.{key} has no value: set it, or begin the YAML with 'defaults: [custom]'")
     one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
     for key in ("size", "channels", "scale", "mean", "std"):
         whole = key in {"size", "channels"}
@@ -86,7 +86,7 @@ def from_config(given: Mapping[str, Any]) -> Preprocessing:
         if not (isinstance(values, Sequence) and values) or not all(
             isinstance(v, kinds) and not isinstance(v, bool) for v in values
         ):
-            raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")
+            raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: set one")
         if whole and given[key] < 1:
-            raise UserError(f"input.{key}={given[key]} is less than one: type one or more")
+            raise UserError(f"input.{key}={given[key]} is less than one: set one or more")
     return Preprocessing(**{**given, **one})

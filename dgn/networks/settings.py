@@ -1,4 +1,4 @@
-"""What a network's YAML says: conf/network_base.yaml has every key with its meaning and default."""
+"""Settings of a network: conf/network_base.yaml has every key with its meaning and default."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,7 +21,7 @@ class InputSettings(Settings):
 
 
 class NetworkSettings(Settings):
-    """Class, weights, layer and preprocessing of one network, in whatever role."""
+    """Class, weights, layer and preprocessing of one network, in any role."""
 
     name: str
     target: str = Field(alias="_target_")

@@ -1,4 +1,4 @@
-"""Every layer of a network that can be read, with its measured shape and what it costs to get there."""
+"""A network's readable layers with measured shapes, parameters and FLOPs."""
 
 from dataclasses import dataclass
 from html import escape
@@ -35,7 +35,7 @@ class Layer:
 
 
 class Layers(list[Layer]):
-    """Layers in the order in which they end; shown as a table."""
+    """Layers in the order in which they finish; displayed as a table."""
 
     def __repr__(self) -> str:
         return table(self)
@@ -45,9 +45,9 @@ class Layers(list[Layer]):
 
 
 def layers(network: nn.Module, contract: Preprocessing) -> Layers:
-    """The readable layers in the order in which they end, from one pass; the network is left as it was found.
+    """The readable layers in the order in which they finish, from one pass; the network is left unchanged.
 
-    Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
+    A layer is readable if the forward pass runs it and it returns one vector, map or sequence of tokens per image.
     """
     found: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)

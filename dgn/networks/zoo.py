@@ -1,4 +1,4 @@
-"""A network by its config: ours, torchvision's, timm's or the user's own class, with its weights and contract."""
+"""Build a network from its config (ours, torchvision's, timm's or your own class), with weights and preprocessing."""
 
 import inspect
 import os
@@ -60,11 +60,11 @@ def frozen(config: Mapping[str, Any]) -> nn.Module:
 
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
-    """What the importable class or function `target` gives for `args`; modules in the current folder are importable."""
+    """Call the importable class or function `target` with `args`; modules in the current folder are importable."""
     network = _called(_located(target), target, _arguments(target, args))
     if not isinstance(network, nn.Module):
-        raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
-                        "gives a torch.nn.Module")  # fmt: skip
+        raise UserError(f"{target} returns a {type(network).__name__}, not a network: set _target_ to a class or "
+                        "function that returns a torch.nn.Module")  # fmt: skip
     _unexpand(network)
     leave_inference_mode(network)
     return network
@@ -85,13 +85,15 @@ def _located(target: str) -> Callable:
     try:
         builder = _imported(str(target).split("."))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"the network {target} cannot be imported ({first_line(error)})") from None
+        raise UserError(f"cannot import the network {target} ({first_line(error)}): check _target_, and that its "
+                        "module is installed or in the current folder") from None  # fmt: skip
     if isinstance(builder, ModuleType):
         inside = [name for name, value in vars(builder).items() if _is_network(value) and value.__module__ == target]
-        raise UserError(f"{target} is a module: name a class or function in it, such as "
+        raise UserError(f"{target} is a module: set a class or function in it, such as "
                         f"_target_={target}.{inside[0] if inside else 'MyNet'}")  # fmt: skip
     if not callable(builder):
-        raise UserError(f"{target} is a {type(builder).__name__}: name a class or function that gives a network")
+        raise UserError(f"{target} is a {type(builder).__name__}: set _target_ to a class or function that returns a "
+                        "network")  # fmt: skip
     return builder
 
 
@@ -119,11 +121,11 @@ def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, TypeError) and re.search("unexpected keyword|required .*argument", str(cause)):
-            raise UserError(f"{target} cannot be built with its args ({first_line(cause)})") from None
+            raise UserError(f"cannot build {target} with its args ({first_line(cause)})") from None
         if cause is not None and not isinstance(cause, ImportError):
             raise
         raise UserError(
-            f"{target} cannot be built with its args ({first_line(error).partition(', set env')[0]})"
+            f"cannot build {target} with its args ({first_line(error).partition(', set env')[0]})"
         ) from None
 
 
@@ -132,13 +134,13 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
     try:
         inspect.signature(builder).bind(**args)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
+        raise UserError(f"cannot build {target} with args={args} ({error})") from None
     try:
         return builder(**args)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
+        raise UserError(f"cannot build {target} with args={args} ({error})") from None
 
 
 def classes(config: Mapping[str, Any]) -> list[str] | None:
@@ -158,7 +160,7 @@ def classes(config: Mapping[str, Any]) -> list[str] | None:
         return class_names.imagenet()
     path = Path(os.path.expanduser(str(chosen)))
     if not path.is_file():
-        raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
+        raise UserError(f"there is no file of class names {path}: set classes to an existing file, imagenet or null")
     return class_names.from_file(path)
 
 
@@ -173,8 +175,8 @@ def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] 
     if config.get("classes") in (None, "auto"):
         return None
     chosen = f"{role}.classes={config['classes']}" if isinstance(config["classes"], str) else f"{role}.classes"
-    raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name for "
-                    f"each output, or {role}.classes=null")  # fmt: skip
+    raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name per "
+                    f"output, or {role}.classes=null")  # fmt: skip
 
 
 def contract(config: Mapping[str, Any]) -> Preprocessing:
@@ -188,12 +190,12 @@ def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str 
     read_at = [name.partition("@")[0] for name in names]
     network = frozen(config)
     if not config.get("weights") and not _library_weights(config):
-        print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads some")
+        print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads them")
     return settle(Features(fold(network, read_at), names, contract(config), activated), role)
 
 
 def identity(config: Mapping[str, Any]) -> str | None:
-    """What tells a network's weights from others: the file's SHA-256, or a library's name for them; None if random."""
+    """The identity of a network's weights: the file's SHA-256, or the library's name for them; None if random."""
     if config.get("weights"):
         path = find(config["weights"])
         status = path.stat()

@@ -1,4 +1,4 @@
-"""All of a run's pictures on one sheet, with names."""
+"""A sheet of all of a run's pictures, with labels."""
 
 import math
 from collections.abc import Callable, Sequence

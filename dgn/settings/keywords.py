@@ -1,4 +1,4 @@
-"""Settings as Python has them: keywords, nested or dotted, with NumPy numbers, tensors and paths as values."""
+"""Settings from Python: keywords, nested or dotted, with NumPy numbers, tensors and paths as values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -40,7 +40,7 @@ def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords],
 
 
 def plain_value(value: Any, key: str) -> Any:
-    """A value as YAML has it: numbers, text, lists, dicts. UserError for an object that no setting can be."""
+    """A value in plain YAML types: numbers, text, lists, dicts. UserError for any other object."""
     if value is None or type(value) in {bool, int, float, str}:
         return value
     if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays, tensors, pandas' columns
@@ -57,8 +57,8 @@ def plain_value(value: Any, key: str) -> Any:
         return sorted((plain_value(one, key) for one in value), key=str)
     if isinstance(value, Iterable) and not hasattr(value, "parameters"):
         return [plain_value(one, key) for one in value]
-    raise UserError(f"{key} cannot be a {type(value).__name__}: set it to a number, text, a list or a dict; a class of "
-                    f"your own is named by its import path, {key}={{'_target_': 'my_pkg.MyClass'}}")  # fmt: skip
+    raise UserError(f"{key} cannot be a {type(value).__name__}: set it to a number, text, a list or a dict; for "
+                    f"your own class set its import path, {key}={{'_target_': 'my_pkg.MyClass'}}")  # fmt: skip
 
 
 def _class_names(classes: Mapping[Any, Any], key: str) -> list[str]:
@@ -71,7 +71,7 @@ def _class_names(classes: Mapping[Any, Any], key: str) -> list[str]:
     except (TypeError, ValueError):
         names = {}
     if not names or sorted(names) != list(range(len(classes))):
-        raise UserError(f"{key} must name every output from 0 on, once: set {key}={{0: 'a', 1: 'b'}} or "
+        raise UserError(f"{key} does not name the outputs 0, 1, 2, … once each: set {key}={{0: 'a', 1: 'b'}} or "
                         f"{key}=['a', 'b']")  # fmt: skip
     return [names[index] for index in range(len(names))]
 
@@ -95,7 +95,7 @@ def _choose(command: str, typed: list[str], values: list[tuple[str, Any]]) -> tu
 def _composed(command: str, typed: Sequence[str]) -> Composed:
     taken = words(command, typed)
     if any(word.startswith("-") for word in taken):
-        raise UserError("a call from Python is one run: leave out options and sweeps, and write a loop")
+        raise UserError("a call from Python is a single run: leave out options and sweeps; use a loop instead")
     return composed(command, taken)
 
 
@@ -140,14 +140,14 @@ def _set(made: Composed, key: str, value: Any) -> None:
     for i, part in enumerate([*parents, last]):
         path = ".".join([*parents, last][: i + 1])
         if part in node and node[part] is None and path in groups and (path != key or isinstance(value, Mapping)):
-            raise UserError(f"no {path} is chosen yet: set {path}='NAME' as a word or a keyword of its own")
+            raise UserError(f"no {path} is chosen: pass {path}='NAME' as well")
         if path == key:
             break
         if not isinstance(node.get(part), DictConfig):
             raise UserError(f"there is no setting {key!r}: {nearest(part, map(str, node))}")
         node = node[part]
     if key in groups and not isinstance(value, Mapping):
-        raise UserError(f"{key}={value} is neither a choice nor a dict of settings: "
+        raise UserError(f"{key}={value} is neither a valid choice nor a dict of settings: "
                         f"{nearest(str(value), members(groups[key].partition('@')[0]))}")  # fmt: skip
     merged = isinstance(value, Mapping) and "_target_" not in value and isinstance(node.get(last), DictConfig)
     node[last] = OmegaConf.merge(node[last], value) if merged else value

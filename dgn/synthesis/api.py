@@ -1,4 +1,4 @@
-"""Synthesis from Python: `dgn.synthesize` once, `dgn.Synthesizer` to load once and ask often."""
+"""Synthesis from Python: `dgn.synthesize` for one call, `dgn.Synthesizer` to load once and call often."""
 
 import io
 import sys
@@ -30,24 +30,24 @@ OF_THE_NETWORK = {"steps": "ascent", "max_mahalanobis": "prior"}  # keys of a ta
 
 
 class Synthesizer:
-    """A network and a prior, loaded once and asked often: a call costs the climb and little else.
+    """A network and a prior, loaded once for many calls; a call costs little more than the climb.
 
     Args:
-        target: a live network, which is left as it was found; or the import path of a class; or the name of a member
-            of conf/network.
-        words: words of the command line, such as "start=image".
+        target: a live network, which is left unchanged; the import path of a class; or the name of a member of
+            conf/network.
+        words: command-line settings, such as "start=image".
         verbose: print what the command prints.
-        quiet: show no progress bar either.
-        settings: every setting of conf/synthesize.yaml, see `synthesize`. They hold for all calls.
+        quiet: also show no progress bar.
+        settings: any setting of conf/synthesize.yaml, see `synthesize`. They apply to all calls.
 
-    Raises UserError, one sentence, for a mistake in what is asked for.
+    Raises UserError, one sentence, for a mistake in the request.
     """
 
     def __init__(
         self, target: nn.Module | str, *words: str, verbose: bool = False, quiet: bool = False, **settings: Any
     ) -> None:
         if "output" in settings:
-            raise UserError("every call has an output folder of its own: set it there, .synthesize(units, output=DIR)")
+            raise UserError("output belongs to a single call: set it there, .synthesize(units, output=DIR)")
         self.target, self.verbose, self.quiet = target, verbose, quiet
         self._words, self._settings, self._memo = words, settings, Memo()
         self._config(None, (), {})  # a mistake is reported now, not at the first call
@@ -61,15 +61,15 @@ class Synthesizer:
         quiet: bool | None = None,
         **settings: Any,
     ) -> Pictures:
-        """Pictures of some units, the same as `dgn.synthesize` makes; arguments as there.
+        """Pictures of some units, equal to those of `dgn.synthesize`; same arguments.
 
-        Settings of a call win over those of the object. Networks are loaded again only if a setting or a weights file
-        that they are made from has changed.
+        Settings of a call override those of the object. Networks are reloaded only if one of their settings or weights
+        files has changed.
         """
         config, prior = self._config(units, words, settings)
         if config.panels:
-            raise UserError(f"these settings are of {len(config.panels)} runs ({', '.join(config.panels)}): ask for "
-                            "them one by one, or run python synthesize.py")  # fmt: skip
+            raise UserError(f"these settings have {len(config.panels)} panels ({', '.join(config.panels)}): synthesize "
+                            "one panel at a time, or run python synthesize.py")  # fmt: skip
         live = self.target if isinstance(self.target, nn.Module) else None
         quiet = self.quiet if quiet is None else quiet
         talk = (self.verbose if verbose is None else verbose) and not quiet
@@ -97,7 +97,7 @@ class Synthesizer:
         config, choices = configure(self.target, units, [*self._words, *words], *keywords)
         if bundle is not None:
             if choices["generator"] != "bundle":
-                raise UserError(f"a bundle and generator={choices['generator']} are two generators: leave one out")
+                raise UserError(f"both a bundle and generator={choices['generator']} are set: leave one out")
             config.generator = {"_target_": _path(getattr(bundle.generator, "network", bundle.generator))}
         return config, bundle
 
@@ -122,22 +122,22 @@ def synthesize(
         synthesize("caffenet64", "lemon", "start=image", start={"path": "cup.jpg"})
 
     Args:
-        target: a live network, which is left as it was found; or the import path of a class; or the name of a member
-            of conf/network.
+        target: a live network, which is left unchanged; the import path of a class; or the name of a member of
+            conf/network.
         units: as on the command line: "volcano", 12, "layer4.1:3@center", "0.5*volcano+0.5*goldfish", or several in a
             list, a range, an array or a tensor. None: those of the settings, such as units_file.
-        words: words of the command line: "seeds=4", "ascent.steps=100". Keywords win over them.
-        output: a folder for everything that the command writes. None: nothing stays.
-        verbose: print what the command prints. Otherwise a call prints nothing but a progress bar, on stderr.
-        quiet: show no bar either.
-        settings: every key of conf/synthesize.yaml, nested or dotted: ascent={"steps": 50} or
+        words: command-line settings: "seeds=4", "ascent.steps=100". Keywords override them.
+        output: a folder for everything that the command writes. None keeps no files.
+        verbose: print what the command prints. By default a call only shows a progress bar, on stderr.
+        quiet: also show no progress bar.
+        settings: any key of conf/synthesize.yaml, nested or dotted: ascent={"steps": 50} or
             **{"ascent.steps": 50}. Text chooses a member of a group: prior="box", ascent="adam", start="image". Keys of
-            the target (conf/network_base.yaml) stand alone: layer, classes, weights, args, input={"size": 64}. Among
-            them `steps` and `max_mahalanobis` are the network's defaults; the same key of ascent or prior wins.
-            prior or bundle may be an object, from `dgn.load_bundle` or `dgn.decoder`.
+            the target (conf/network_base.yaml) need no prefix: layer, classes, weights, args, input={"size": 64}.
+            `steps` and `max_mahalanobis` are the network's defaults; the same keys of ascent and prior override them.
+            prior or bundle may be an object from `dgn.load_bundle` or `dgn.decoder`.
 
-    The process is left as it was found, see `dgn.base.process.restored`. Raises UserError, one sentence, for a mistake
-    in what is asked for.
+    Process-wide settings are restored afterwards, see `dgn.base.process.restored`. Raises UserError, one sentence, for
+    a mistake in the request.
     """
     return Synthesizer(target, verbose=verbose, quiet=quiet).synthesize(units, *words, output=output, **settings)
 
@@ -147,7 +147,7 @@ def configure(
 ) -> tuple[DictConfig, dict[str, Any]]:
     """The command's config, checked as the command checks it, and the member chosen of every group.
 
-    `target` and `units` are left to `words` where they are None. Later `keywords` win.
+    If None, `target` and `units` come from `words`. Later `keywords` override earlier ones.
     """
     live = isinstance(target, nn.Module)
     if not (live or target is None or isinstance(target, str)):
@@ -155,7 +155,7 @@ def configure(
         raise UserError(f"the target is {what}: pass a network, MyNet(), or a name such as 'caffenet64'")
     for word in words:
         if not isinstance(word, str):
-            raise UserError(f"{word!r} is not a word like 'seeds=4': put several units into one list, [3, 5]")
+            raise UserError(f"{word!r} is not a setting such as 'seeds=4': pass several units as one list, [3, 5]")
     name = target if isinstance(target, str) else "torch.nn.Module" if live else ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
     composed = configured("synthesize", [*chosen, *words], keywords, role="target")
@@ -179,8 +179,8 @@ def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]])
         inside = [name for given in keywords if isinstance(given.get(part), Mapping) for name in given[part]]
         dotted = [name.removeprefix(f"{part}.") for given in keywords for name in given if name.startswith(f"{part}.")]
         if values and not names & {*inside, *dotted} and config[part].get(key) != config.target[key]:
-            raise UserError(f"{key}={values[-1]} has no effect here, because {part}.{key} does not follow the network: "
-                            f"set {part}={{'{key}': …}}, or leave it out")  # fmt: skip
+            raise UserError(f"{key}={values[-1]} has no effect, because {part}.{key} does not follow the network: set "
+                            f"{part}={{'{key}': …}} instead")  # fmt: skip
 
 
 def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[dict[str, Any]]]:
@@ -189,7 +189,7 @@ def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[
     for given in settings:
         objects = [given[key] for key in ("prior", "bundle") if isinstance(given.get(key), Bundle)]
         if len(objects) > 1:
-            raise UserError("prior and bundle are two bundles: leave one out")
+            raise UserError("prior and bundle are both bundles: leave one out")
         if objects or given.get("bundle") is not None:
             bundle = objects[0] if objects else None
     return bundle, [{k: v for k, v in given.items() if not isinstance(v, Bundle)} for given in settings]

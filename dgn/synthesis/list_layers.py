@@ -1,4 +1,4 @@
-"""Which layers a network has: by its name, or as it is in memory."""
+"""List the layers of a network, by name or live."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,11 +16,11 @@ from dgn.synthesis.api import configure
 
 
 def layers(target: nn.Module | str, **settings: Any) -> summary.Layers:
-    """Every layer of a network that can be read: name, class, shape for one image, parameters, FLOPs up to its end.
+    """The readable layers of a network: name, class, shape for one image, parameters, FLOPs up to its end.
 
     Args:
-        target: a live network, which is left as it was found; or the name of a member of conf/network or of a model of
-            torchvision or timm; or the import path of a class. Weights are not loaded: shapes do not depend on them.
+        target: a live network, which is left unchanged; the name of a member of conf/network or of a model of
+            torchvision or timm; or the import path of a class. No weights are loaded.
         settings: of the target, such as input={"size": 64} or args={"depth": 18}, see `dgn.synthesize`.
 
     Raises UserError, one sentence, for a network that does not exist or does not take such an input.

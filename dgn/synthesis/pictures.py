@@ -1,4 +1,4 @@
-"""The results of a synthesis in memory: tensors, a table, and how a notebook shows them."""
+"""The results of a synthesis: tensors, a table, and their display in a notebook."""
 
 import base64
 import io
@@ -28,8 +28,8 @@ class Pictures:
         rows: unit, label, seed, score, … of each image.
         codes: (N, *code_shape), from which G makes the images.
         curves: (N, steps) the score before each step, NaN from a row's end on.
-        page: the page, if an output folder was named; otherwise None.
-        log: what the command prints, such as which weights were left out.
+        page: path of the page if `output` was set, else None.
+        log: what the command would print, such as warnings about weights.
     """
 
     images: Tensor
@@ -51,7 +51,7 @@ class Pictures:
         return len(self.rows)
 
     def table(self) -> list[dict[str, Any]]:
-        """One dict a picture, of plain values: `pandas.DataFrame(pictures.table())` makes a table of it."""
+        """One dict of plain values per picture, for `pandas.DataFrame(pictures.table())`."""
         return [asdict(row) for row in self.rows]
 
     def plot(self) -> Image.Image:

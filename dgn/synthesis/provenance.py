@@ -1,4 +1,4 @@
-"""How a run can be told from another, and made again."""
+"""Provenance: what identifies a run and what is needed to repeat it."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "
 
 
 def weights(config: Mapping[str, Any]) -> dict[str, str]:
-    """What tells a network's weights from others, by its role; a network from Python, or a random one, has none."""
+    """Identities of the weights by role; a live or random network has none."""
     roles = ("target", "generator", *(["judge"] if config["judge"] else []))
     found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
     if "_target_" not in config["generator"]:
@@ -34,10 +34,10 @@ def weights(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, subject: Subject) -> dict[str, str]:
-    """What tells all else that a run's pictures are made of from others, by what it is.
+    """Identities of everything else that determines the pictures, by name.
 
-    The layer, the other files that are read, and networks from Python or without weights: those that `used`, which
-    `weights` gave, does not name.
+    These are the layer, other input files, and networks that `used` (from `weights`) does not cover: live networks and
+    networks without a weights file.
     """
     found = {"layer": subject.target.layers[0]}
     if path := config["start"].get("path"):
@@ -58,7 +58,7 @@ def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, 
 
 
 def _digest(tensors: Iterable[Any]) -> str:
-    """SHA-256 of tensors; of what else a state dict may hold nothing is known."""
+    """SHA-256 of the tensors; other entries of a state dict are ignored."""
     found = hashlib.sha256()
     for tensor in tensors:
         if isinstance(tensor, Tensor):
@@ -68,10 +68,10 @@ def _digest(tensors: Iterable[Any]) -> str:
 
 
 def method(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[str, Any]:
-    """How the pictures were made, in the words of the page: the start, what was searched and within which range.
+    """How the pictures were made, in the words of the page: initial code, what was optimised, and its range.
 
-    A class says it itself by `describe` (a start, a prior) or `name` (an objective); of one that does not, its own
-    name is shown. `minimised` and `sums` count the units that are no single maximised unit.
+    Starts and priors describe themselves by `describe`, objectives by `name`; otherwise the class name is shown.
+    `minimised` and `sums` count the units that are not a single maximised unit.
     """
     start, objective = instantiate(config["start"]), instantiate(config["objective"])
     rule = get_class(config["prior"]["_target_"])
@@ -105,7 +105,7 @@ def manifest(
     rows: int,
     seconds: float,
 ) -> str:
-    """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
+    """JSON: target, rows of the whole run, versions, commit, seeds, weights and their files, wall time in seconds."""
     files = {}
     for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
         if config[role].get("weights"):
@@ -133,7 +133,7 @@ def manifest(
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide what comes out; those not installed are left out."""
+    """Versions of the installed packages that affect the result."""
     found = {}
     for name in PACKAGES:
         try:
@@ -144,7 +144,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit that dgn runs from, with '+' where files differ from it; None outside a checkout."""
+    """The commit of this checkout, with '+' if files differ from it; None outside a checkout."""
     here = Path(__file__).parent
     try:
         call = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]

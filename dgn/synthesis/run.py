@@ -1,4 +1,4 @@
-"""What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
+"""The task of `synthesize.py`: from the config to a folder of pictures, tables and a page."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from dgn.units.target import Subject, load_subject
 
 
 def run(config: DictConfig, output: Path) -> None:
-    """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
+    """Synthesize into `output`: one run, or one run per panel on one page."""
     if config.panels:
         results.panels(config)  # refuses what is no folder's name
         words = HydraConfig.get().overrides.task
@@ -64,11 +64,11 @@ def synthesize(
     memo: Memo | None = None,
     bar: bool = True,
 ) -> None:
-    """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept.
+    """One run: every unit and seed of one target with one prior; finished batches of an earlier run are reused.
 
     Args:
-        network, given: a target and a prior from Python; otherwise the config says where both come from.
-        memo: what an earlier run loaded is used again where the settings are the same.
+        network, given: a target and a prior from Python; otherwise both come from the config.
+        memo: reuses what an earlier run loaded with the same settings.
         bar: whether to show a progress bar.
     """
     started = time.time()
@@ -110,10 +110,10 @@ def load(
     given: bundle.Bundle | None = None,
     memo: Memo | None = None,
 ) -> tuple[bundle.Bundle, Subject]:
-    """The prior and the subject of a config, those given, or those that `memo` has of the same settings.
+    """The prior and the target of a config, those given, or those that `memo` has for the same settings.
 
-    The subject is checked on noise of the prior's shape, and a start, a range and an optimiser are asked for: their
-    mistakes come before anything is written.
+    The target is checked on noise of the prior's shape, and the start, the prior's range and the optimiser are built
+    once, so mistakes appear before anything is written.
     """
     memo = memo or Memo()
     device = memo("device", config["trainer"], lambda: one_device(config["trainer"]))
@@ -137,33 +137,34 @@ def one_device(trainer: Mapping[str, Any]) -> torch.device:
     """The device on which this trainer climbs; UserError for several."""
     built = lightning.trainer(trainer, [], [])
     if built.world_size > 1:
-        raise UserError("pictures are made on one device: set trainer.devices=1, and share them out by shard=0/2, 1/2")
+        raise UserError("synthesis uses one device: set trainer.devices=1, and start one run per device with shard=0/2 "
+                        "and shard=1/2")  # fmt: skip
     return built.strategy.root_device
 
 
 def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
-    """UserError where several seeds would give one picture: equal initial codes (2, ...) and nothing that is moved."""
+    """UserError if several seeds would give the same picture: equal initial codes (2, ...) and no transforms."""
     ascent = config["ascent"]
     unmoved = not ascent["transform_strength"] or ascent["full_view_fraction"] == 1
     still = [unit for unit in subject.units if unmoved or subject.at_one_place(unit)]
     if config["seeds"] > 1 and still and torch.equal(codes[0], codes[1]):
-        raise UserError(f"{still[0].text} would get the same picture for each of its {config['seeds']} seeds, because "
-                        "this start has no noise and the picture is not moved: set seeds=1")  # fmt: skip
+        raise UserError(f"all {config['seeds']} seeds would give the same picture of {still[0].text}, because the "
+                        "start has no noise and no transforms apply: set seeds=1")  # fmt: skip
 
 
 def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject, memo: Memo) -> judge.Judge:
-    """The judge of a config; UserError where it made the pictures itself, or knows no class of the target."""
+    """The judge of a config; UserError if it took part in making the pictures, or shares no class with the target."""
     node, target = config["judge"], config["target"]
     took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
                  given.record.get("encoder_sha256")}  # fmt: skip
     found = memo("judge", (node, zoo.identity(node), took_part), lambda: judge.load(node, took_part))
     classes = subject.classes if subject.is_output else zoo.classes(target)
     if not classes:
-        raise UserError(f"the target {target['name']} has no class names that a judge could know: set "
+        raise UserError(f"a judge needs class names, but the target {target['name']} has none: set "
                         "target.classes=imagenet or target.classes=FILE")  # fmt: skip
     if not any(map(found.knows, classes)):
-        raise UserError(f"the judge {found.name} knows no class of the target {target['name']}: "
-                        "type network@judge=ANOTHER")  # fmt: skip
+        raise UserError(f"the judge {found.name} shares no class with the target {target['name']}: "
+                        "set network@judge=ANOTHER")  # fmt: skip
     return found
 
 
@@ -175,7 +176,7 @@ def climb_all(
     output: Path,
     shown: bool = True,
 ) -> None:
-    """Climb every batch, by its first row, that no earlier run has left; the bar may be `shown`."""
+    """Climb every batch that is not finished yet, keyed by its first row; `shown` controls the progress bar."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
     start = instantiate(config["start"])
     with Bar(sum(map(len, left.values())) * config["ascent"]["steps"], shown) as bar:
@@ -187,7 +188,7 @@ def climb_all(
 
 
 def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:
-    """Show a finished run to its logs: the bundle that it used, its pictures with their scores, its figures."""
+    """Log a finished run: its bundle, its pictures with their scores, its summary numbers."""
     rows = results.read(output / "results.csv")
     for log in logs:
         if "_target_" not in config["generator"]:
@@ -205,7 +206,7 @@ def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subj
 
 
 def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list[results.Row]:
-    """What is known of a batch's pictures."""
+    """The results table rows of a batch."""
     scores = subject.score([unit for unit, _ in rows])(climbed.activation)
     judged: Sequence[int | None] = [None] * len(rows)
     if subject.judge:

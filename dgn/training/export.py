@@ -1,4 +1,4 @@
-"""From a trained G to a bundle."""
+"""Export a trained G as a bundle."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

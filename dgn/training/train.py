@@ -27,9 +27,9 @@ def train(*words: str, output: Path | str | None = None, quiet: bool = False, **
         bundle = train("data=photos", data={"workers": 0}, iterations=300)
 
     Args:
-        words: words of the command line, such as "data=photos".
+        words: command-line settings, such as "data=photos".
         output: a folder for everything that the run writes; by default a new one in `runs`.
-        quiet: print nothing, and show no progress bar.
+        quiet: print nothing and show no progress bar.
         settings: every key of conf/train.yaml and of its task, nested or dotted; text chooses a member of a group:
             data="photos", loss="lpips", encoder="efficientnet_lite0". Networks are named by an import path, not passed
             as objects: a bundle records what it inverts, and a resumed run builds it again.
@@ -37,8 +37,8 @@ def train(*words: str, output: Path | str | None = None, quiet: bool = False, **
     Returns:
         The bundle, for `dgn.load_bundle` or bundle=…; the weights of a classifier; the table of task="inversion".
 
-    Raises UserError, one sentence, for a mistake in what is asked for; KeyboardInterrupt once an interrupted run is
-    saved, which resume=True continues.
+    Raises UserError, one sentence, for a mistake in the request; KeyboardInterrupt once an interrupted run is saved,
+    which resume=True continues.
     """
     composed = configured("train", words, [settings])
     config = composed.config
@@ -51,7 +51,7 @@ def train(*words: str, output: Path | str | None = None, quiet: bool = False, **
                 return tasks.run(config, folder)
     except Stopped as stopped:
         raise KeyboardInterrupt(
-            f"{stopped.what}: the same call with output={str(folder)!r}, resume=True goes on"
+            f"{stopped.what}; to continue, repeat the call with output={str(folder)!r}, resume=True"
         ) from None
     except InstantiationException as error:  # what a class of the config raises
         if not messages.meant_for_the_user(error):

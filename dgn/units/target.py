@@ -1,4 +1,4 @@
-"""The target network at one layer, the units, and how they are scored."""
+"""The target network at one layer, with its units and their scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,13 +77,13 @@ def load_subject(
         target = settle(Features(network, layer, zoo.contract(node), config["post_activation"]))
     activation = check(target, probe, config["trainer"]["precision"])
     for name, place in target.places.items():
-        print(f"{name} gives several tensors: {place} is read")
+        print(f"note: layer {name} returns several tensors; using {place}")
     is_output = target.is_output(probe, activation)
     names = _names(node, classes, layer, activation, is_output)
     chosen = parse(items, activation.shape[1:], names)[: DEBUG if config["debug"] else None]
     objective = instantiate(config["objective"])
     if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
-        raise UserError(f"the layer {layer} has one element, whose log-probability is always 0: set objective=logit")
+        raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
     Scorer(chosen, objective)  # raises for units that this objective cannot score, before anything runs
     is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
     return Subject(target, chosen, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)

@@ -120,9 +120,9 @@ def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
     ("unit", "words", "sentence"),
     [
         ("lemmon", [], "did you mean 'lemon'"),
-        ("0-3", [], "the explorer climbs one picture"),
+        ("0-3", [], "the explorer makes one picture at a time"),
         ("${oc.env:HOME}", [], "cannot hold"),
-        (" ", [], "no unit is named"),
+        (" ", [], "there is no unit"),
         ("0", ["target.layer=fc9"], "fc9"),
         ("conv5:3@9x9", [], "9x9"),
     ],
@@ -166,7 +166,7 @@ def test_a_unit_that_is_in_no_list_stands_on_the_page():
 
 
 def test_no_unit_to_begin_with_is_a_sentence():
-    with pytest.raises(UserError, match="no unit is named"):
+    with pytest.raises(UserError, match="there is no unit"):
         choices.Choices(["units=[]"])
 
 

@@ -108,10 +108,10 @@ def test_an_empty_batch_is_not_given(image_tree):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"workers": "many"}, "data.workers=many is not a number of processes: type data.workers=2, or auto"),
+        ({"workers": "many"}, "data.workers=many is not a number of processes: set data.workers=2, or auto"),
         ({"workers": -1}, "data.workers=-1"),
         ({"max_unreadable": 5}, "data.max_unreadable=5 is not a share"),
-        ({"crop": 21}, "data.crop=21 does not fit into data.resize=20: type data.resize=21 or more"),
+        ({"crop": 21}, "data.crop=21 is larger than data.resize=20: set data.resize=21 or more"),
     ],
 )
 def test_a_setting_that_will_not_do_is_a_sentence(image_tree, settings, sentence):

@@ -98,9 +98,9 @@ def test_a_class_from_outside_is_built_for_codes_and_kept_in_a_bundle(own_bundle
 
 def test_a_file_names_no_code(own_bundle, small_bundle):
     path, g = own_bundle
-    with pytest.raises(UserError, match=r"a file cannot name code to run: set generator\.kind"):
+    with pytest.raises(UserError, match=r"not imported by itself: set generator\.kind"):
         bundle.load(path)  # although the class is imported
-    with pytest.raises(UserError, match="a file cannot name code to run"):
+    with pytest.raises(UserError, match="which is not imported by itself"):
         bundle.load(path, kinds.KINDS["deepsim"])
     with pytest.raises(UserError, match=r"is a deepsim, not a my_kinds\.MyG"):
         bundle.load(small_bundle, type(g))
@@ -136,9 +136,9 @@ def test_a_mistake_in_a_generator_from_outside_is_a_sentence(outside, words, sen
 @pytest.mark.parametrize(
     ("command", "words", "sentence"),
     [
-        ("synthesize", ["generator=small"], "generator=small is for training"),
-        ("synthesize", ["generator=deepsim"], "generator=deepsim is for training"),
-        ("synthesize", ["generator=mine"], "generator=mine is for training"),
+        ("synthesize", ["generator=small"], "generator=small is for train.py"),
+        ("synthesize", ["generator=deepsim"], "generator=deepsim is for train.py"),
+        ("synthesize", ["generator=mine"], "generator=mine is for train.py"),
         ("train", ["generator=pixels"], "set generator=small"),
         ("train", ["generator._target_=my_kinds.Plain"], "set generator=small"),
     ],

@@ -58,14 +58,14 @@ def test_pixels_and_the_bundle_are_named(prior):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((*OWN,), r"set generator\.codes=FILE of real ones, or"),
-        ((*OWN, "generator.codes=two.safetensors"), "2 tensors: call the real codes 'codes'"),
-        ((*OWN, "generator.moments.shape=[5]"), r"does not take a code of shape \(5,\)"),
-        ((*OWN, "generator.moments.shape=6"), r"shape=6 is no list: set 'generator\.moments\.shape=\[6\]'"),
-        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] is not what it gives for black"),
+        ((*OWN,), r"set generator\.codes=FILE with real codes, or"),
+        ((*OWN, "generator.codes=two.safetensors"), "2 tensors: save the codes alone, or under the name 'codes'"),
+        ((*OWN, "generator.moments.shape=[5]"), r"does not accept a code of shape \(5,\)"),
+        ((*OWN, "generator.moments.shape=6"), r"shape=6 is not a list: set 'generator\.moments\.shape=\[6\]'"),
+        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] is not a range"),
         (
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
-            "is not what it gives for black and for white",
+            "is not a range: set the output values for black and white",
         ),
         (("generator._target_=my_decoders.H",), "cannot be imported"),
     ],

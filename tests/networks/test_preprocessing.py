@@ -30,7 +30,7 @@ def test_other_channel_counts(contract):
     assert torch.equal(four.normalise(x), x[:, [0, 1, 2, 0]])
     own = torch.rand(2, 4, 16, 16)
     assert torch.equal(four.normalise(own), own)
-    with pytest.raises(UserError, match="images of 4 channels cannot go into a network of 3"):
+    with pytest.raises(UserError, match="images of 4 channels do not fit a network of 3"):
         contract.normalise(own)
 
 
@@ -39,9 +39,9 @@ def test_what_is_no_contract_gets_a_sentence(contract):
     assert from_config(given) == contract
     assert from_config(given | {"mean": 0, "std": 1}).mean == [0]  # one for all
     for change, words in (
-        ({"sise": 3}, "no 'sise': did you mean 'size'"),
-        ({"size": None}, r"needs 'size': .*defaults: \[custom\]"),
-        ({"order": "gray"}, "order=gray is not one of rgb, bgr"),
+        ({"sise": 3}, "no key 'input.sise': did you mean 'size'"),
+        ({"size": None}, r"input.size has no value: .*defaults: \[custom\]"),
+        ({"order": "gray"}, "order=gray is not a valid choice: set rgb or bgr"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),
         ({"channels": 0}, "channels=0 is less than one"),
@@ -49,11 +49,11 @@ def test_what_is_no_contract_gets_a_sentence(contract):
         ({"mean": ["a", "b", "c"]}, r"mean=\['a', 'b', 'c'\] is not a number"),
         ({"std": "abc"}, "std=abc is not a number"),
         ({"mean": []}, r"mean=\[\] is not a number"),
-        ({"mean": [0.4, 0.5]}, r"mean has 2 values for 3 channels: type input.mean=\[0.4\]"),
+        ({"mean": [0.4, 0.5]}, r"mean has 2 values for 3 channels: set one value, input.mean=\[0.4\]"),
     ):
         with pytest.raises(UserError, match=words):
             from_config(given | change)
-    with pytest.raises(UserError, match=r"a network's input is not None: type its keys, as in input\.size=64"):
+    with pytest.raises(UserError, match=r"input=None is not a group of keys: set them one by one"):
         from_config(None)
 
 

@@ -97,13 +97,30 @@ def test_ones_own_networks_are_listed(folder, capsys):
     assert "1000" in capsys.readouterr().out
 
 
+def test_class_names_are_listed_with_their_indices(folder, capsys):
+    main(["networks", "caffenet64", "--classes"])  # from its weights file
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 200 and lines[0].split() == ["0", "goldfish"]
+    main(["networks", "squeezenet1_1", "--classes"])  # without a weights file
+    assert "  980  volcano" in capsys.readouterr().out.splitlines()
+    main(["networks", "squeezenet1_1", "--classes", "target.classes=[a,b]"])
+    assert capsys.readouterr().out.splitlines() == ["    0  a", "    1  b"]
+    main(["networks", "torchvision", "target.args.name=squeezenet1_1", "--classes"])
+    assert len(capsys.readouterr().out.splitlines()) == 1000
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (
+            ["my_listed.Net", "target.input.size=8", "--classes"],
+            "my_listed.Net has no class names: set target.classes=",
+        ),
+        (["torchvision", "target.args.name=squeezenet1_1", "target.args.num_classes=7", "--classes"], "no class names"),
         (["caffenet46"], "there is no network 'caffenet46': did you mean 'caffenet64'"),
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
         (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
-        (["my_listed.Nets"], "cannot be imported"),
+        (["my_listed.Nets"], "cannot import"),
         (["torchvision"], "target.args.name has no value: set target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),
         (["timm", "target.args.model_name=resnt50"], "did you mean 'resnet50'"),

@@ -50,7 +50,7 @@ def test_classes_may_be_a_dict(classes):
 
 @pytest.mark.parametrize("classes", [{1: "a"}, {0: "a", 2: "b"}, {"a": 0, "b": 0}, {}, {"x": "a"}])
 def test_classes_with_a_gap_are_a_sentence(classes):
-    with pytest.raises(UserError, match="classes must name every output from 0 on"):
+    with pytest.raises(UserError, match="classes does not name the outputs 0, 1, 2"):
         plain_value(classes, "classes")
 
 
@@ -122,9 +122,9 @@ def test_training_has_its_own_keys():
         ({"ascent.optimisr.lr": 1}, "there is no setting 'ascent.optimisr.lr': did you mean 'optimiser'"),
         ({"quite": True}, "did you mean 'quiet'"),
         ({"prior": "bxo"}, "there is no prior 'bxo': did you mean 'box'"),
-        ({"prior": 5}, "prior=5 is neither a choice nor a dict of settings"),
-        ({"judge": {"weights": "x"}}, "no judge is chosen yet"),
-        ({"judge.weights": "x"}, "no judge is chosen yet"),
+        ({"prior": 5}, "prior=5 is neither a valid choice nor a dict of settings"),
+        ({"judge": {"weights": "x"}}, "no judge is chosen"),
+        ({"judge.weights": "x"}, "no judge is chosen"),
         ({"judge": nn.Linear(1, 1)}, "judge cannot be a Linear"),
         ({"ascent": {"steps": object()}}, "ascent.steps cannot be a object"),
         ({"panels": {}}, "there is no setting 'panels'"),
@@ -136,5 +136,5 @@ def test_a_mistake_is_a_sentence(keywords, sentence):
 
 
 def test_a_sweep_is_not_one_run():
-    with pytest.raises(UserError, match="a call from Python is one run"):
+    with pytest.raises(UserError, match="a call from Python is a single run"):
         config(words=["-m", "seeds=1"])

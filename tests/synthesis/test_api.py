@@ -86,7 +86,7 @@ def test_one_output_has_a_score_and_neither_rank_nor_probability(prior, capsys):
     assert (found.rows[0].rank, found.rows[0].probability, found.rows[0].state) == (None, None, "done")
     told = found.log
     assert capsys.readouterr().out == ""
-    assert "output gives several tensors: [0] is read" in told and "top-1" not in told
+    assert "layer output returns several tensors; using [0]" in told and "top-1" not in told
 
 
 def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
@@ -127,7 +127,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
 @pytest.mark.parametrize(
     ("target", "units", "words", "keys", "sentence"),
     [
-        ("nope.Net", 1, (), {}, "nope.Net cannot be imported"),
+        ("nope.Net", 1, (), {}, "cannot import the network nope.Net"),
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
         (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
@@ -149,7 +149,7 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
             1,
             ("experiment=range_of_codes",),
             {},
-            "these settings are of 3 runs .*: ask for them one by one",
+            "these settings have 3 panels .*: synthesize one",
         ),
     ],
 )
@@ -202,9 +202,9 @@ def test_ones_own_decoder_with_measured_and_with_given_moments():
 def test_a_decoder_that_does_not_fit_is_a_sentence():
     for make, words in (
         (lambda: decoder(G()), "generator.codes=FILE"),
-        (lambda: decoder(G(), shape=[7]), "does not take a code of shape \\(7,\\)"),
-        (lambda: decoder(nn.Linear(6, 6), shape=[6]), "gives \\(1, 6\\) of torch.float32: it must give images"),
-        (lambda: decoder(G(), torch.zeros(1, 6)), "two finite codes or more"),
+        (lambda: decoder(G(), shape=[7]), "does not accept a code of shape \\(7,\\)"),
+        (lambda: decoder(nn.Linear(6, 6), shape=[6]), "returns \\(1, 6\\) of torch.float32: it must return"),
+        (lambda: decoder(G(), torch.zeros(1, 6)), "moments need at least two codes"),
     ):
         with pytest.raises(UserError, match=words):
             make()
@@ -234,7 +234,7 @@ def test_ones_own_decoder_in_one_line(users_folder):
              "generator.args.width=4", "units=[1]", "output=out"]  # fmt: skip
     shown = command(users_folder, *words)
     assert "prior: g" in shown
-    assert "prefix 'module.' is taken off" in shown
+    assert "removed the prefix 'module.'" in shown
     about = json.loads((users_folder / "out/manifest.json").read_text())
     assert len(about["weights"]["generator"]) == 64
     assert (users_folder / "out/index.html").exists()

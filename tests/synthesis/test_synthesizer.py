@@ -83,9 +83,9 @@ def test_a_prior_may_be_an_object(small_bundle):
 @pytest.mark.parametrize(
     ("keywords", "sentence"),
     [
-        ({"ascent": "nguyen2016", "steps": 5}, "steps=5 has no effect here"),
-        ({"prior": "box", "max_mahalanobis": 2.0}, "max_mahalanobis=2.0 has no effect here"),
-        ({"prior": "box", "radius": 2.0}, "max_mahalanobis=2.0 has no effect here"),
+        ({"ascent": "nguyen2016", "steps": 5}, "steps=5 has no effect"),
+        ({"prior": "box", "max_mahalanobis": 2.0}, "max_mahalanobis=2.0 has no effect"),
+        ({"prior": "box", "radius": 2.0}, "max_mahalanobis=2.0 has no effect"),
         ({"ascent": {"stepz": 3}}, "there is no key 'ascent.stepz': did you mean 'step'"),
         ({"start.path": "x.png"}, "there is no key 'start.path': this part has no settings"),
         ({"prior": {"kk": 1}}, "there is no key 'prior.kk': did you mean 'k'"),
@@ -108,14 +108,14 @@ def test_what_is_no_target_or_no_word_is_a_sentence(small_bundle):
     for target, words, sentence in (
         (nn.Linear, (), "the target is the class Linear"),
         (5, (), "the target is a int"),
-        (network(), (4,), "4 is not a word"),
+        (network(), (4,), "4 is not a setting"),
     ):
         with pytest.raises(UserError, match=sentence):
             synthesize(target, 1, *words)
     prior = load_bundle(small_bundle)
     with pytest.raises(UserError, match="two generators"):
         synthesize(network(), 1, prior=prior, generator="pixels")
-    with pytest.raises(UserError, match="prior and bundle are two bundles"):
+    with pytest.raises(UserError, match="prior and bundle are both bundles"):
         synthesize(network(), 1, prior=prior, bundle=prior)
     with pytest.raises(UserError, match=r"output folder of its own"):
         Synthesizer(network(), output="x")

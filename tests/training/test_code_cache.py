@@ -95,7 +95,7 @@ def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp
         thread = Thread(target=keep, args=(encoder, data, about))
         thread.start()
         said = ""
-        while "waiting for it" not in said and thread.is_alive():
+        while "waiting for another run" not in said and thread.is_alive():
             said += capsys.readouterr().out
         np.save(folder / "codes.npy", whole.codes)
     thread.join(60)
@@ -160,4 +160,4 @@ def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tre
     for out in ("second", "third"):
         held = bundle.load(next((tmp_path / out).glob("*.safetensors")))
         assert held.record["images_seen"] > 0
-    assert capsys.readouterr().out.count("first layer reads from the codes what can be told from them of fc6") == 2
+    assert capsys.readouterr().out.count("first layer fitted by ridge regression from the new codes to fc6") == 2

@@ -58,7 +58,7 @@ def test_names_are_those_of_the_output_alone(subject, file):
     hidden = subject(["conv:3-4", "-conv:all@max"], classes=LETTERS)
     assert hidden.target.layers == ["conv"] and len(hidden.units) == 2 + 8 and hidden.classes is None
     assert len(subject("fc:all", classes=["a", "b"]).units) == 12
-    with pytest.raises(UserError, match="this layer has no names; set an index from 0 to 11"):
+    with pytest.raises(UserError, match="this layer has no class names: set an index from 0 to 11"):
         subject("fc:a", classes=LETTERS)
 
 
