@@ -147,7 +147,9 @@ def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(config, user
     with pytest.raises(UserError, match="something else as its codes"):
         go()
     save_file({"codes": codes}, users_folder / "codes.safetensors")
-    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda self: torch.nn.init.ones_(self.weight))
+    monkeypatch.setattr(
+        torch.nn.Linear, "reset_parameters", lambda self: [torch.nn.init.ones_(p) for p in self.parameters()]
+    )
     with pytest.raises(UserError, match=r"something else as its (generator|target)"):
         go()
 
@@ -164,7 +166,7 @@ def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("trainer.devices=2",), r"on one device: type trainer\.devices=1, and share them out by shard=0/2"),
+        (("trainer.devices=2",), r"on one device: set trainer\.devices=1, and share them out by shard=0/2"),
         (("trainer.precision=half",), "the trainer cannot be set up .*half.*: set trainer=cpu"),
         (("trainer.accelerator=abacus",), "the trainer cannot be set up .*abacus"),
     ],
