@@ -44,7 +44,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["start=image", "start.pth=x"], "there is no key 'start.pth': did you mean 'path'"),
         (["generator._target_=my.G", "generator.cods=x"], "there is no key 'generator.cods': did you mean 'codes'"),
         (["panels={a: ['units=lemon'], b: ['seeds=many']}"], "seeds=many is not a whole number"),
-        (["activated=maybe"], "is not true or false"),
+        (["post_activation=maybe"], "is not true or false"),
         (["ascent.steps=0"], "ascent.steps=0 is out of range: set ascent.steps to 1 or more"),
         (["ascent.steps=abc"], "ascent.steps=abc is not a whole number"),
         (["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
