@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from dgn.base import ranks
 from dgn.base.errors import Stopped, UserError, nearest
+from dgn.base.imports import include_current_folder
 
 COMMANDS = {  # name: module with `run(words)`, and what it does
     "synthesize": ("dgn.cli.run", "make pictures of what units of a network want to see"),
@@ -36,6 +37,7 @@ def main(typed: Sequence[str] | None = None) -> None:
     # On shared cores OpenMP's waiting threads would spin: beside other work a run took three times as long. torch reads
     # it when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    include_current_folder()
     words = list(sys.argv[1:] if typed is None else typed)
     name = words[0] if words else "--help"
     with door(name, words[1:]):
