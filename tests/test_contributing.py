@@ -33,8 +33,9 @@ def test_a_how_to_runs_as_it_is_printed(name, tmp_path):
         path.write_text(block)
     for number, line in enumerate(blocks(HOW_TOS[name], "bash")[0].splitlines()):
         words = shlex.split(line)[1:]
-        output = [] if any(word.startswith("output=") for word in words) else [f"output=out{number}"]
-        run("-m", "dgn", *words, "debug=true", *output, cwd=tmp_path)
+        words += ["debug=true", *(["data.sources.count=64"] if "data=photos" in words else [])]
+        words += [] if any(word.startswith("output=") for word in words) else [f"output=out{number}"]
+        run("-m", "dgn", *words, cwd=tmp_path)
     if name == "A logger":
         assert '"loss/pixel"' in (tmp_path / "out0/metrics.jsonl").read_text()
     if name == "A loss":

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from dgn.base import ranks
 from dgn.base.errors import Stopped, UserError, nearest
+from dgn.base.imports import include_current_folder
 
 COMMANDS = {  # name: module with `run(words)`, and what it does
     "synthesize": ("dgn.cli.run", "make images that maximise units of a network"),
@@ -35,6 +36,7 @@ def main(typed: Sequence[str] | None = None) -> None:
     """
     # Without it OpenMP's idle threads spin: on shared cores a run took three times as long. torch reads it on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    include_current_folder()
     words = list(sys.argv[1:] if typed is None else typed)
     name = words[0] if words else "--help"
     with door(name, words[1:]):

@@ -3,7 +3,6 @@
 import inspect
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
 from importlib import import_module
@@ -18,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from dgn.base import files
 from dgn.base.errors import UserError, first_line
+from dgn.base.imports import include_current_folder
 from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
 from dgn.networks.features import Features, lazy, leave_inference_mode
@@ -80,8 +80,7 @@ def _unexpand(network: nn.Module) -> None:
 
 def _located(target: str) -> Callable:
     """The class, function or method at a dotted path; modules in the current folder count."""
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a script has its own folder there instead; last, so that it shadows nothing
+    include_current_folder()
     try:
         builder = _imported(str(target).split("."))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
