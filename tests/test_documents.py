@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("docs", "dgn", "notebooks", "findings", "experiments", "conf")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
-STARTS = (ROOT / "README.md", ROOT / "docs/research/README.md")  # one leads to the user's pages, one to the notes
+STARTS = (ROOT / "README.md", ROOT / "docs/research/README.md")  # the first leads to the pages, the second to notes
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 UNSAID = re.compile(r"\bnot (?:here|in (?:the|this) repo)", re.IGNORECASE)
 
