@@ -57,7 +57,7 @@ def test_the_images_of_any_output_are_read(form):
     [
         (lambda image: image.mean((2, 3)), r"returns \(1, 3\) of torch.float32: it must return"),
         (lambda image: {"a": 1}, "returns a dict: it must return"),
-        (lambda image: None, "gives a NoneType"),
+        (lambda image: None, "returns a NoneType"),
         (lambda image: image.clamp(0, 1).mul(255).byte(), "of torch.uint8: it must return floating-point images"),
         (lambda image: image.sampel, r"does not accept a code of shape \(6,\)"),
     ],
@@ -86,7 +86,7 @@ def test_codes_may_be_an_array_a_list_or_a_tensor_with_a_graph():
         ({"shape": [0]}, "is not the shape of a code"),
         ({"shape": [6.5]}, "is not the shape of a code"),
         ({"shape": "6"}, "is not a list"),
-        ({"shape": [6], "std": 0}, "standard deviation 0"),
+        ({"shape": [6], "std": 0}, "and std 0"),
         ({"shape": [6], "mean": float("nan")}, "generator.moments has mean nan"),
         ({"shape": [6], "range": (0, float("inf"))}, "for black and white"),
     ],

@@ -171,7 +171,7 @@ def test_what_gives_no_tensor_is_a_sentence(contract):
         def forward(self, x):
             return {"x": 1}
 
-    with pytest.raises(UserError, match="'0' gives a dict"):
+    with pytest.raises(UserError, match="'0' returns a dict"):
         Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 
