@@ -214,7 +214,9 @@ def test_a_list_of_layers_names_its_layers(contract):
                 x = block(x)
             return x
 
-    with pytest.raises(UserError, match=r"'blocks' \(ModuleList\) .* choose blocks.0, blocks.1, blocks.2, …$"):
+    with pytest.raises(
+        UserError, match=r"only the parts of the layer 'blocks' \(ModuleList\): choose blocks.0, blocks.1, blocks.2, …$"
+    ):
         Features(Listed(), "blocks", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 
