@@ -92,7 +92,7 @@ def test_a_judge_has_as_many_names_as_outputs(config, monkeypatch, tiny):
     monkeypatch.setattr("dgn.networks.zoo.frozen", lambda config: tiny)
     for classes, words in (("imagenet", "judge.classes=imagenet has 1000 names, but .* has 7 outputs"),
                            (LETTERS[:6], "judge.classes has 6 names, but .* has 7 outputs"),
-                           ("auto", "does not return one score per class name \(1000\)")):  # fmt: skip
+                           ("auto", r"does not return one score per class name \(1000\)")):  # fmt: skip
         with pytest.raises(UserError, match=words):
             judge.load(node | {"classes": classes}, {})
     assert judge.load(node | {"classes": LETTERS}, {}).knows("a")
