@@ -33,7 +33,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["seeds.a=1"], "seeds is a single value (2)"),
         (["units=a,b"], "type 'units=[a,b]'"),
         (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),
-        (["volcano"], "is not a setting: set KEY=VALUE"),
+        (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
         (["judge=x"], "set network@judge=x"),
         (["judge.weights=x"], "no judge is chosen: set network@judge=NAME as well"),
@@ -82,7 +82,7 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("synthesize.py", ["target.layer=fc9"], "there is no layer 'fc9'"),
         ("synthesize.py", ["bundle=none"], "there is no bundle 'none'"),
         ("train.py", ["data=imagefolder"], "data.root=DIR"),
-        ("train.py", ["data.root=/none"], "there is no /none"),
+        ("train.py", ["data.root=/none"], "/none does not exist"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
         ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
         ("train.py", ["data=photos", "trainer.devices=2"], "several devices needs trainer=ddp"),
@@ -265,7 +265,7 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
     assert shown.count("already finished, skipped") == 2
     words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
-    assert f"there is no bundle caffenet64-fc7-* in {priors}: python train.py" in error
+    assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by python train.py" in error
     assert [row["inverts.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
@@ -340,7 +340,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
 def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(small_bundle, tmp_path):
     words = [f"bundle={small_bundle}", "units=[1]", "data.root=/none", f"output={tmp_path}/out"]
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
-    assert "there is no /none" in error
+    assert "/none does not exist" in error
     assert not (tmp_path / "out/config.yaml").exists()
 
 
