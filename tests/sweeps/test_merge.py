@@ -77,5 +77,7 @@ def test_a_shard_is_not_overwritten_by_the_whole_run(shards, tmp_path):
 
 def test_another_run_s_folder_is_not_overwritten(shards, tmp_path, run_folder):
     other = run_folder(tmp_path / "out", UNITS, prior="none")
-    with pytest.raises(UserError, match=r"the shards and the run in .* are not of one run, because prior is None and none"):
+    with pytest.raises(
+        UserError, match=r"the shards and the run in .* are not of one run, because prior is None and none"
+    ):
         merge(shards[0], other)
