@@ -32,7 +32,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
         (["seeds.a=1"], "seeds is a single value (2)"),
-        (["units=a,b"], "type 'units=[a,b]'"),
+        (["units=a,b"], "set 'units=[a,b]' for a list"),
         (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),
         (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
