@@ -10,4 +10,4 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises UserError for a mistake."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}: see {self.prog} --help")
+        raise UserError(f"{message}; see {self.prog} --help")

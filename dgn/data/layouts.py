@@ -106,8 +106,8 @@ def _one(root: Path, candidates: Sequence[str], use: str, names: Iterable[str]) 
     if candidates:
         raise UserError(f"{shown(root)} has several folders for {use} ({', '.join(candidates)}): keep one of them")
     called = ", ".join(name for name in names if part(name))
-    raise UserError(f"{shown(root)} has a folder {called}, but none for {use}: put the class folders of the training "
-                    "images into train, or rename it if it is a class")  # fmt: skip
+    raise UserError(f"{shown(root)} has {called}, but no folder for {use}: put the class folders of the training "
+                    f"images into train, or rename {called} if it is a class")  # fmt: skip
 
 
 def part(name: str) -> tuple[str, tuple[str, ...]] | None:

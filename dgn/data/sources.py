@@ -68,7 +68,7 @@ def need(root: str | None, name: str, *inside: str) -> Path:
         raise UserError(f"{path} is a file: set data.root to the folder of data={name}")
     for part in (path, *(path / item for item in inside)):
         if not part.exists():
-            raise UserError(f"there is no {part}: set data.root to the folder of data={name}")
+            raise UserError(f"{part} does not exist: set data.root to the folder of data={name}")
     return path
 
 

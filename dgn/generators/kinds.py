@@ -17,8 +17,8 @@ def named(kind: str | None) -> type[Generator] | None:
     if kind is None or kind in KINDS:
         return KINDS.get(kind or "")
     if "." not in str(kind):
-        raise UserError(f"there is no generator.kind {kind!r}: {nearest(str(kind), KINDS)}; or set the import path of "
-                        "your own class")  # fmt: skip
+        raise UserError(f"there is no generator.kind {kind!r}: {nearest(str(kind), KINDS)} (or set the import path of "
+                        "your own class)")  # fmt: skip
     try:
         cls = get_class(str(kind))
     except (ImportError, AttributeError, ValueError, TypeError) as error:

@@ -23,7 +23,7 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
         return path
     if path.is_dir() and inverts:
         return _within(path, inverts)
-    raise UserError(f"there is no bundle {name!r}: {nearest(name, shipped)}; or set bundle=FILE, written by train.py")
+    raise UserError(f"there is no bundle {name!r}: {nearest(name, shipped)} (or set bundle=FILE, written by train.py)")
 
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:

@@ -88,7 +88,7 @@ def _unreadable(word: str) -> str:
     """For an override that Hydra cannot parse: the same with the quotes that it needs, inside those of the shell."""
     key, equals, value = word.partition("=")
     if not equals:
-        return f"{word!r} is not a setting: set KEY=VALUE"
+        return f"{word!r} is not a setting: write KEY=VALUE, such as units=lemon or seed=1"
     if value.lstrip().startswith(("[", "{")):
         return (f"cannot parse {word!r}: write a list as [a,b] in quotes, and quote names with brackets, commas or "
                 "signs once more: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip

@@ -144,8 +144,8 @@ class _Layer:
             raise UserError(f"there is no unit {element!r}: set one sign per term, before its element")
         last = self.count - 1
         if self.names.classes:
-            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}; "
-                            "'dgn networks NAME --classes' lists all class names")  # fmt: skip
+            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)} "
+                            "(list all class names with dgn networks NAME --classes)")  # fmt: skip
         naming = ", or class names by target.classes=FILE or target.classes=[a,b,c]"
         raise UserError(f"there is no unit {element!r}, because this layer has no class names: set an index from 0 to "
                         f"{last}" + naming * (len(self.shape) == 1))  # fmt: skip

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from dgn import settings
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
+from dgn.training import tasks
 from tests.commands import ROOT, table
 from tests.commands import run as command
 
@@ -31,9 +32,9 @@ def apart(*words, cwd=ROOT, code=0):
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
         (["seeds.a=1"], "seeds is a single value (2)"),
-        (["units=a,b"], "type 'units=[a,b]'"),
+        (["units=a,b"], "set 'units=[a,b]' for a list"),
         (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),
-        (["volcano"], "is not a setting: set KEY=VALUE"),
+        (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
         (["judge=x"], "set network@judge=x"),
         (["judge.weights=x"], "no judge is chosen: set network@judge=NAME as well"),
@@ -82,7 +83,7 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("synthesize.py", ["target.layer=fc9"], "there is no layer 'fc9'"),
         ("synthesize.py", ["bundle=none"], "there is no bundle 'none'"),
         ("train.py", ["data=imagefolder"], "data.root=DIR"),
-        ("train.py", ["data.root=/none"], "there is no /none"),
+        ("train.py", ["data.root=/none"], "/none does not exist"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
         ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
         ("train.py", ["data=photos", "trainer.devices=2"], "several devices needs trainer=ddp"),
@@ -242,6 +243,16 @@ def test_shards_through_a_launcher_are_the_whole_run(small_bundle, image_tree, t
         assert (shards / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
 
 
+@pytest.mark.parametrize("start", [(ROOT / "train.py",), ("-m", "dgn", "train")])
+def test_further_ranks_are_started_by_the_line_that_was_typed(start, tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(tasks, "run", lambda *_: lines.append(sys.argv[:]))
+    words = ["encoder.layer=1.10", "data=photos", "debug=true", f"output={tmp_path}/out"]
+    command(*start, *words)
+    ((_, *typed),) = lines
+    assert typed == [*(["train"] if start[0] == "-m" else []), *words]
+
+
 def test_what_would_run_a_sweep_again_is_refused(tmp_path):
     words = ["-m", "seed=0,1", "trainer=ddp", "trainer.devices=2", f"output={tmp_path}"]
     _, error = command(str(ROOT / "train.py"), *words, code=1)
@@ -265,7 +276,7 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
     assert shown.count("already finished, skipped") == 2
     words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
-    assert f"there is no bundle caffenet64-fc7-* in {priors}: python train.py" in error
+    assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by python train.py" in error
     assert [row["inverts.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
@@ -340,7 +351,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
 def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(small_bundle, tmp_path):
     words = [f"bundle={small_bundle}", "units=[1]", "data.root=/none", f"output={tmp_path}/out"]
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
-    assert "there is no /none" in error
+    assert "/none does not exist" in error
     assert not (tmp_path / "out/config.yaml").exists()
 
 

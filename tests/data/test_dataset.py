@@ -209,7 +209,7 @@ def test_too_many_are_an_error(skipped):
     with pytest.raises(UserError) as error:
         skipped.check()
     assert str(error.value) == (
-        "5 of 10 images cannot be read (50 %, among them a/003.png (it is not an image), "
+        "5 of 10 images cannot be read (50 %, such as a/003.png (it is not an image), "
         "a/004.png (it is not an image), a/005.png (it is not an image)): "
         "repair or remove them, or set data.max_unreadable above 0.4, the share that may be skipped"
     )

@@ -58,7 +58,7 @@ def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
 def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
     with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
         lookup.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
-    line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
+    line = re.search(r"make it by python train\.py (.*)", str(error.value))[1]
     found = config("train", *line.split())
     made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
     assert (found.output, made) == (f"{priors}/caffenet64-fc7-places365", "caffenet64-fc7-places365")
@@ -138,7 +138,7 @@ def test_a_header_with_other_values_is_an_error_not_a_crash(small_bundle, tmp_pa
         ("code_scale", float("nan"), "code_scale: Input should be"),
         ("output", "sigmoid", "output: Input should be 'tanh', 'caffe' or 'caffe_tanh'"),
         ("gains", {"d": "big"}, "gains.d: Input should be a valid number"),
-        ("layers", "fc0", "no word 'fc0'"),
+        ("layers", "fc0", "'fc0' has no channels"),
         ("layers", "fc32 fc128 8x4x4 d8 c8 c8", "layers.13.bias of its generator is"),
     ],
 )

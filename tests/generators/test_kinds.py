@@ -123,7 +123,10 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
     [
         (["generator=mine", "generator.kind=my_kinds.Other"], "cannot import generator.kind=my_kinds.Other"),
         (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.base.Generator"),
-        (["generator=mine", "generator.width=0"], "cannot build the generator my_kinds.MyG .width: Input should be greater than or equal to 1"),
+        (
+            ["generator=mine", "generator.width=0"],
+            "cannot build the generator my_kinds.MyG .width: Input should be greater than or equal to 1",
+        ),
         (["generator=mine", "+generator.depth=1"], "cannot build the generator .*depth"),
     ],
 )

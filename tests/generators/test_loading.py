@@ -67,7 +67,7 @@ def test_pixels_and_the_bundle_are_named(prior):
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
             "is not a range: set the output values for black and white",
         ),
-        (("generator._target_=my_decoders.H",), "cannot be imported"),
+        (("generator._target_=my_decoders.H",), "cannot import"),
     ],
 )
 def test_a_mistake_is_a_sentence(prior, words, sentence):

@@ -171,7 +171,7 @@ def test_what_gives_no_tensor_is_a_sentence(contract):
         def forward(self, x):
             return {"x": 1}
 
-    with pytest.raises(UserError, match="'0' gives a dict"):
+    with pytest.raises(UserError, match="'0' returns a dict"):
         Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 
@@ -214,7 +214,9 @@ def test_a_list_of_layers_names_its_layers(contract):
                 x = block(x)
             return x
 
-    with pytest.raises(UserError, match=r"'blocks' \(ModuleList\) .* choose blocks.0, blocks.1, blocks.2, …$"):
+    with pytest.raises(
+        UserError, match=r"only the parts of the layer 'blocks' \(ModuleList\): choose blocks.0, blocks.1, blocks.2, …$"
+    ):
         Features(Listed(), "blocks", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 

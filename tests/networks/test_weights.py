@@ -195,7 +195,7 @@ def test_where_two_prefixes_fit_one_is_to_be_set(network, tmp_path, wrap, strict
         UserError, match=r"holds 2 sets of weights for this network: set prefix=(\S+) or prefix=(\S+)"
     ) as error:
         weights.load(network, tmp_path / "w.ckpt", strict=strict)
-    chosen = str(error.value).partition(" or prefix=")[2].partition(" ")[0]
+    chosen = str(error.value).partition(" or prefix=")[2].partition(",")[0]
     weights.load(network, tmp_path / "w.ckpt", strict=strict, prefix=chosen)
     assert same(network, second)
 
@@ -300,7 +300,7 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
         with pytest.raises(UserError, match=r"a training checkpoint, .*a finished run writes"):
             refuse()
         (tmp_path / "made.bundle.safetensors").touch()
-        with pytest.raises(UserError, match=r"use .*made.bundle.safetensors, which the run wrote.*resume=true"):
+        with pytest.raises(UserError, match=r"set .*made.bundle.safetensors, which this run wrote.*resume=true"):
             refuse()
         (tmp_path / "made.bundle.safetensors").unlink()
     held["state_dict"] = prefixed("network.", other(network))

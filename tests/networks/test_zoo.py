@@ -17,7 +17,7 @@ def test_a_network_by_its_path():
     assert zoo.module(LINEAR).out_features == 3
     with pytest.raises(UserError, match=r"cannot import the network torch\.nn\.Linnear"):
         zoo.module({"_target_": "torch.nn.Linnear"})
-    with pytest.raises(UserError, match="gives a Size, not a network"):
+    with pytest.raises(UserError, match="returns a Size, not a network"):
         zoo.module({"_target_": "torch.Size"})
 
 

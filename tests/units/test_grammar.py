@@ -182,10 +182,10 @@ def test_a_layer_can_stand_in_front(items, layer):
 @pytest.mark.parametrize(
     ("items", "words"),
     [
-        (["conv5:1-conv4:1"], "not in conv4 and conv5"),
+        (["conv5:1-conv4:1"], "several layers, conv4 and conv5"),
         (["conv5:1", "conv4:1"], "start one run per layer"),
-        (["conv5:1", "2"], r"not in conv5 and fc8 \(the default\)"),
-        (["2-conv5:1"], r"not in conv5 and fc8 \(the default\)"),
+        (["conv5:1", "2"], r"several layers, conv5 and fc8 \(the default\)"),
+        (["2-conv5:1"], r"several layers, conv5 and fc8 \(the default\)"),
         (["conv5:-conv5:1"], "two layers for one term"),
         ([], "there is no unit"),
         (["1", " "], "there is no unit"),

@@ -83,7 +83,7 @@ def test_a_class_whose_name_is_not_unique_is_not_compared_with_a_judges(subject)
 
 
 def test_units_of_two_layers_name_the_default_one(subject):
-    with pytest.raises(UserError, match=r"not in conv and output \(the default\)"):
+    with pytest.raises(UserError, match=r"several layers, conv and output \(the default\)"):
         subject(["conv:1", "2"])
 
 
@@ -92,7 +92,7 @@ def test_a_judge_has_as_many_names_as_outputs(config, monkeypatch, tiny):
     monkeypatch.setattr("dgn.networks.zoo.frozen", lambda config: tiny)
     for classes, words in (("imagenet", "judge.classes=imagenet has 1000 names, but .* has 7 outputs"),
                            (LETTERS[:6], "judge.classes has 6 names, but .* has 7 outputs"),
-                           ("auto", "does not give one number for each of its 1000")):  # fmt: skip
+                           ("auto", r"does not return one score per class name \(1000\)")):  # fmt: skip
         with pytest.raises(UserError, match=words):
             judge.load(node | {"classes": classes}, {})
     assert judge.load(node | {"classes": LETTERS}, {}).knows("a")
