@@ -3,8 +3,9 @@
 #
 # Versions: horama 0.3.0, einops 0.8.2 (imported, but not among its requirements), torch 2.14.1, torchvision 0.29.1,
 #           Python 3.11 or newer; needs python3, pip and, with torch's CUDA libraries on Linux, 6 GB of disk.
-# Expected: with box_size=(0.20, 0.40) the sides of the crops are between 0.20 and 0.40 of the width.
-# Seen:     they are between 0.40 and 0.60: the random part is added to the larger bound instead of the smaller one. So
+# Expected: with box_size=(0.2, 0.4) the sides of the crops are between 0.2 and 0.4 of the width: horama describes it as
+#           the smallest and the largest ratio.
+# Seen:     they are between 0.4 and 0.6: the random part is added to the larger bound instead of the smaller one. So
 #           a wide range asks for small details and sees none, and box_size=(0.5, 1) goes far beyond the image.
 # Remedy:   for crops of c to d of the width, box_size=(2 * c - d, c).
 #
