@@ -1,8 +1,9 @@
 #!/bin/sh
 # horama: box_size=(a, b) crops squares of b to 2b - a of the image's width, not of a to b.
 #
-# Versions: horama 0.3.0, einops 0.8.2 (imported, but not among its requirements), torch 2.14.1, torchvision 0.29.1,
-#           Python 3.11 or newer; needs python3, pip and, with torch's CUDA libraries on Linux, 6 GB of disk.
+# Versions: horama 0.3.0, einops 0.8.2 and tqdm 4.67.1 (imported, but not among its requirements),
+#           torch 2.14.1, torchvision 0.29.1, Python 3.11 or newer; needs python3, pip and, with torch's CUDA
+#           libraries on Linux, 6 GB of disk.
 # Expected: with box_size=(0.2, 0.4) the sides of the crops are between 0.2 and 0.4 of the width: horama describes it as
 #           the smallest and the largest ratio.
 # Seen:     they are between 0.4 and 0.6: the random part is added to the larger bound instead of the smaller one. So
@@ -16,7 +17,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet horama==0.3.0 einops==0.8.2 torch==2.14.1 torchvision==0.29.1
+"$work/venv/bin/python" -m pip install --quiet horama==0.3.0 einops==0.8.2 tqdm==4.67.1 torch==2.14.1 torchvision==0.29.1
 "$work/venv/bin/python" - <<'PYTHON' | tee "$work/seen"
 import torch
 from horama.common import optimization_step
