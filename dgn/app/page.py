@@ -14,9 +14,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.base.errors import UserError
-from dgn.generators import loading
 from dgn.settings import messages
 from dgn.synthesis.interactive import Live
+from dgn.synthesis.load import prior_name
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
 LAUNCH: dict[str, Any] = {
@@ -75,11 +75,11 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
             try:
                 typed = words(*chosen)
                 run = Live(choices.compose(typed))
-                steps = run.config["ascent"]["steps"]
-                used = stage.said(f"prior: {loading.name(run.config)}")
+                steps = run.config.ascent.steps
+                used = stage.said(f"prior: {prior_name(run.config)}")
                 for shot in run.shots():
-                    at = run.config["ascent"]["steps"] if shot.row else steps
-                    drawn = stage.stage(shot, at, run.subject.target.layers[0])
+                    at = run.config.ascent.steps if shot.row else steps
+                    drawn = stage.stage(shot, at, run.target.layer)
                     yield run, drawn, used, gr.skip(), *buttons(False, True, False)
             except Exception as error:
                 yield None, stage.EMPTY, stage.said(sentence(error), True), gr.skip(), *buttons(True, False, False)

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from dgn import settings
 from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
+from dgn.base.typed import validated
 from dgn.cli.parser import Parser
+from dgn.networks.settings import NetworkSettings
 from dgn.settings.check import check_missing
 from dgn.settings.messages import explained
 
@@ -39,15 +40,15 @@ def run(words: Sequence[str]) -> None:
     print(table(layers(zoo.module(node), zoo.contract(node))))
 
 
-def target(name: str, words: list[str], config_dir: str | None) -> dict[str, Any]:
-    """The network's config with random weights, of which shapes do not depend."""
+def target(name: str, words: list[str], config_dir: str | None) -> NetworkSettings:
+    """The network's settings with random weights, of which shapes do not depend."""
     chosen = [*member(name, config_dir), *words]
     config = settings.composed("synthesize", settings.words("synthesize", chosen), config_dir).config
     config.target.weights = None
     check_missing({"target": OmegaConf.to_container(config.target, resolve=False)})
-    node = settings.plain(config.target)
-    args = {key: value for key, value in node["args"].items() if key not in {"weights", "pretrained"}}
-    return node | {"args": args}
+    network = validated(NetworkSettings, settings.plain(config.target), "target.")
+    args = {key: value for key, value in network.args.items() if key not in {"weights", "pretrained"}}
+    return network.model_copy(update={"args": args})
 
 
 def member(name: str, config_dir: str | None) -> list[str]:

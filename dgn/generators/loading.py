@@ -1,6 +1,6 @@
-"""Where G and the moments of its code come from: a bundle, or any decoder with moments measured or set."""
+"""Any decoder as the prior, with moments of its code that are measured or set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated, Any
 
@@ -9,30 +9,27 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError, first_line
-from dgn.generators import bundle, kinds, lookup
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured, snapshot
+from dgn.generators.settings import DecoderSettings
 from dgn.networks import weights, weights_file, zoo
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1)]
 
 
-def load_prior(config: Mapping[str, Any]) -> Bundle:
-    """The generator of the config, or the bundle's where it names none."""
-    node = config["generator"]
-    if "_target_" not in node:
-        return bundle.load(lookup.find(config["bundle"], config["bundle_filter"]), kinds.named(node.get("kind")))
+def load_decoder(settings: DecoderSettings) -> Bundle:
+    """The prior from a decoder's settings."""
     codes = None
-    if node["codes"]:
-        path = weights_file.find(node["codes"])
+    if settings.codes:
+        path = weights_file.find(settings.codes)
         tensors = weights.read(path)
         if "codes" not in tensors and len(tensors) != 1:
             raise UserError(f"{path} holds {len(tensors)} tensors: call the real codes 'codes'")
         codes = tensors.get("codes", next(iter(tensors.values())))
-    about = node["moments"]
-    return _prior(zoo.frozen(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
+    about = settings.moments
+    return _prior(zoo.frozen(settings), codes, about.shape, about.mean, about.std, about.signed, settings.range)
 
 
 def decoder(
@@ -102,11 +99,3 @@ def _codes(codes: Any) -> Tensor:
         return torch.as_tensor(codes).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"the real codes are not an array of numbers (M, ...): {first_line(error)}") from None
-
-
-def name(config: Mapping[str, Any]) -> str:
-    """What the page calls the generator."""
-    kind = config["generator"].get("_target_")
-    if kind:
-        return kind.rpartition(".")[2].lower()
-    return lookup.find(config["bundle"], config["bundle_filter"]).name.removesuffix(".bundle.safetensors")

@@ -1,19 +1,12 @@
 """How an image becomes a network's input: the one place where [0, 1] RGB is left."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from dgn.base import images
-from dgn.base.errors import UserError, nearest
-
-CHOICES = {
-    "order": ("rgb", "bgr"),
-    "interpolation": ("bilinear", "bicubic", "nearest"),
-    "fit": ("resize", "crop"),
-}
+from dgn.networks.settings import InputSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +22,6 @@ class Preprocessing:
         order: "rgb" or "bgr".
         interpolation: how images of another size are brought to it: "bilinear", "bicubic" or "nearest".
         fit: "resize" brings the whole image to `size`; "crop" takes the centre, as the released code does.
-
-    Raises UserError for what is none of these.
     """
 
     size: int
@@ -42,15 +33,11 @@ class Preprocessing:
     interpolation: str
     fit: str
 
-    def __post_init__(self) -> None:
-        for key, known in CHOICES.items():
-            if getattr(self, key) not in known:
-                raise UserError(f"input.{key}={getattr(self, key)} is not one of {', '.join(known)}")
-        for key in ("mean", "std"):
-            given = getattr(self, key)
-            if len(given) not in {1, self.channels}:
-                raise UserError(f"input.{key} has {len(given)} values for {self.channels} channels: type input.{key}="
-                                f"[{given[0]}] or one a channel")  # fmt: skip
+    @classmethod
+    def of(cls, settings: InputSettings) -> "Preprocessing":
+        """The preprocessing that the settings of a network's input say."""
+        mean, std = ([value] if isinstance(value, float) else value for value in (settings.mean, settings.std))
+        return cls(**settings.plain() | {"mean": mean, "std": std})
 
     def fitted(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger."""
@@ -65,28 +52,3 @@ class Preprocessing:
             x = x.flip(1)
         mean, std = (images.constant(tuple(v), x.device, x.dtype) for v in (self.mean, self.std))
         return (x * self.scale - mean) / std
-
-
-def from_config(given: Mapping[str, Any]) -> Preprocessing:
-    """The contract of a network's `input`; UserError for a key too many or too few."""
-    if not isinstance(given, Mapping):
-        raise UserError(f"a network's input is not {given!r}: type its keys, as in input.size=64")
-    known = [field.name for field in fields(Preprocessing)]
-    for key in given:
-        if key not in known:
-            raise UserError(f"a network's input has no {key!r}: {nearest(key, known)}")
-    for key in known:
-        if given.get(key) is None:
-            raise UserError(f"a network's input needs {key!r}: type it, or begin the YAML with 'defaults: [custom]'")
-    one = {key: [given[key]] for key in ("mean", "std") if isinstance(given[key], int | float)}
-    for key in ("size", "channels", "scale", "mean", "std"):
-        whole = key in {"size", "channels"}
-        values, kinds = given[key] if key in {"mean", "std"} else [given[key]], int if whole else int | float
-        values = one.get(key, values)
-        if not (isinstance(values, Sequence) and values) or not all(
-            isinstance(v, kinds) and not isinstance(v, bool) for v in values
-        ):
-            raise UserError(f"input.{key}={given[key]} is not {'a whole number' if whole else 'a number'}: type one")
-        if whole and given[key] < 1:
-            raise UserError(f"input.{key}={given[key]} is less than one: type one or more")
-    return Preprocessing(**{**given, **one})

@@ -8,7 +8,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError, first_line
-from dgn.base.typed import Settings, check_arguments, validated
+from dgn.base.typed import Settings, arguments, validated
 from dgn.settings import renamed
 from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
@@ -17,8 +17,8 @@ NETWORKS = ("target", "encoder", "comparator", "classifier", "judge", "start.enc
 Model = TypeVar("Model", bound=Settings)
 
 
-def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
-    """The config as plain values, every interpolation resolved.
+def check(composed: Composed, model: type[Model]) -> Model:
+    """The config as an instance of its class, every interpolation resolved; `plain()` of it is the plain config.
 
     Raises UserError, one sentence, for a role that is a bare word (`target=x`), a value that is missing, a value of
     another type, out of its range or none of its choices, and a key that is none.
@@ -28,10 +28,10 @@ def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
     check_generator(composed)
     check_missing(OmegaConf.to_container(composed.config, resolve=False))
     values = plain(composed.config)
-    validated(model, values)
+    checked = validated(model, values)
     for path, node in nodes(values):
-        check_arguments(_class(node["_target_"], path), node, f"{path}.")
-    return values
+        arguments(_class(node["_target_"], path), node, f"{path}.", filled=None)
+    return checked
 
 
 def check_roles(composed: Composed) -> None:

@@ -21,6 +21,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.files import claim
 from dgn.base.images import saved
 from dgn.generators.bundle import Bundle
+from dgn.generators.settings import DecoderSettings
 from dgn.networks.preserve_state import preserve_state
 from dgn.report import results
 from dgn.settings import messages
@@ -91,8 +92,8 @@ def _synthesize(
         raise UserError(f"these words are of {len(config.panels)} runs ({', '.join(config.panels)}): ask for them one "
                         "by one, or run python synthesize.py")  # fmt: skip
     if prior is not None:
-        made = getattr(prior.generator, "network", prior.generator)
-        config.generator = {"_target_": _path(made)}
+        made = DecoderSettings.of_live(_path(getattr(prior.generator, "network", prior.generator)))
+        config = config.model_copy(update={"generator": made})
     with TemporaryDirectory() as scratch, preserve_state(live) if live is not None else nullcontext():
         folder = Path(scratch if output is None else output).expanduser()
         try:
@@ -117,8 +118,8 @@ def _pictures(folder: Path, page: Path | None) -> Pictures:
 
 def configure(
     target: nn.Module | str | None, units: Any, words: Sequence[str], keys: dict[str, Any]
-) -> tuple[DictConfig, dict[str, Any]]:
-    """The command's config, checked as the command checks it, and the member chosen of every group.
+) -> tuple[SynthesizeSettings, dict[str, Any]]:
+    """The command's settings, checked as the command checks them, and the member chosen of every group.
 
     `target` and `units` are left to `words` where they are None.
     """
@@ -136,8 +137,7 @@ def configure(
                 config.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
                 config.target.name = f"{type(target).__name__} (live)"
             _set(config.target, keys)
-            check(composed, SynthesizeSettings)
-            return config, composed.choices
+            return check(composed, SynthesizeSettings), composed.choices
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(messages.sentence(error, "synthesize", typed)) from None
 

@@ -10,51 +10,59 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from torch import Tensor
 
 from dgn.base.files import sha256
-from dgn.generators import lookup
+from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.networks import zoo
+from dgn.networks.settings import ModuleSettings
 from dgn.networks.weights_file import find
-from dgn.units.target import Subject
+from dgn.synthesis.load import bundle_file, prior_name
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.units.target import Target
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def weights(config: Mapping[str, Any]) -> dict[str, str]:
+def networks(config: SynthesizeSettings) -> dict[str, ModuleSettings]:
+    """The networks that a run builds from settings, by their roles; a generator from a bundle is not one of them."""
+    roles = {"target": config.target, "generator": config.generator, "judge": config.judge}
+    return {role: network for role, network in roles.items() if isinstance(network, ModuleSettings)}
+
+
+def weights(config: SynthesizeSettings) -> dict[str, str]:
     """What tells a network's weights from others, by its role; a network from Python, or a random one, has none."""
-    roles = ("target", "generator", *(["judge"] if config["judge"] else []))
-    found = {role: identity for role in roles if (identity := zoo.identity(config[role]))}
-    if "_target_" not in config["generator"]:
-        found["bundle"] = sha256(lookup.find(config["bundle"], config["bundle_filter"]))
-    return found
+    identities = {role: zoo.identity(network) for role, network in networks(config).items()}
+    known = {role: identity for role, identity in identities.items() if identity}
+    file = bundle_file(config)
+    return known | ({"bundle": sha256(file)} if file else {})
 
 
-def contents(config: Mapping[str, Any], used: Mapping[str, str], prior: Bundle, subject: Subject) -> dict[str, str]:
+def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle, target: Target) -> dict[str, str]:
     """What tells all else that a run's pictures are made of from others, by what it is.
 
     The layer, the other files that are read, and networks from Python or without weights: those that `used`, which
     `weights` gave, does not name.
     """
-    found = {"layer": subject.target.layers[0]}
-    if path := config["start"].get("path"):
-        found["start"] = sha256(Path(path).expanduser())
-    directions = [term.direction for unit in subject.units for term in unit.terms if term.direction is not None]
+    digests = {"layer": target.layer}
+    if path := config.start.get("path"):
+        digests["start"] = sha256(Path(path).expanduser())
+    directions = [term.direction for unit in target.units for term in unit.terms if term.direction is not None]
     if directions:
-        found["directions"] = _digest(directions)
-    if subject.classes:
-        found["classes"] = hashlib.sha256("\n".join(subject.classes).encode()).hexdigest()
+        digests["directions"] = _digest(directions)
+    if target.classes:
+        digests["classes"] = hashlib.sha256("\n".join(target.classes).encode()).hexdigest()
     if "target" not in used:
-        found["target"] = _digest(subject.target.network.state_dict().values())
-    if "_target_" in config["generator"]:
-        held = prior.moments
-        found["codes"] = _digest([held.mean, held.std, held.minimum, prior.codes])
+        digests["target"] = _digest(target.features.network.state_dict().values())
+    if bundle_file(config) is None:
+        moments = prior.moments
+        digests["codes"] = _digest([moments.mean, moments.std, moments.minimum, prior.codes])
         if "generator" not in used:
-            found["generator"] = _digest(prior.generator.state_dict().values())
-    return found
+            digests["generator"] = _digest(prior.generator.state_dict().values())
+    return digests
 
 
 def _digest(tensors: Iterable[Any]) -> str:
@@ -67,16 +75,16 @@ def _digest(tensors: Iterable[Any]) -> str:
     return found.hexdigest()
 
 
-def method(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[str, Any]:
+def method(config: SynthesizeSettings, prior: Bundle, target: Target) -> dict[str, Any]:
     """How the pictures were made, in the words of the page: the start, what was searched and within which range.
 
     A class says it itself by `describe` (a start, a prior) or `name` (an objective); of one that does not, its own
     name is shown. `minimised` and `sums` count the units that are no single maximised unit.
     """
-    start, objective = instantiate(config["start"]), instantiate(config["objective"])
-    rule = get_class(config["prior"]["_target_"])
-    options = {key: value for key, value in config["prior"].items() if not key.startswith("_")}
-    when = "after" if config["post_activation"] else "before"
+    start, objective = instantiate(config.start), instantiate(config.objective)
+    rule = get_class(config.prior["_target_"])
+    options = {key: value for key, value in config.prior.items() if not key.startswith("_")}
+    when = "after" if config.post_activation else "before"
     record = prior.record
     if isinstance(prior.generator, Pixels):
         searched = "the pixels themselves"
@@ -89,38 +97,34 @@ def method(config: Mapping[str, Any], prior: Bundle, subject: Subject) -> dict[s
         "searched": searched,
         "range": rule.describe(prior.moments, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}",
         "score": f"{getattr(objective, 'name', type(objective).__name__)}, {when} the layer's own nonlinearity",
-        "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in subject.units),
-        "sums": sum(len(unit.terms) > 1 for unit in subject.units),
-        "judge": config["judge"]["name"] if config["judge"] else None,
+        "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),
+        "sums": sum(len(unit.terms) > 1 for unit in target.units),
+        "judge": config.judge.name if config.judge else None,
     }
 
 
 def manifest(
-    config: Mapping[str, Any],
+    config: SynthesizeSettings,
     weights: Mapping[str, str],
     contents: Mapping[str, str],
     method: Mapping[str, Any],
     layer: str,
-    prior: str,
     rows: int,
     seconds: float,
 ) -> str:
     """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
-    files = {}
-    for role in ("target", "generator", *(["judge"] if config["judge"] else [])):
-        if config[role].get("weights"):
-            files[role] = find(config[role]["weights"])
-    if "_target_" not in config["generator"]:
-        files["bundle"] = lookup.find(config["bundle"], config["bundle_filter"])
+    files = {role: find(network.weights) for role, network in networks(config).items() if network.weights}
+    if file := bundle_file(config):
+        files["bundle"] = file
     about = {
-        "title": config.get("title"),
-        "target": {"name": config["target"]["name"], "layer": layer},
-        "generator": {"name": prior},
+        "title": config.title,
+        "target": {"name": config.target.name, "layer": layer},
+        "generator": {"name": prior_name(config)},
         "method": method,
         "rows": rows,
-        "shard": config["shard"],
-        "seed": config["seed"],
-        "seeds": config["seeds"],
+        "shard": config.shard,
+        "seed": config.seed,
+        "seeds": config.seeds,
         "files": {name: str(path.resolve()) for name, path in files.items()},
         "weights": weights,
         "contents": contents,

@@ -20,11 +20,15 @@ from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.report import results
+from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units import Unit
 
 
 def begin(
-    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], contents: Mapping[str, str]
+    output: Path,
+    config: SynthesizeSettings,
+    batches: Mapping[int, Sequence[tuple[Unit, int]]],
+    contents: Mapping[str, str],
 ) -> None:
     """Write `config.yaml` and `parts/contents.json`; UserError where what the folder's earlier run left would not fit.
 
@@ -34,7 +38,7 @@ def begin(
         batches: unit and seed of every row of a batch, by its first row.
         contents: what tells all else that the pictures are made of from others, by what it is.
     """
-    now = settings.counted(config)
+    now = settings.counted(config.plain())
     _same(output, now, settings.counted(settings.read(output) or now), "another ")
     kept, before = output / "parts" / "contents.json", contents
     asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
@@ -50,7 +54,7 @@ def begin(
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
-    settings.write(config, output, "synthesize")
+    settings.write(config.plain(), output, "synthesize")
     write_text(kept, json.dumps(contents))
 
 

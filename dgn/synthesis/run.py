@@ -1,4 +1,4 @@
-"""What `synthesize.py` runs: the config in, a folder of pictures, tables and a page out."""
+"""What `synthesize.py` runs: settings in, a folder of pictures, tables and a page out."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,187 +8,144 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import nn
 
 from dgn import loggers, report, settings
 from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
-from dgn.evaluation import judge
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
+from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
-from dgn.generators import bundle, loading, lookup
-from dgn.networks import zoo
+from dgn.generators.bundle import Bundle
 from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
+from dgn.synthesis.load import bundle_file, load, load_judge, prior_name
 from dgn.synthesis.provenance import contents, manifest, method, weights
 from dgn.synthesis.settings import SynthesizeSettings
-from dgn.units.target import Subject, load_subject
+from dgn.units.target import Target
 
 
-def run(config: DictConfig, output: Path) -> None:
-    """Synthesize what the config asks for in `output`: one run, or one run a panel on one page."""
+def run(config: SynthesizeSettings, output: Path) -> None:
+    """Synthesize what the settings ask for in `output`: one run, or one run a panel on one page."""
     if config.panels:
-        results.panels(config)  # refuses what is no folder's name
-        words = HydraConfig.get().overrides.task
-        config.base_overrides += [word for word in words if not word.startswith(("experiment=", "output="))]
-        for name, panel in panels(config).items():
+        results.panels({"panels": config.panels})  # refuses what is no folder's name
+        words = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
+        config = config.model_copy(update={"base_overrides": [*config.base_overrides, *words]})
+        for name, panel in panels(config, config.panels or {}).items():
             synthesize(panel, output / name)
-        settings.write(config, output, "synthesize")
+        settings.write(config.plain(), output, "synthesize")
     else:
         synthesize(config, output)
     page = report.write_page([output], output, config.title)
     print(f"page: {page.resolve()}")
 
 
-def panels(config: DictConfig) -> dict[str, DictConfig]:
-    """A config for each panel: its own words after those of the command line, and the shard of the whole run."""
-    own = {name: settings.words("synthesize", list(words)) for name, words in config.panels.items()}
-    found = {name: settings.composed("synthesize", [*config.base_overrides, *words]) for name, words in own.items()}
-    for panel in found.values():
-        panel.config.shard = config.shard
-        check(panel, SynthesizeSettings)
-    return {name: panel.config for name, panel in found.items()}
+def panels(config: SynthesizeSettings, words: Mapping[str, Sequence[str]]) -> dict[str, SynthesizeSettings]:
+    """The settings of each panel: its own words after those of the command line, and the shard of the whole run."""
+    checked = {}
+    for name, own in words.items():
+        composed = settings.composed("synthesize", [*config.base_overrides, *settings.words("synthesize", own)])
+        checked[name] = check(composed, SynthesizeSettings).model_copy(update={"shard": config.shard})
+    return checked
 
 
 def synthesize(
-    config: DictConfig, output: Path, network: nn.Module | None = None, given: bundle.Bundle | None = None
+    config: SynthesizeSettings, output: Path, network: nn.Module | None = None, prior: Bundle | None = None
 ) -> None:
     """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept.
 
-    `network` and `given` are a target and a prior from Python; otherwise the config says where both come from.
+    `network` and `prior` are a target and a prior from Python; otherwise the settings say where both come from.
     """
     started = time.time()
-    plain = settings.plain(config)
-    plain["trainer"] = lightning.decided(plain["trainer"])
-    if lightning.trainer(plain["trainer"], [], []).world_size > 1:
+    config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+    if lightning.trainer(config.trainer, [], []).world_size > 1:
         raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
-    found, subject = load(plain, network, given)
-    real = real_images(plain, subject, found.generator.size)  # before the climb: its mistakes are told at once
-    rows = [(unit, plain["seed"] + s) for unit in subject.units for s in range(plain["seeds"])]
-    firsts = resume.batches(len(rows), plain["batch_size"], plain["shard"])
-    batches = {first: rows[first : first + plain["batch_size"]] for first in firsts}
-    print(f"{results.count(len(subject.units), 'unit')} of {plain['target']['name']} {subject.target.layers[0]}, "
-          f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {loading.name(plain)}")  # fmt: skip
-    used = weights(plain)
-    read = contents(plain, used, found, subject)
-    resume.begin(output, plain, batches, used | read)
+    prior, target = load(config, network, prior)
+    judge = load_judge(config, prior, target)
+    # before the climb: its mistakes are told at once
+    real = real_images(config.data, config.real_from, config.seed, target, prior.generator.size)
+    rows = [(unit, config.seed + s) for unit in target.units for s in range(config.seeds)]
+    firsts = resume.batches(len(rows), config.batch_size, config.shard)
+    batches = {first: rows[first : first + config.batch_size] for first in firsts}
+    print(f"{results.count(len(target.units), 'unit')} of {config.target.name} {target.layer}, "
+          f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {prior_name(config)}")  # fmt: skip
+    used = weights(config)
+    read = contents(config, used, prior, target)
+    resume.begin(output, config, batches, used | read)
     if not (output / "manifest.json").exists():
-        with loggers.observe(plain, output) as logs:
-            climb_all(plain, found, subject, batches, output)
+        with loggers.observe(config, output) as logs:
+            climb_all(config, prior, target, judge, batches, output)
             shown = {unit for batch in batches.values() for unit, _ in batch}
-            chosen = {u: unit for u, unit in enumerate(subject.units) if unit in shown}
+            chosen = {u: unit for u, unit in enumerate(target.units) if unit in shown}
             joined = resume.join(output)
             if real is not None:
-                best = write_real_images(*real, plain["real_images"], subject, chosen, output)
+                best = write_real_images(*real, config.real_images, target, chosen, output)
                 joined = relate(joined, best)
             results.write(output / "results.csv", joined)
             report.write_grid(output)
             print(results.summary(joined))
-            tell(logs, plain, output)
+            tell(logs, config, output)
         seconds = time.time() - started
-        how, layer = method(plain, found, subject), subject.target.layers[0]
-        about = manifest(plain, used, read, how, layer, loading.name(plain), len(rows), seconds)
+        how = method(config, prior, target)
+        about = manifest(config, used, read, how, target.layer, len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     resume.remove(output)
 
 
-def load(
-    config: Mapping[str, Any], network: nn.Module | None = None, given: bundle.Bundle | None = None
-) -> tuple[bundle.Bundle, Subject]:
-    """The prior and the subject of a config, or those given.
-
-    The subject is checked on noise of the prior's shape, and a start, a range and an optimiser are asked for: their
-    mistakes come before anything is written.
-    """
-    found = given or loading.load_prior(config)
-    instantiate(config["prior"], found.moments)
-    instantiate(config["ascent"]["optimiser"])
-    codes = instantiate(config["start"])(found, [config["seed"], config["seed"] + 1], config["ascent"]["noise"])
-    with torch.no_grad():
-        probe = found.generator(codes[:1])
-    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
-    subject = load_subject(config, noise, network)
-    check_seeds(config, codes, subject)
-    subject.device = lightning.trainer(config["trainer"], [], []).strategy.root_device
-    if config["judge"]:
-        subject.judge = load_judge(config, found, subject)
-    return found, subject
-
-
-def check_seeds(config: Mapping[str, Any], codes: Tensor, subject: Subject) -> None:
-    """UserError where several seeds would give one picture: equal initial codes (2, ...) and nothing that is moved."""
-    ascent = config["ascent"]
-    unmoved = not ascent["transform_strength"] or ascent["full_view_fraction"] == 1
-    still = [unit for unit in subject.units if unmoved or subject.at_one_place(unit)]
-    if config["seeds"] > 1 and still and torch.equal(codes[0], codes[1]):
-        raise UserError(f"{still[0].text} would get the same picture for each of its {config['seeds']} seeds, because "
-                        "this start has no noise and the picture is not moved: set seeds=1")  # fmt: skip
-
-
-def load_judge(config: Mapping[str, Any], given: bundle.Bundle, subject: Subject) -> judge.Judge:
-    """The judge of a config; UserError where it made the pictures itself, or knows no class of the target."""
-    node, target = config["judge"], config["target"]
-    took_part = {"the target": zoo.identity(target), "the network that the generator inverts":
-                 given.record.get("encoder_sha256")}  # fmt: skip
-    found = judge.load(node, took_part)
-    classes = subject.classes if subject.is_output else zoo.classes(target)
-    if not classes:
-        raise UserError(f"the target {target['name']} has no class names that a judge could know: set "
-                        "target.classes=imagenet or target.classes=FILE")  # fmt: skip
-    if not any(map(found.knows, classes)):
-        raise UserError(f"the judge {found.name} knows no class of the target {target['name']}: "
-                        "type network@judge=ANOTHER")  # fmt: skip
-    return found
-
-
 def climb_all(
-    config: dict[str, Any], given: bundle.Bundle, subject: Subject, batches: Mapping[int, Rows], output: Path
+    config: SynthesizeSettings,
+    prior: Bundle,
+    target: Target,
+    judge: Judge | None,
+    batches: Mapping[int, Rows],
+    output: Path,
 ) -> None:
     """Climb every batch, by its first row, that no earlier run has left."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
-    start = instantiate(config["start"])
-    with Bar(sum(map(len, left.values())) * config["ascent"]["steps"]) as bar:
+    start = instantiate(config.start)
+    with Bar(sum(map(len, left.values())) * config.ascent.steps) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
-            climbed = climb(config, given, subject, batch, bar, start=start)
-            described = record(climbed, batch, first, output, subject)
+            climbed = climb(config, prior, target, batch, bar, start=start)
+            described = record(climbed, batch, first, output, target, judge)
             resume.save(output, first, climbed.codes, climbed.curves, described)
 
 
-def tell(logs: Sequence[loggers.Log], config: Mapping[str, Any], output: Path) -> None:
+def tell(logs: Sequence[loggers.Log], config: SynthesizeSettings, output: Path) -> None:
     """Show a finished run to its logs: the bundle that it used, its pictures with their scores, its figures."""
     rows = results.read(output / "results.csv")
     for log in logs:
-        if "_target_" not in config["generator"]:
-            log.uses(lookup.find(config["bundle"], config["bundle_filter"]), "bundle")
+        if file := bundle_file(config):
+            log.uses(file, "bundle")
         log.table("pictures", output, [asdict(row) for row in rows])
         log.measures(results.measures(rows))
 
 
-def record(climbed: Climbed, rows: Rows, first: int, output: Path, subject: Subject) -> list[dict[str, Any]]:
+def record(
+    climbed: Climbed, rows: Rows, first: int, output: Path, target: Target, judge: Judge | None
+) -> list[dict[str, Any]]:
     """Write a batch's pictures and give its rows as plain data."""
-    described = describe(climbed, rows, first, subject)
+    described = describe(climbed, rows, first, target, judge)
     for row, image in zip(described, climbed.images, strict=True):
         images.save(output / row.image, image)
     return [asdict(row) for row in described]
 
 
-def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list[results.Row]:
-    """What is known of a batch's pictures."""
-    scores = subject.score([unit for unit, _ in rows])(climbed.activation)
+def describe(climbed: Climbed, rows: Rows, first: int, target: Target, judge: Judge | None = None) -> list[results.Row]:
+    """What is known of a batch's pictures; `judge` is asked what it sees."""
+    scores = target.score([unit for unit, _ in rows])(climbed.activation)
     judged: Sequence[int | None] = [None] * len(rows)
-    if subject.judge:
-        with lightning.on_device(subject.device, subject.judge.network):
-            wanted = [subject.wanted(unit) for unit, _ in rows]
-            judged = subject.judge.ranks(climbed.images.to(subject.device), wanted)
-    found = []
+    if judge:
+        with lightning.on_device(target.device, judge.network):
+            wanted = [target.wanted(unit) for unit, _ in rows]
+            judged = judge.ranks(climbed.images.to(target.device), wanted)
+    described = []
     for i, (unit, seed) in enumerate(rows):
-        channel = unit.channel if subject.is_output else None
+        channel = unit.channel if target.is_output else None
         row = results.Row(
             row=first + i,
             unit=unit.text,
@@ -205,8 +162,8 @@ def describe(climbed: Climbed, rows: Rows, first: int, subject: Subject) -> list
             image=f"images/{first + i:05d}-{slug(unit.text)}-{seed}.png",
             judge_rank=judged[i],
         )
-        found.append(row)
-    return found
+        described.append(row)
+    return described
 
 
 def slug(text: str) -> str:

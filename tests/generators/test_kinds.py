@@ -6,19 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from dgn import config as settings
-from dgn import mistakes
+from dgn import settings
 from dgn.base.errors import UserError
+from dgn.cli.run import model
 from dgn.generators import bundle, kinds
+from dgn.settings.check import check
 from dgn.synthesis.climb import climb
-from dgn.synthesis.run import load
+from dgn.synthesis.load import load
 from dgn.training.tasks import build_generator
 
 ROOT = Path(__file__).parents[2]
@@ -72,21 +68,11 @@ def outside(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def composed(command, *words):
-        settings.register_resolvers()
-        path = create_config_search_path(str(settings.CONF))
-        path.prepend("command-line", f"file://{tmp_path}")
-        Hydra.create_main_hydra2(task_name="test", config_search_path=path)
-        config = compose(command, overrides=settings.words(command, list(words)), return_hydra_config=True)
-        choices = dict(config.hydra.runtime.choices)
-        OmegaConf.set_struct(config, False)
-        config.pop("hydra")
-        mistakes.check(config, choices, command)
-        GlobalHydra.instance().clear()
-        return settings.plain(config)
+    def checked(command, *words):
+        composed = settings.composed(command, settings.words(command, list(words)), tmp_path)
+        return check(composed, model(command, composed.config))
 
-    yield composed
-    GlobalHydra.instance().clear()
+    yield checked
     sys.modules.pop("my_kinds", None)
 
 
@@ -94,7 +80,7 @@ def outside(tmp_path, monkeypatch):
 def own_bundle(outside, tmp_path, moments):
     """A bundle of a class from outside, as training leaves it."""
     config = outside("train", "generator=mine", "data.crop=8", "data.resize=8")
-    g = build_generator(config["generator"], torch.rand(4, 12))
+    g = build_generator(config.generator, torch.rand(4, 12))
     path = tmp_path / "own.bundle.safetensors"
     bundle.save(path, g, moments, torch.rand(3, 12), {"encoder": "tiny"})
     return path, g
@@ -126,8 +112,8 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
              "network@target=custom", "target.input.size=8"]  # fmt: skip
     config = outside("synthesize", *words)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
-    prior, subject = load(config, network)
-    climbed = climb(config, prior, subject, [(subject.units[0], 0)])
+    prior, target = load(config, network)
+    climbed = climb(config, prior, target, [(target.units[0], 0)])
     assert climbed.codes.abs().max() <= 0.25 and climbed.at_bound.tolist() == [0]
 
 
@@ -135,15 +121,18 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
     ("words", "sentence"),
     [
         (["generator=mine", "generator.kind=my_kinds.Other"], "my_kinds.Other cannot be imported"),
-        (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.Generator"),
-        (["generator=mine", "generator.width=0"], "cannot be built .width: Input should be greater than or equal to 1"),
-        (["generator=mine", "+generator.depth=1"], "cannot be built .*depth"),
+        (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.base.Generator"),
+        (
+            ["generator=mine", "generator.width=0"],
+            "generator.width=0 is out of range: set generator.width to 1",
+        ),
+        (["generator=mine", "+generator.depth=1"], "there is no key 'generator.depth': did you mean 'width'"),
     ],
 )
 def test_a_mistake_in_a_generator_from_outside_is_a_sentence(outside, words, sentence):
     config = outside("train", *words)
     with pytest.raises(UserError, match=sentence):
-        build_generator(config["generator"], torch.rand(4, 12))
+        build_generator(config.generator, torch.rand(4, 12))
 
 
 @pytest.mark.parametrize(
