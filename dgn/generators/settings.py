@@ -27,8 +27,10 @@ class DecoderSettings(ModuleSettings):
 
     @classmethod
     def of_live(cls, path: str) -> "DecoderSettings":
-        """The settings of a generator from Python, of which only its class is known."""
-        return cls.model_construct({"builder"}, builder=path, args={}, weights=None)
+        """The settings of a generator from Python: its class is all that a run can record."""
+        moments = MomentsSettings(shape=None, mean=0, std=1, signed=True)
+        rest: dict[str, Any] = {"strict": True, "by_order": False, "prefix": None, "range": [0.0, 1.0], "codes": None}
+        return cls.model_construct({"builder"}, builder=path, args={}, weights=None, moments=moments, **rest)
 
 
 class BundleSettings(Settings):
