@@ -1,24 +1,64 @@
-"""What a neuron wants to see. From Python: `synthesize` and `decoder`; nothing heavy is imported before use."""
+"""Images that maximise a neuron. Heavy imports wait until first use.
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+Pictures: `synthesize`, or `Synthesizer` for repeated calls; both return `Pictures`. Priors: `load_bundle`, `decoder`,
+`train`. Networks: `layers`. A mistake in the request raises `UserError`, one sentence.
+"""
 
-if TYPE_CHECKING:
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+if _TYPE_CHECKING:
     from dgn.base.errors import UserError as UserError
     from dgn.generators.loading import decoder as decoder
-    from dgn.synthesis.api import Pictures as Pictures
+    from dgn.generators.loading import load_bundle as load_bundle
+    from dgn.synthesis.api import Synthesizer as Synthesizer
     from dgn.synthesis.api import synthesize as synthesize
+    from dgn.synthesis.list_layers import layers as layers
+    from dgn.synthesis.pictures import Pictures as Pictures
+    from dgn.training.train import train as train
 
-PUBLIC = {
-    "synthesize": "dgn.synthesis.api",
-    "Pictures": "dgn.synthesis.api",
-    "decoder": "dgn.generators.loading",
+_PUBLIC = {  # where each name lives
+    "Pictures": "dgn.synthesis.pictures",
+    "Synthesizer": "dgn.synthesis.api",
     "UserError": "dgn.base.errors",
+    "decoder": "dgn.generators.loading",
+    "layers": "dgn.synthesis.list_layers",
+    "load_bundle": "dgn.generators.loading",
+    "synthesize": "dgn.synthesis.api",
+    "train": "dgn.training.train",
 }
-__all__ = list(PUBLIC)
+_MOVED = {  # what `dgn.NAME` was in version 0.1
+    "ascent": "dgn.synthesis.ascent",
+    "bundle": "dgn.generators.bundle; to read one: dgn.load_bundle",
+    "codes": "dgn.generators.moments",
+    "config": "dgn.settings",
+    "dashboard": "dgn.loggers.dashboard",
+    "errors": "dgn.base.errors",
+    "files": "dgn.base.files",
+    "images": "dgn.base.images",
+    "judge": "dgn.evaluation.judge",
+    "loop": "dgn.base.lightning",
+    "metrics": "dgn.evaluation.metrics",
+    "mistakes": "dgn.settings.messages",
+    "points": "dgn.sweeps.jobs",
+    "precision": "dgn.base.precision",
+    "priors": "dgn.synthesis.priors",
+    "results": "dgn.report.results",
+    "sweep": "dgn.sweeps.callback",
+    "views": "dgn.synthesis.transforms",
+}
+__all__ = list(_PUBLIC)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in PUBLIC:
-        raise AttributeError(f"module 'dgn' has no attribute {name!r}")
-    return getattr(import_module(PUBLIC[name]), name)
+def __getattr__(name: str) -> object:
+    if name in _PUBLIC:
+        return getattr(_import_module(_PUBLIC[name]), name)
+    if name in _MOVED:
+        raise AttributeError(f"dgn.{name} is now {_MOVED[name]}")
+    from dgn.base.errors import nearest
+
+    raise AttributeError(f"module 'dgn' has no attribute {name!r}: {nearest(name, _PUBLIC)}")
+
+
+def __dir__() -> list[str]:
+    return list(_PUBLIC)

@@ -1,6 +1,7 @@
 """A command line run inside this process: as a process of its own would run it, without its seconds of start-up."""
 
 import contextlib
+import csv
 import io
 import logging
 import os
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from hydra.core.singleton import Singleton
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 
 ROOT = Path(__file__).parent.parent
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -29,6 +31,11 @@ def run(*words: object, cwd: Path = ROOT, code: int = 0) -> tuple[str, str]:
         ended = _exit_code([str(word) for word in words])
     assert ended == code, err.getvalue() + out.getvalue()
     return out.getvalue(), err.getvalue()
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by its header."""
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def _exit_code(words: list[str]) -> int:
@@ -59,10 +66,12 @@ def _exit_code(words: list[str]) -> int:
 def isolated(cwd: Path) -> Iterator[None]:
     """A block whose traces in this process are removed: Hydra's state, paths, environment, signals, logging, torch."""
     modules, path, argv, folder, environ = set(sys.modules), sys.path[:], sys.argv, Path.cwd(), dict(os.environ)
-    hydra, handlers = Singleton.get_state(), [signal.getsignal(number) for number in SIGNALS]
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    hydra, run_config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     root = logging.getLogger()
     logs, level = root.handlers[:], root.level
     precision, threads, drawn = torch.get_float32_matmul_precision(), torch.get_num_threads(), torch.get_rng_state()
+    GlobalHydra.instance().hydra = HydraConfig.instance().cfg = None
     os.chdir(cwd)
     sys.path[:] = [entry for entry in path if Path(entry).resolve() != folder]  # a script has its own folder instead
     try:
@@ -76,7 +85,7 @@ def isolated(cwd: Path) -> Iterator[None]:
         for name in set(sys.modules) - modules:  # a user's own: the next folder may have another of this name
             if _is_below(sys.modules[name], cwd):
                 del sys.modules[name]
-        Singleton.set_state(hydra)
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = hydra, run_config
         for number, handler in zip(SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
         root.handlers[:], root.level = logs, level

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -30,6 +31,9 @@ ROOT = Path(__file__).parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
              "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+
+hypothesis.settings.register_profile("dgn", deadline=None)  # how fast a machine is decides nothing
+hypothesis.settings.load_profile("dgn")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,7 +69,7 @@ def synthesis():
     """The settings of synthesize.py with some words."""
 
     def build(*words: str) -> SynthesizeSettings:
-        return configure(None, None, words, {})[0]
+        return configure(None, None, words)[0]
 
     return build
 

@@ -1,1 +1,1 @@
-"""The live explorer, `dgn app`: choose a unit, watch its picture climb, stop, keep."""
+"""The explorer, `dgn app`: choose a unit, watch its picture form, stop, keep."""

@@ -1,4 +1,4 @@
-"""What can be chosen on the page, and as which words of synthesize.py: the page and the command line say the same."""
+"""The choices on the page, and the same as settings of synthesize.py."""
 
 import shlex
 from collections.abc import Mapping
@@ -38,15 +38,15 @@ class Slider:
 SLIDERS = (
     Slider("step", "ascent.step", 0.05, 10, 0.05),
     Slider("steps", "ascent.steps", 10, 1000, 1),
-    Slider("k, the range of codes in std", "prior.k", 0.5, 10, 0.1),
+    Slider("k, range of the code in std", "prior.k", 0.5, 10, 0.1),
     Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
-    Slider("moves of the picture", "ascent.transform_strength", 0, 2, 0.1),
+    Slider("transform strength", "ascent.transform_strength", 0, 2, 0.1),
 )
 GROUPS = {"start": ("noise", "mean", "real"), "objective": ("logit", "log_probability", "margin")}
 
 
 class Choices:
-    """Networks, layers, units, numbers and groups, on the ground of some words that hold for all of them.
+    """Networks, layers, units, numbers and groups, for a page that was started with some settings.
 
     Attributes:
         networks: names; the first is the default.
@@ -124,7 +124,7 @@ class Choices:
         return self._configured(typed)[0]
 
     def _configured(self, words: list[str]) -> tuple[SynthesizeSettings, dict[str, Any]]:
-        return configure(None, None, words, {})
+        return configure(None, None, words)
 
 
 def trained() -> list[str]:
@@ -141,9 +141,10 @@ def trained() -> list[str]:
 def listed(unit: str) -> str:
     """A unit as the one element of a list on the command line, quoted where Hydra would read it otherwise."""
     if not unit.strip():
-        raise UserError("no unit is named: type a name, a number or a sum like 0.5*a+0.5*b")
+        raise UserError("there is no unit: enter a class name, an index or a sum such as 0.5*lemon+0.5*orange")
     if "${" in unit:
-        raise UserError("a unit cannot hold '${': type a name, a number or a sum like 0.5*a+0.5*b")
+        raise UserError("a unit cannot contain '${': enter a class name, an index or a sum such as "
+                        "0.5*lemon+0.5*orange")  # fmt: skip
     quoted = '"' + unit.replace("\\", "\\\\").replace('"', '\\"') + '"'
     for text in (unit, quoted):
         try:
@@ -152,7 +153,7 @@ def listed(unit: str) -> str:
             continue
         if isinstance(value, list) and [str(item) for item in value] == [unit]:
             return f"[{text}]"
-    raise UserError(f"{unit!r} is not a unit: type a name, a number or a sum like 0.5*a+0.5*b")
+    raise UserError(f"{unit!r} is not a unit: enter a class name, an index or a sum such as 0.5*lemon+0.5*orange")
 
 
 def replaced(words: list[str], values: Mapping[str, Any]) -> list[str]:

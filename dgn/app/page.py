@@ -1,4 +1,4 @@
-"""The explorer's page: controls to the left, the climb to the right, the same as a command line below."""
+"""The explorer's page: controls on the left, the picture on the right, the same command line below."""
 
 import secrets
 import time
@@ -15,8 +15,8 @@ from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.base.errors import UserError
 from dgn.settings import messages
+from dgn.synthesis.inputs import prior_name
 from dgn.synthesis.interactive import Live
-from dgn.synthesis.load import prior_name
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
 LAUNCH: dict[str, Any] = {
@@ -31,11 +31,12 @@ LAUNCH: dict[str, Any] = {
     "max_file_size": 1,  # bytes: the page takes no file, and no other site is to leave one here
 }
 HEAD = """<h1>What does this unit want to see?</h1>
-<p>A picture climbs the score of one unit, over the code of a generator. Choose, start, stop, keep.</p>"""
+<p>Gradient ascent on a generator's code makes a picture with a high score of one unit. Choose a unit and press
+Start; Stop ends early, Keep saves the run.</p>"""
 
 
 def guarded(host: str) -> dict[str, Any]:
-    """For `launch`: a page served to this machine alone answers no other name, which a site could point at it."""
+    """For `launch`: a page served to this machine only refuses other host names (DNS rebinding)."""
     if host not in {"127.0.0.1", "localhost"}:
         return {}
     own = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -56,7 +57,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
             with gr.Column(scale=5, min_width=320):
                 view = gr.HTML(stage.EMPTY, elem_id="stage")
                 told = gr.HTML("", elem_id="told")
-                line = gr.Textbox(label="The same on the command line", interactive=False, lines=2, max_lines=4,
+                line = gr.Textbox(label="Same run on the command line", interactive=False, lines=2, max_lines=4,
                                   elem_id="line", buttons=["copy"])  # fmt: skip
         chosen = [network, layer, unit, *values.values()]
 
@@ -90,7 +91,7 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         def write(run: Live | None) -> tuple:
             try:
                 if run is None:
-                    raise UserError("there is no picture yet: start a climb")
+                    raise UserError("there is no picture yet: press Start")
                 kept = run.keep(runs / f"explorer-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
             except Exception as error:
                 return stage.said(sentence(error), True), gr.skip()
@@ -116,7 +117,7 @@ def sentence(error: Exception) -> str:
     if messages.meant_for_the_user(error):
         return messages.sentence(error, "synthesize", [])
     traceback.print_exception(error)
-    return f"this went wrong and should not have ({type(error).__name__}): the terminal has the details"
+    return f"internal error ({type(error).__name__}): see the terminal for details"
 
 
 def subject(choices: Choices) -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown]:
@@ -142,7 +143,7 @@ def of_layer(choices: Choices, network: str, layer: str, unit: str) -> gr.Dropdo
     """The units of a layer; the one that was chosen stays where the layer has it."""
     units = choices.units(network, layer)
     value = unit if unit in units or not units else units[0]
-    info = "or typed: 12, conv5:12@6x6, a-b, -a"
+    info = "or enter: 12, conv5:12@6x6, lemon-orange, -lemon"
     return gr.Dropdown(units, value=value, label="unit", info=info, allow_custom_value=True, elem_id="unit")
 
 

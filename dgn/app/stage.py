@@ -1,4 +1,4 @@
-"""What the page shows of a climb, as HTML: the picture, the curve of its score, and what is known of it."""
+"""The page's view of a climb as HTML: picture, score curve and result."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from dgn.synthesis.interactive import Shot
 WIDTH, HEIGHT, LEFT, BELOW = 520, 300, 44, 26  # of the curve's drawing, and its margins, in its own units
 
 
-EMPTY = """<div class="stage"><div class="empty">Start shows the picture here</div>
+EMPTY = """<div class="stage"><div class="empty">Press Start to see a picture</div>
 <div><div class="score">– <small>score</small></div><div class="known"></div></div></div>"""
 
 
@@ -35,7 +35,9 @@ def stage(shot: Shot, steps: int, layer: str) -> str:
 def result(row: Row, layer: str) -> str:
     """What is known of the final picture of a unit of `layer`."""
     if row.state == "dead":
-        return f"dead after {row.steps} steps: no gradient reached the code, try another start or seed"
+        return (
+            f"stopped after {row.steps} steps, because the gradient was zero or not finite: try another start or seed"
+        )
     unit, taken = f"{layer} {row.label}", f"{row.steps} steps in {row.seconds:.1f} s"
     if row.probability is None:
         return f"{unit}: {taken}"

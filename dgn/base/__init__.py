@@ -1,1 +1,1 @@
-"""What every room stands on: errors, files, images, arithmetic; imports nothing of the others."""
+"""Foundations shared by all packages: errors, files, images, precision. Imports no other package of dgn."""

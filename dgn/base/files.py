@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and a folder has one run at a time."""
+"""Atomic file writes, and locks that allow one run per folder."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,20 +14,20 @@ from filelock import FileLock, Timeout
 from dgn.base.errors import UserError
 
 PART = ".part-"  # prefix of files that are not complete yet
-LOCK = ".lock"  # stays in its folder: another process may have it open, and would then hold a file that nobody sees
-PATIENCE = 1.0  # seconds; `held` asks by taking the lock for an instant, which is no other run
+LOCK = ".lock"  # never deleted during a run: another process may have it open and would lock a deleted file
+PATIENCE = 1.0  # seconds; `held` tests a lock by taking it for an instant, and that is not another run
 
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is renamed to `path`, on any error it is removed.
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error.
 
-    The file is on disk before it takes the name, so that a crash or a full disk leaves the previous file as it was.
+    The data is on disk before the rename, so a crash or a full disk leaves the previous file unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
-    part.touch(exist_ok=False)  # the user's umask decides who may read it, which a file by `tempfile` would not follow
+    part.touch(exist_ok=False)  # not `tempfile`, which ignores the user's umask
     try:
         yield part
         with part.open("rb+") as file:
@@ -38,7 +38,7 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` in UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, atomically."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
 
@@ -51,7 +51,7 @@ def read_text(path: Path | str) -> str:
     try:
         return Path(os.path.expanduser(path)).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not text in UTF-8: save it as UTF-8") from None
+        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
@@ -59,19 +59,25 @@ def read_text(path: Path | str) -> str:
 def sha256(path: Path | str) -> str:
     """The file's SHA-256 in hexadecimal: how a run names the weights that it used. UserError if it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        now = Path(path).stat()
+        return _digest(str(path), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from None
 
 
+@lru_cache(maxsize=64)
+def _digest(path: str, *_: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def missing(folder: Path) -> list[Path]:
-    """The folder and those above it that are not there yet, the deepest first."""
+    """The folder and its parents that do not exist yet, the deepest first."""
     return [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
 
 
 def remove_empty(folders: Sequence[Path]) -> None:
-    """Remove those of the folders that hold nothing but the lock of a run; the others stay as they are."""
+    """Remove the folders that are empty except for a lock; leave the others unchanged."""
     for folder in folders:
         with suppress(OSError):
             if all(path.name == LOCK for path in folder.iterdir()):
@@ -80,7 +86,7 @@ def remove_empty(folders: Sequence[Path]) -> None:
 
 
 def held(folder: Path) -> bool:
-    """Whether another process holds `folder` now, see `claim`; False where that cannot be known."""
+    """Whether another process has locked `folder` now, see `claim`; False if that is unknown."""
     if not (folder / LOCK).exists():
         return False
     lock = _lock(folder)
@@ -96,7 +102,7 @@ def held(folder: Path) -> bool:
 
 @contextmanager
 def alone(folder: Path, meanwhile: str) -> Iterator[None]:
-    """Hold `folder`, if necessary after whoever holds it now; `meanwhile` is printed before the wait."""
+    """Lock `folder`. If another process has it, print `meanwhile` and wait."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     try:
@@ -110,44 +116,44 @@ def alone(folder: Path, meanwhile: str) -> Iterator[None]:
 
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
-    """Hold `folder` for one run; UserError if another process does, or if it has a run and `resume` is not set."""
+    """Lock `folder` for one run; UserError if another process has it, or if it holds a run and `resume` is false."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     try:
         _acquire(lock, timeout=PATIENCE)
     except Timeout:
-        raise UserError(f"another run is writing to {folder}: wait for it, or set output=DIR") from None
+        raise UserError(f"another run is writing to {folder}: wait for it, or set another output=DIR") from None
     with _released(lock):
         if (folder / "config.yaml").exists() and not resume:
-            raise UserError(f"{folder} already holds a run: set resume=true to continue it, or output=DIR")
-        for left in folder.rglob(f"{PART}*"):  # of a run that was killed while it wrote
+            raise UserError(f"{folder} already holds a run: set resume=true to continue it, or another output=DIR")
+        for left in folder.rglob(f"{PART}*"):  # of a run that was killed while writing
             if not any(held(above) for above in left.parents if folder in above.parents):  # another run, in a subfolder
                 left.unlink(missing_ok=True)
         yield
 
 
 def _lock(folder: Path) -> FileLock:
-    """The lock of a folder. The library's stand-in for disks without locks would outlive a run that was killed."""
+    """The lock of a folder. No soft lock on disks without locks: it would outlive a run that was killed."""
     return FileLock(folder / LOCK, fallback_to_soft=False)
 
 
 def _acquire(lock: FileLock, timeout: float) -> None:
-    """Take the lock, or go on without where the disk has no locks. Timeout if another holds it.
+    """Take the lock, or continue without one if the disk has no locks. Timeout if another process has it.
 
-    OSError where nothing can be written there at all.
+    OSError if the folder is not writable.
     """
     try:
         lock.acquire(timeout=timeout)
     except Timeout:
         raise
     except (OSError, NotImplementedError):
-        with Path(lock.lock_file).open("a"):  # raises where the folder itself is the trouble
+        with Path(lock.lock_file).open("a"):  # raises if the folder itself is the problem
             _say_without_locks()
 
 
 @cache
 def _say_without_locks() -> None:
-    print("this disk has no file locks: do not start two runs with the same output folder", file=sys.stderr)
+    print("warning: this disk has no file locks; do not start two runs with the same output folder", file=sys.stderr)
 
 
 @contextmanager
@@ -155,5 +161,5 @@ def _released(lock: FileLock) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # a disk that loses its locks: the results are there all the same
+        with suppress(OSError):  # a disk that lost its locks; the results are complete
             lock.release()

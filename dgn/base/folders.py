@@ -1,7 +1,7 @@
-"""Where the YAML files are: `conf` and `experiments` beside the package in a checkout, inside it when installed.
+"""The folders of the YAML files: `conf` and `experiments`, beside the package in a checkout, inside it when installed.
 
-Hydra finds a group in the folder of the same name. The group `experiment` is the folder `experiments`, so it has a
-source of its own; a link from one to the other would not survive a clone on Windows.
+Hydra looks for a group in the folder of the same name. The group `experiment` is in the folder `experiments`, so it has
+its own source; a symbolic link would not survive a clone on Windows.
 """
 
 from importlib.resources import files
@@ -21,7 +21,7 @@ GROUP = "experiment"
 
 
 def folder(group: str) -> Path:
-    """Where our members of a config group are."""
+    """The folder of our members of a config group."""
     return EXPERIMENTS if group == GROUP else CONF / group
 
 
@@ -33,7 +33,7 @@ def file(name: str, *more: Path) -> Path | None:
 
 
 def members(group: str, *more: Path) -> list[str]:
-    """The names of a group's members, ours and those in `more` folders laid out like conf; none of what is no group."""
+    """The names of a group's members, ours and those in `more` folders laid out like conf; empty for no group."""
     return sorted(
         {path.stem for place in (folder(group), *(one / group for one in more)) for path in place.glob("*.yaml")}
     )
@@ -67,13 +67,13 @@ class Experiments(ConfigSource):
 
 
 def _member(config_path: str) -> str:
-    """The member that Hydra's `experiment/NAME` means; "" for one of another group."""
+    """The member in Hydra's `experiment/NAME`; "" for another group."""
     group, _, name = config_path.strip("/").removesuffix(".yaml").partition("/")
     return name if group == GROUP else ""
 
 
 class BesideConf(SearchPathPlugin):
-    """Wherever Hydra searches `conf`, it searches `experiments` too; other applications of Hydra stay as they are."""
+    """Makes Hydra search `experiments` wherever it searches `conf`; other Hydra applications are not affected."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         if any(element.path.removeprefix("file://") == str(CONF) for element in search_path.get_path() if element.path):

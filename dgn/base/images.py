@@ -1,6 +1,6 @@
-"""THE convention for images: float RGB in [0, 1], NCHW. Read, write, resize and tile them here and nowhere else.
+"""Images are float RGB in [0, 1], NCHW, everywhere in dgn. Reading, writing, resizing and tiling happen here only.
 
-What a network wants instead (mean, standard deviation, BGR, 0-255, its own size) is known to `Features` alone.
+Only `Features` knows the preprocessing of a network (mean, standard deviation, BGR, 0-255, size).
 """
 
 import math
@@ -22,19 +22,19 @@ GAP = 2  # pixels between two images of a grid
 CHANNELS = "channels"  # the note in a PNG whose image is shown as several
 CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # told by the content, not the suffix; EPS would run a program
-MOST_PIXELS = 89_478_485  # 256 MiB as RGB: where PIL begins to warn, half of what it refuses
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # by content, not suffix; EPS would run a program
+MOST_PIXELS = 89_478_485  # 256 MiB as RGB: PIL warns from here on and refuses twice as many
 
 
 class Unreadable(Exception):
-    """A file that is not a usable image; the text says why."""
+    """The file is not a usable image; the message says why."""
 
 
 def load(path: Path | str, least: int) -> Image.Image:
     """Read a file as 8-bit RGB: the first frame, upright by its EXIF tag, alpha laid on white, 16 bits brought to 8.
 
-    JPEGs are decoded at the smallest eighth of their scale that leaves both sides `least` pixels (PIL's draft mode),
-    which saves most of the time. Raises Unreadable; of more than MOST_PIXELS no pixel is decoded.
+    JPEGs are decoded at the smallest multiple of 1/8 scale that leaves both sides `least` pixels (PIL's draft mode),
+    which saves most of the time. Raises Unreadable; an image of more than MOST_PIXELS is refused before decoding.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -42,15 +42,15 @@ def load(path: Path | str, least: int) -> Image.Image:
                 raise Image.DecompressionBombError
             image.draft("RGB", (least, least))
             image.load()
-            if "exif" in image.info:  # to ask in vain costs 7 % of reading 64 px
-                with suppress(Exception):  # what cannot be read says nothing of how the picture was held
+            if "exif" in image.info:  # asking without need costs 7 % of the time at 64 px
+                with suppress(Exception):  # an unreadable tag gives no orientation
                     ImageOps.exif_transpose(image, in_place=True)
             return _rgb(image)
     except Image.DecompressionBombError:
         raise Unreadable(f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels") from None
     except UnidentifiedImageError:
         raise Unreadable("it is not an image") from None
-    except Exception as error:  # of bytes that are no image PIL's decoders raise a dozen kinds
+    except Exception as error:  # PIL's decoders raise a dozen kinds of errors for broken bytes
         raise Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
 
 
@@ -58,15 +58,15 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):  # PIL's own conversion clips at 255, which leaves white
         return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
-        raise ValueError(f"what is white in its mode {image.mode} is not known")
-    if image.has_transparency_data:  # drawings are made for a page: black lines on black would be nothing
+        raise ValueError(f"its mode {image.mode} has no defined white")
+    if image.has_transparency_data:  # drawings expect a white page: black lines on black would vanish
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
+    return image if image.mode == "RGB" else image.convert("RGB")  # convert always copies
 
 
 def load_square(path: Path | str, size: int) -> np.ndarray:
-    """Read a file as RGB uint8 (size, size, 3): the central square, brought to `size`. Raises Unreadable."""
+    """Read a file as RGB uint8 (size, size, 3): the central square, resized to `size`. Raises Unreadable."""
     rgb = load(path, size)
     side = min(rgb.size)
     left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
@@ -82,18 +82,18 @@ def read(path: Path | str, size: int) -> Tensor:
     try:
         return from_uint8(load_square(path, size)[None])
     except Unreadable as error:
-        raise UserError(f"the image {path} cannot be read ({error})") from None
+        raise UserError(f"cannot read the image {path} ({error}): choose another file") from None
 
 
 def from_uint8(images: np.ndarray | Tensor) -> Tensor:
     """(N, H, W, C) uint8 to (N, C, H, W) float in [0, 1], channels last in memory."""
-    values = np.asarray(images).astype(np.float32)  # NumPy: on a busy machine torch's threads wait for each other
+    values = np.asarray(images).astype(np.float32)  # NumPy, because torch's threads are slow on a busy machine
     values /= 255
     return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """(N, C, H, W) in [0, 1] to (N, H, W, C) uint8, rounded; what lies outside [0, 1] is clipped."""
+    """(N, C, H, W) in [0, 1] to (N, H, W, C) uint8, rounded; values outside [0, 1] are clipped."""
     return images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
@@ -105,7 +105,7 @@ def shown(image: Tensor) -> np.ndarray:
 
 
 def save(path: Path | str, image: Tensor) -> None:
-    """Write one image (C, H, W) as PNG, as `shown`: whole or not at all. The file notes C where it is not 1 or 3."""
+    """Write one image (C, H, W) as PNG, as `shown`, atomically. The file records C if it is not 1 or 3."""
     array, notes = shown(image), PngInfo()
     if image.shape[0] not in {1, 3}:
         notes.add_text(CHANNELS, str(image.shape[0]))
@@ -125,7 +125,7 @@ def saved(path: Path) -> Tensor:
 
 
 def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
-    """Bring (N, C, H, W) to `size` with antialiasing; untouched where it already has that size."""
+    """Resize (N, C, H, W) to `size` with antialiasing; images of that size are returned unchanged."""
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if images.shape[-2:] == sides:
         return images
@@ -143,24 +143,25 @@ def channels(images: Tensor, count: int) -> Tensor:
     if given == count:
         return images
     if given not in {1, 3}:
-        raise UserError(f"images of {given} channels cannot go into a network of {count}")
+        raise UserError(f"images of {given} channels do not fit a network of {count}: use a generator that gives "
+                        f"1, 3 or {count} channels")  # fmt: skip
     return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
 
 
 @cache
 def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """One number a channel, (1, C, 1, 1), brought to the device once: on a GPU each time would wait for it."""
-    with torch.inference_mode(False):  # whoever asks first; later a gradient may go through it
+    """One number per channel, (1, C, 1, 1), copied to the device once: on a GPU every copy would be a sync."""
+    with torch.inference_mode(False):  # the first caller may be in inference mode; a later one may need gradients
         return torch.tensor(values, device=device, dtype=dtype).view(1, -1, 1, 1)
 
 
 def to_caffe(images: Tensor) -> Tensor:
-    """RGB in [0, 1] to what Caffe's networks see: BGR in 0-255 minus the mean."""
+    """RGB in [0, 1] to Caffe's input: BGR in 0-255 minus the mean."""
     return images.flip(1) * 255 - constant(CAFFE_MEAN_BGR, images.device, images.dtype)
 
 
 def from_caffe(images: Tensor) -> Tensor:
-    """The inverse of `to_caffe`; nothing is clipped."""
+    """The inverse of `to_caffe`, without clipping."""
     return (images + constant(CAFFE_MEAN_BGR, images.device, images.dtype)).flip(1) / 255
 
 
@@ -171,9 +172,9 @@ def crop_centre(images: Tensor, size: int) -> Tensor:
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = GAP) -> Tensor:
-    """Tile (N, C, H, W) row by row on white, as one (C, H', W'); as near to square as it gets if `columns` is None."""
-    from torchvision.utils import make_grid  # takes long to import, and most runs tile nothing
+    """Tile (N, C, H, W) row by row on white as one (C, H', W'); nearly square if `columns` is None."""
+    from torchvision.utils import make_grid  # slow to import, and most runs tile nothing
 
     sheet = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=gap, pad_value=1)
-    border = gap if len(images) > 1 else 0  # the library draws one around the whole, and repeats a grey channel
+    border = gap if len(images) > 1 else 0  # make_grid adds an outer border and repeats a grey channel
     return sheet[: images.shape[1], border : sheet.shape[1] - border, border : sheet.shape[2] - border]

@@ -4,6 +4,6 @@ from functools import partial
 
 import hydra.utils
 
-# Without `_convert_` a class gets OmegaConf's own lists and dictionaries: torch keeps an optimiser's `betas` as they
-# are, and cannot read them again from its checkpoint.
+# Without `_convert_` a class receives OmegaConf's lists and dictionaries: torch would store an optimiser's `betas` in
+# that form and could not load its own checkpoint.
 instantiate = partial(hydra.utils.instantiate, _convert_="all")

@@ -1,4 +1,4 @@
-"""Lightning's loop as both commands run it: bare, and silent but for what is new to the reader."""
+"""Lightning's Trainer as both commands use it: no checkpoints, bars or summaries of its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,16 +13,16 @@ from torch import nn
 from dgn.base import precision
 from dgn.base.errors import UserError
 
-# what Lightning raises for a trainer that cannot be: Slurm's variables alone give three of these
+# what Lightning raises for impossible trainer settings; Slurm's variables alone lead to three of these
 REFUSED = (MisconfigurationException, TypeError, ValueError, RuntimeError, KeyError, ImportError)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class TrainedNorms(TorchSyncBatchNorm):
-    """Statistics over all devices for the batch norms that are trained; Lightning's own takes all of them.
+    """Synchronises the trained batch norms over all devices; Lightning's own plugin converts every batch norm.
 
-    A frozen network's norms keep their statistics anyway, and a norm that is more than a norm, such as timm's with its
-    activation, would lose what it has besides.
+    Frozen norms keep their statistics anyway, and a subclass with more than a norm, such as timm's with an activation,
+    would lose the rest.
     """
 
     def apply(self, model: nn.Module) -> nn.Module:
@@ -39,9 +39,9 @@ class TrainedNorms(TorchSyncBatchNorm):
 def trainer(
     settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Any], **more: Any
 ) -> pl.Trainer:
-    """A Trainer with the config's `settings`; checkpoints, bars and summaries are our own.
+    """A Trainer with the config's `settings`; checkpoints, bars and summaries are ours.
 
-    UserError where Lightning cannot make it on this machine.
+    UserError if Lightning refuses these settings on this machine.
     """
     settings = decided(settings)
     if settings.get("sync_batchnorm"):
@@ -57,13 +57,13 @@ def trainer(
             **more,
         )
     except REFUSED as error:
-        raise UserError(f"the trainer cannot be set up ({' '.join(str(error).split())}): set trainer=cpu, gpu or ddp; "
-                        "its keys are those of Lightning's Trainer") from error  # fmt: skip
+        raise UserError(f"Lightning refuses these trainer settings ({' '.join(str(error).split())}): set trainer=cpu, "
+                        "gpu or ddp; trainer.KEY sets an argument of Lightning's Trainer") from error  # fmt: skip
 
 
 @contextmanager
 def on_device(device: torch.device, *modules: nn.Module) -> Iterator[None]:
-    """Have the modules on `device`, and on the CPU afterwards, where Lightning leaves what it has trained."""
+    """Move the modules to `device`, and back to the CPU afterwards, where Lightning leaves them too."""
     for module in modules:
         module.to(device)
     try:
@@ -74,16 +74,16 @@ def on_device(device: torch.device, *modules: nn.Module) -> Iterator[None]:
 
 
 def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The trainer's settings with what is "auto" in them decided for the device, as a run's config keeps them.
+    """The trainer's settings with every "auto" resolved for the device; a run's config keeps these.
 
-    UserError for an arithmetic of 16 bits alone.
+    UserError for pure 16-bit precision.
     """
     settings, kind = dict(settings), device(settings["accelerator"])
-    settings["precision"] = str(settings["precision"])  # 32 is a number to Hydra, and a name to Lightning
+    settings["precision"] = str(settings["precision"])  # 32 is a number to Hydra and a name to Lightning
     if settings["precision"] == "auto":
         settings["precision"] = precision.best(kind)
     if settings["precision"] in {"bf16-true", "16-true"}:
-        raise UserError(f"trainer.precision={settings['precision']} would keep codes and images in 16 bits: type "
+        raise UserError(f"trainer.precision={settings['precision']} would store codes and images in 16 bits: set "
                         "trainer.precision=bf16-mixed or 32-true")  # fmt: skip
     if settings.get("sync_batchnorm") == "auto":
         settings["sync_batchnorm"] = kind == "cuda"  # torch has none for the CPU
@@ -91,6 +91,6 @@ def decided(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def device(accelerator: str) -> str:
-    """What an accelerator by Lightning's name means here: "cuda" or "cpu"."""
+    """The device type of a Lightning accelerator on this machine: "cuda" or "cpu"."""
     gpu = accelerator in {"gpu", "cuda"} or (accelerator == "auto" and torch.cuda.is_available())
     return "cuda" if gpu else "cpu"

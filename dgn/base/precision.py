@@ -1,4 +1,4 @@
-"""Which arithmetic pays here: decided by the processor, not by a stopwatch, so that a run can be repeated."""
+"""Choose the precision by the processor's instructions, not by timing, so that runs are reproducible."""
 
 import os
 from collections.abc import Iterator
@@ -13,31 +13,31 @@ BF16_LIMITS = {"AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX51
 
 
 def best(device: str = "cpu") -> str:
-    """Give "bf16-mixed" where bf16 has instructions of its own, else "32-true".
+    """Return "bf16-mixed" if the processor has bf16 instructions, else "32-true".
 
-    Measured on four kinds of processor: bf16 is six times faster than fp32 with AMX and twice with AVX512-BF16,
-    four times slower with AVX-512 alone and twenty times slower with AVX2, where it is emulated.
+    Measured on four kinds of processor, against fp32: six times faster with AMX, twice as fast with AVX512-BF16, four
+    times slower with plain AVX-512 and twenty times slower with AVX2, which emulate it.
     """
     if device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     found: dict = getattr(torch.cpu, "get_capabilities", dict)()
     native = found.get("amx_bf16") or found.get("avx512_bf16")
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()  # how oneDNN itself is held back
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()  # a limit on what oneDNN may use
     return "bf16-mixed" if native and limit in {"ALL", "DEFAULT"} | BF16_LIMITS else "32-true"
 
 
 def full(x: torch.Tensor) -> torch.Tensor:
-    """Half precision to fp32; fp32 and float64 as they are."""
+    """Cast half precision to fp32; return fp32 and float64 unchanged."""
     return x.float() if x.dtype in {torch.bfloat16, torch.float16} else x
 
 
 @contextmanager
 def prepared(*modules: nn.Module) -> Iterator[None]:
-    """Frozen networks as many passes under autocast want them; afterwards they are as they were found.
+    """Prepare frozen networks for many passes under autocast, and restore them afterwards.
 
-    Weights are cast in the first pass and not in every one, to the same values (of layers of the classes `CAST`).
-    Strided depthwise convolutions stay in fp32 on a CPU: in bf16 oneDNN has no kernel of its own for their gradient,
-    which takes ten times as long.
+    Weights of layers of the classes `CAST` are cast once instead of in every pass; the values are the same. Strided
+    depthwise convolutions stay in fp32 on a CPU: oneDNN has no bf16 kernel for their gradient, which would take ten
+    times as long.
     """
     layers = {layer for module in modules for layer in module.modules()}
     slow = {layer for layer in layers if _strided_depthwise(layer)}

@@ -1,4 +1,4 @@
-"""What a run sets for its whole process: a command for good, a call from Python until it returns."""
+"""Process-wide settings of a run: a command keeps them, a call from Python restores them."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ import torch
 
 from dgn.base import malloc
 
-KNOWN = (  # warnings of Lightning's about every run here, which runs so on purpose
+KNOWN = (  # Lightning's warnings about choices that are intended here
     "You passed in a `val_dataloader` but have no `validation_step`",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
     "Found .* module\\(s\\) in eval mode",
@@ -22,17 +22,17 @@ KNOWN = (  # warnings of Lightning's about every run here, which runs so on purp
 
 
 def prepare() -> None:
-    """For a command: fast matrix products, memory that stays with the process, no warnings about what is on purpose."""
+    """For a command: fast matrix products, memory kept in the process, no warnings about intended choices."""
     malloc.keep()
     _set()
 
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """For a call from Python: the settings of `prepare` that can be undone, with gradients on; then all as before.
+    """For a call from Python: the reversible settings of `prepare`, with gradients enabled.
 
-    Restores the precision of matrix products, warning filters, Lightning's log level, the grad and inference mode and
-    the import path.
+    On exit restores the precision of matrix products, warning filters, Lightning's log level, the grad and inference
+    modes and the import path.
     """
     precision, path = torch.get_float32_matmul_precision(), list(sys.path)
     log = logging.getLogger("pytorch_lightning")
@@ -52,4 +52,4 @@ def _set() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     for text in KNOWN:
         warnings.filterwarnings("ignore", text)
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # what it warns of is read or refused here
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # `images.load` handles or refuses what PIL warns about

@@ -1,4 +1,4 @@
-"""Which of several processes this is, known before torch is."""
+"""Which of several processes this is, from the environment, before torch is imported."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Settings with types: a mistake in one is a sentence that names the key."""
+"""Typed settings: a mistake becomes one sentence that names the key."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from dgn.base.errors import UserError, nearest
 
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
 NUMBERS = ConfigDict(strict=True, arbitrary_types_allowed=True)
-LARGEST_SEED = 2**32 - 1  # numpy's generators, which training seeds too, take no larger one
+LARGEST_SEED = 2**32 - 1  # the limit of numpy's generators, which training seeds too
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -42,9 +42,9 @@ BOUNDS = {
 
 
 class Settings(BaseModel):
-    """Base of the classes that say what a part's settings are: types, ranges and choices, checked without conversion.
+    """Base of all settings classes: they declare types, ranges and choices, checked without conversion.
 
-    Defaults stand in the YAML files alone.
+    Defaults are in the YAML files only.
     """
 
     model_config = STRICT
@@ -58,10 +58,10 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def validated(model: type[Model], values: Mapping[str, Any], path: str = "") -> Model:
-    """The settings as an instance of their class; UserError, one sentence, for the first that is wrong.
+    """The settings as an instance of their class; UserError, one sentence, for the first wrong value.
 
     Args:
-        path: of `values` in the config, with a point at its end: "ascent.".
+        path: prefix of `values` in the config, with a final dot: "ascent.".
     """
     try:
         return model.model_validate(dict(values))
@@ -72,14 +72,14 @@ def validated(model: type[Model], values: Mapping[str, Any], path: str = "") -> 
 def arguments(
     function: Callable[..., Any], values: Mapping[str, Any], path: str = "", filled: Collection[str] | None = ()
 ) -> dict[str, Any]:
-    """Keyword arguments, checked against the annotations of the class or function that takes them.
+    """Check keyword arguments against the annotations of the class or function that receives them.
 
-    Values that are classes of the config themselves (they hold `_target_`), names that begin with an underscore, and
-    parameters without an annotation, or with one that is no type of plain data, are left to the call.
+    Not checked: values with a `_target_` of their own, names with a leading underscore, and parameters without an
+    annotation of plain data.
 
     Args:
-        path: of `values` in the config, with a point at its end.
-        filled: parameters that the caller sets itself; None where it may set any that has no value here.
+        path: of `values` in the config, with a dot at its end.
+        filled: parameters that the caller sets itself; None if it may set any that is missing here.
 
     Raises UserError, one sentence, for an argument that is missing, unknown, or not of the annotated type and range.
     """
@@ -91,8 +91,9 @@ def arguments(
             continue
         if key in taken:
             checked[key] = _argument(parameters[key].annotation, value, f"{path}{key}.")
-        elif parameters and not open_ended:
-            raise UserError(f"there is no key '{path}{key}': {nearest(str(key), taken)}")
+        elif not open_ended:
+            hint = nearest(str(key), taken) if taken else "this part has no settings"
+            raise UserError(f"there is no key '{path}{key}': {hint}")
     for name in taken if filled is not None else ():
         if name not in values and parameters[name].default is inspect.Parameter.empty:
             raise UserError(f"{path}{name} has no value: set {path}{name}=…")
@@ -100,7 +101,7 @@ def arguments(
 
 
 def _argument(kind: Any, value: Any, path: str) -> Any:
-    """A value as one of the annotated type; as it is where the annotation says nothing about plain data."""
+    """The value as the annotated type; unchanged if the annotation is not one of plain data."""
     if kind is inspect.Parameter.empty:
         return value
     try:
@@ -118,18 +119,18 @@ def _is_model(kind: Any) -> bool:
 
 
 def _is_tuple(kind: Any) -> bool:
-    """Whether a type is a tuple, of which YAML has none: a list stands for it."""
+    """Whether a type is a tuple; YAML has no tuples, so a list is accepted."""
     return kind is tuple or get_origin(kind) is tuple
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
-    """What can be given by name, that of a class's parents included where it passes it on; annotations are resolved.
+    """All keyword parameters with resolved annotations, including those a class passes on to its parents.
 
-    Also whether anything else may be given.
+    Also returns whether further keywords are accepted.
     """
     calls = [function]
     if inspect.isclass(function):
-        calls = [vars(parent)["__init__"] for parent in function.__mro__ if "__init__" in vars(parent)]
+        calls = [vars(parent)["__init__"] for parent in function.__mro__[:-1] if "__init__" in vars(parent)]
     parameters: dict[str, inspect.Parameter] = {}
     for call in calls:
         try:
@@ -141,11 +142,11 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Paramet
                 parameters.setdefault(name, parameter.replace(annotation=hints.get(name, parameter.empty)))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
             return parameters, False
-    return parameters, True
+    return parameters, bool(calls)
 
 
 def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
-    """The first mistake of a validation as a sentence that names the key and what to set."""
+    """The first validation error as one sentence: the key, and what to set."""
     errors = error.errors()
     key, value = _place(errors[0], values, path)
     same = [one for one in errors if _place(one, values, path)[0] == key] or errors
@@ -158,7 +159,7 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
     for one in same:
         if one["type"] == "literal_error":
             choices = [choice.strip().strip("'") for choice in one["ctx"]["expected"].replace(" or ", ", ").split(",")]
-            return f"{key}={shown} is none of its choices: {nearest(str(shown), choices)}"
+            return f"{key}={shown} is not a valid choice: {nearest(str(shown), choices)}"
     for one in same:
         if one["type"] in BOUNDS:
             name, text = BOUNDS[one["type"]]
@@ -174,7 +175,7 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
 
 
 def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:
-    """The dotted key of a mistake and its value; the names that pydantic gives to alternatives are left out."""
+    """The dotted key of a validation error and its value, without pydantic's names for alternatives."""
     walked: list[str] = []
     for i, part in enumerate(error["loc"]):
         missing = error["type"] == "missing" and i == len(error["loc"]) - 1
@@ -187,7 +188,7 @@ def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:
 
 
 def _fields(kind: Any, path: Sequence[Any]) -> list[str]:
-    """The keys that the settings at a path may have; names that pydantic gives to alternatives change nothing."""
+    """The keys that are allowed at a path; pydantic's own names of alternatives are skipped."""
     for part in path:
         fields = next((model.model_fields for model in _models(kind) if part in model.model_fields), {})
         kind = fields[part].annotation if part in fields else kind

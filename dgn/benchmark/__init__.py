@@ -1,3 +1,3 @@
-"""How fast it is on this machine: `dgn benchmark` prints the tables of docs/benchmarks.md."""
+"""Benchmarks on this machine: `dgn benchmark` prints the tables of docs/benchmarks.md."""
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}  # of the tables, as Lightning has them

@@ -1,4 +1,4 @@
-"""What is climbed in the measurements, from the config as the commands compose it."""
+"""The networks and settings of the synthesis benchmarks, composed as by the commands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def composed(command: str, *words: str) -> dict[str, Any]:
 
 def decided(*words: str) -> SynthesizeSettings:
     """The settings of synthesize.py with these words."""
-    config, _ = configure(None, None, words, {})
+    config, _ = configure(None, None, words)
     return config.model_copy(update={"trainer": lightning.decided(config.trainer)})
 
 

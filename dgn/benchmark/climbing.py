@@ -1,4 +1,4 @@
-"""Rows × steps a second: of the project's climb, and of the released procedure transcribed literally."""
+"""Rows × steps per second of our ascent, and of a literal transcription of the released procedure."""
 
 import time
 from collections.abc import Iterator

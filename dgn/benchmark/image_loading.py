@@ -1,4 +1,4 @@
-"""What the loader reaches by itself: where training takes images more slowly, it does not wait for them."""
+"""Speed of the data loader alone; training does not wait for data if it is slower than this."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def bench(config: TrainSettings) -> Iterator[str]:
         yield f"reading {name}: {speed(module):.0f} images/s"
     images.fits = fits
     if fits:
-        yield f"from memory, for they fit data.memory_gib: {speed(module):.0f} images/s"
+        yield f"reading from memory (they fit data.memory_gib): {speed(module):.0f} images/s"
 
 
 def speed(module: "data.DataModule") -> float:

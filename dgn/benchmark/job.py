@@ -1,4 +1,4 @@
-"""One measurement: a function by its path, run in a process of its own, so that its peak memory is its own."""
+"""One measurement: a function, run in its own process so that its peak memory can be measured."""
 
 import io
 import resource

@@ -1,4 +1,4 @@
-"""The machine: what it is, and the most that it can compute."""
+"""Describe the machine and measure its peak FLOP/s."""
 
 import os
 import platform
@@ -24,12 +24,12 @@ def describe() -> dict[str, Any]:
     return {
         "processor": facts.get("model name") or platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "instructions": ", ".join(flag for flag in FLAGS if flag in flags) or "not known",
+        "instructions": ", ".join(flag for flag in FLAGS if flag in flags) or "unknown",
         "memory, GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
         "Lightning": version("pytorch-lightning"),
-        "precision=auto is": precision.best(),
+        "trainer.precision=auto": precision.best(),
     }
 
 

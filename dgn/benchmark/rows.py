@@ -1,4 +1,4 @@
-"""Many rows: time and memory of a whole run of synthesize.py, its files and all."""
+"""Time and memory of a whole run of synthesize.py, including its files, by number of rows."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ def run(rows: int, steps: int) -> dict[str, float]:
     """`seconds` that a run of the default bundle and target takes for so many rows, from the networks' files on."""
     units = min(rows, 200)
     words = (f"units=[0-{units - 1}]", f"seeds={rows // units}", f"ascent.steps={steps}", "batch_size=16")
-    config, _ = configure(None, None, words, {})
+    config, _ = configure(None, None, words)
     with TemporaryDirectory() as folder:
         begun = time.perf_counter()
         synthesize(config, Path(folder))

@@ -1,4 +1,4 @@
-"""The parts of the benchmark: which measurements each makes, and the Markdown that it makes of them."""
+"""The sections of the benchmark: their measurements and their Markdown."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -103,7 +103,9 @@ class Synthesis(Section):
             parts.append(f"**{self.names[case]}**, {own[0]['flops'] / 1e9:.2f} GFLOP a row and step:")
             parts.append(self.rates(own, most))
         if not self.quick and "lite0" not in self.cases:
-            parts.append(f"{self.names['lite0']} was not measured: pip install {' '.join(self.packages)}")
+            parts.append(
+                f"{self.names['lite0']} was not measured: to include it, run pip install {' '.join(self.packages)}"
+            )
         return "\n\n".join(parts)
 
     def rates(self, found: Found, most: dict[str, Any]) -> str:

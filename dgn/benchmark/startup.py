@@ -1,4 +1,4 @@
-"""How soon the command answers."""
+"""Start-up time of the command."""
 
 import subprocess
 import sys

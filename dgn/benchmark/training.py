@@ -1,4 +1,4 @@
-"""Training under the Lightning loop against a loop by hand, in turns, so that both have the same machine."""
+"""Speed of the Lightning loop against a loop by hand, in alternating blocks so both see the same machine load."""
 
 import statistics
 import time

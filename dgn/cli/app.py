@@ -1,6 +1,6 @@
-"""`dgn app [WORDS]`: the explorer on a port of this machine, until Ctrl-C.
+"""`dgn app [KEY=VALUE …]`: serve the explorer on a port of this machine until Ctrl-C.
 
-torch and gradio are imported only once they are needed, so that `--help` answers at once.
+torch and gradio are imported only when needed, so `--help` is fast.
 """
 
 import os
@@ -18,27 +18,27 @@ def run(words: Sequence[str]) -> None:
     """Serve the page."""
     asked = parser().parse_intermixed_args(words)
     if find_spec("gradio") is None:
-        raise UserError("the explorer needs gradio: pip install 'dgn[app]'")
+        raise UserError("the explorer needs gradio: install it by pip install 'dgn[app]'")
     os.environ |= OFFLINE
     serve(asked.words, asked.host, asked.port, asked.runs)
 
 
 def parser() -> Parser:
-    """What the command line takes."""
+    """The options of the command."""
     found = Parser(
         prog="dgn app",
-        description="A page on which a unit is chosen and its picture is watched while it climbs.",
+        description="Serve a page on which you choose a unit and watch its picture form.",
     )
-    found.add_argument("words", nargs="*", help="as for synthesize.py, under all that is chosen on the page: "
-                        "bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
-    found.add_argument("--host", default="127.0.0.1", help="who may connect: by default this machine alone")
-    found.add_argument("--port", type=int, default=7860, help="default: %(default)s")
-    found.add_argument("--runs", type=Path, default=Path("runs"), help="where Keep writes; default: %(default)s")
+    found.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py that the page starts "
+                        "from: bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
+    found.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
+    found.add_argument("--port", type=int, default=7860, help="port to listen on; default: %(default)s")
+    found.add_argument("--runs", type=Path, default=Path("runs"), help="folder of kept runs; default: %(default)s")
     return found
 
 
 def serve(words: list[str], host: str, port: int, runs: Path) -> None:
-    """Build the page and hold the port until Ctrl-C."""
+    """Build the page and serve it until Ctrl-C."""
     from dgn.app import page
     from dgn.app.choices import Choices
     from dgn.base import process
@@ -51,6 +51,6 @@ def serve(words: list[str], host: str, port: int, runs: Path) -> None:
             server_name=host, server_port=port, prevent_thread_lock=True, **page.LAUNCH | page.guarded(host)
         )
     except (OSError, OverflowError):
-        raise UserError(f"port {port} of {host} cannot be had: type --port=N with another") from None
-    print(f"explorer: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
+        raise UserError(f"cannot listen on port {port} of {host}: choose another with --port=N") from None
+    print(f"explorer: http://{host}:{port}  (stop with Ctrl-C)", flush=True)
     explorer.block_thread()

@@ -1,4 +1,4 @@
-"""`dgn benchmark`: the tables of docs/benchmarks.md, measured on this machine, as Markdown."""
+"""`dgn benchmark`: measure the tables of docs/benchmarks.md on this machine; prints Markdown."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from dgn.cli.parser import Parser
 
 
 def parser() -> Parser:
-    """What the command takes."""
+    """The options of the command."""
     found = Parser(
         prog="dgn benchmark",
-        description="Measure this machine and print Markdown: about ten minutes on two cores, on which nothing else "
-        "should run.",
+        description="Measure this machine and print Markdown. Takes about ten minutes on two cores; run nothing else "
+        "meanwhile.",
     )
-    found.add_argument("sections", metavar="SECTION", nargs="*", help=f"{', '.join(SECTIONS)}; all by default")
-    found.add_argument("--quick", action="store_true", help="everything tiny: to try the command, not to measure")
+    found.add_argument("sections", metavar="SECTION", nargs="*", help=f"{', '.join(SECTIONS)}; default: all")
+    found.add_argument("--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing")
     return found
 
 
@@ -28,12 +28,12 @@ def chosen(names: Sequence[str], quick: bool) -> list[Section]:
     """The machine's description and the sections of these names."""
     for name in names:
         if name not in SECTIONS:
-            raise UserError(f"there is no section {name!r}: type {', '.join(SECTIONS)}")
+            raise UserError(f"there is no section {name!r}: choose from {', '.join(SECTIONS)}")
     return [Machine(quick), *(kind(quick) for name, kind in SECTIONS.items() if not names or name in names)]
 
 
 def measured(section: Section, run: Callable[[Job], dict[str, Any]]) -> str:
-    """A section's Markdown; a bar over its jobs meanwhile, where it does not get into the text."""
+    """Measure a section and return its Markdown; a progress bar goes to stderr."""
     jobs, found = section.jobs(), []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -46,7 +46,7 @@ def measured(section: Section, run: Callable[[Job], dict[str, Any]]) -> str:
 
 
 def run(words: Sequence[str]) -> None:
-    """Print every section as it is measured."""
+    """Print each section once it is measured."""
     asked = parser().parse_args(words)
     for section in chosen(asked.sections, asked.quick):
         print(measured(section, here if asked.quick else apart), flush=True)

@@ -1,4 +1,4 @@
-"""`dgn bundle info FILE`: what a generator's file holds."""
+"""`dgn bundle info FILE`: show what a bundle (a trained generator's file) contains."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from dgn.cli.parser import Parser
 
 
 def parser() -> Parser:
-    """What the command takes."""
+    """The options of the command."""
     made = Parser(prog="dgn bundle", description=__doc__)
     actions = made.add_subparsers(required=True, parser_class=Parser)
-    info = actions.add_parser("info", help="what a bundle holds, a line a fact")
-    info.add_argument("bundle", help="a file that train.py wrote, or the name of a shipped one")
-    info.add_argument("--kind", help="the path of the class of its generator, where that is one of your own")
+    info = actions.add_parser("info", help="show a bundle's generator, moments, codes and training record")
+    info.add_argument("bundle", help="a file written by train.py, or the name of a shipped bundle")
+    info.add_argument("--kind", help="import path of the generator's class, if it is your own: my_pkg.MyG")
     return made
 
 

@@ -1,4 +1,4 @@
-"""`dgn dashboard --entity YOU`: the W&B workspace that compares runs."""
+"""`dgn dashboard --entity YOU`: write the W&B workspace that compares runs."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,15 @@ from dgn.loggers.dashboard import save, swept, workspace
 
 
 def parser() -> Parser:
-    """What the command takes."""
+    """The options of the command."""
     made = Parser(prog="dgn dashboard", description=__doc__)
-    made.add_argument("sweep", nargs="?", type=Path, metavar="DIR", help="a sweep's folder: its group and swept keys")
-    made.add_argument("--entity", required=True, help="whose project it is: a user or a team")
-    made.add_argument("--project", default="dgn", help="logger.project of the runs")
-    made.add_argument("--name", default="Comparison", help="of the workspace")
-    made.add_argument("--dry-run", action="store_true", help="print as JSON what would be written; needs no account")
+    made.add_argument(
+        "sweep", nargs="?", type=Path, metavar="DIR", help="a sweep's folder; show its runs and swept keys"
+    )
+    made.add_argument("--entity", required=True, help="the W&B user or team that owns the project")
+    made.add_argument("--project", default="dgn", help="logger.project of the runs; default: %(default)s")
+    made.add_argument("--name", default="Comparison", help="name of the workspace; default: %(default)s")
+    made.add_argument("--dry-run", action="store_true", help="print the workspace as JSON; needs no account")
     return made
 
 

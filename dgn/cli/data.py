@@ -16,7 +16,7 @@ from dgn.training.settings import TASKS, TrainSettings
 
 
 def parser() -> Parser:
-    """The two commands and what they take."""
+    """The options of both commands."""
     found = Parser(prog="dgn data", description=__doc__)
     commands = found.add_subparsers(dest="command", required=True, parser_class=Parser)
     kind: Any = argparse.RawDescriptionHelpFormatter
@@ -24,25 +24,25 @@ def parser() -> Parser:
         "prepare",
         formatter_class=kind,
         help="shrink a data set once",
-        description="Write the images of SRC to DST in the same folders, shrunk, as JPEG, and its .txt and .csv files "
-        "as they\nare. The same line goes on where it was stopped.",
+        description="Shrink the images of SRC to JPEGs in the same folders under DST; copy its .txt and .csv files "
+        "unchanged.\nIf interrupted, run the same command again to continue.",
         epilog=(settings.CONF / "prepare.yaml").read_text(),
     )
     prepare.add_argument("source", metavar="SRC", type=Path, help="a folder of images, in any layout")
     prepare.add_argument("target", metavar="DST", type=Path, help="the folder to write")
-    prepare.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[])
+    prepare.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings, see below")
     bench = commands.add_parser(
         "bench",
-        help="measure the loader",
-        description="Print how many images a second the loader reaches by itself, on the words of train.py.",
+        help="measure the data loader",
+        description="Print how many images per second the data loader delivers with these settings of train.py.",
         epilog="dgn data bench data=imagenet data.root=DIR data.workers=4",
     )
-    bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[])
+    bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of train.py")
     return found
 
 
 def run(words: Sequence[str]) -> None:
-    """One command; torch is loaded only where it is needed."""
+    """Run one command; torch is imported only if needed."""
     asked = parser().parse_args(words)
     from dgn.base import process
 
@@ -63,11 +63,11 @@ def run(words: Sequence[str]) -> None:
         try:
             prepare(asked.source.expanduser(), asked.target.expanduser(), **keys)
         except OSError as error:  # a full disk, a folder that may not be read
-            raise UserError(f"{error}: the same line goes on once that is mended") from error
+            raise UserError(f"{error}: mend that and run the same command again to continue") from error
 
 
 def training(words: Sequence[str]) -> TrainSettings:
-    """The settings of `train.py` with these words, without what belongs to a run's folder."""
+    """The settings of `train.py` with these overrides, without output folder and logger."""
     composed = settings.composed("train", [*settings.words("train", words), "output=unused"])
     composed.config.logger = {}
     return check(composed, TASKS[composed.config.task])

@@ -1,4 +1,4 @@
-"""`synthesize.py --help`: examples, the groups with their members, and every key with its value and what it means."""
+"""`synthesize.py --help`: examples, groups with their members, and every key with its value and meaning."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +14,18 @@ from dgn.settings.words import split
 
 HELP = ("-h", "--help")
 COLUMN = 44  # where the meaning of a key begins
-GUIDE = """KEY=VALUE sets a key, GROUP=MEMBER chooses a part, -m with comma lists sweeps, --config-dir DIR adds your own
-parts, --cfg job prints the composed config, debug=true runs everything in seconds."""
+GUIDE = """KEY=VALUE sets a key. GROUP=MEMBER chooses a member of a group; its keys then appear below.
+-m KEY=A,B runs a sweep. --config-dir DIR adds your own YAML files. --cfg job prints the config and stops.
+debug=true runs everything on tiny sizes, in seconds."""
 
 
 def asked(typed: Sequence[str]) -> bool:
-    """Whether the words ask for help."""
+    """Whether help is requested."""
     return any(word in HELP for word in typed)
 
 
 def text(command: str, typed: Sequence[str]) -> str:
-    """The help of `synthesize` or `train`, of what the other words choose."""
+    """The help of `synthesize` or `train` for the members that the other arguments choose."""
     words = settings.words(command, [word for word in typed if word not in HELP])
     options, chosen = split(words)
     composed = settings.composed(command, chosen, options.config_dir)
@@ -43,7 +44,7 @@ def text(command: str, typed: Sequence[str]) -> str:
 
 
 def _shown(group: str, command: str, more: Sequence[Path]) -> list[str]:
-    """The members of a group that this command can use; an experiment says in its comment whose it is."""
+    """The members of a group that this command can use; an experiment's comment names its command."""
     names = members(group, *more)
     if group not in {"experiment", "debug"}:
         return names
@@ -54,7 +55,7 @@ def _shown(group: str, command: str, more: Sequence[Path]) -> list[str]:
 
 
 def comments(name: str, folders: Sequence[Path], prefix: str) -> dict[str, str]:
-    """What the comments of a YAML file, and of the files that it is based on, say of each dotted key."""
+    """The comment on each dotted key, from a YAML file and the files in its defaults list."""
     path = file(name, *folders)
     if path is None:
         return {}
@@ -80,7 +81,7 @@ def comments(name: str, folders: Sequence[Path], prefix: str) -> dict[str, str]:
 
 
 def lines(node: Mapping[str, Any], notes: Mapping[str, str], path: str) -> Iterator[str]:
-    """A line a key, indented, its meaning beside it."""
+    """One line per key: indented value, then its comment."""
     indent = "  " * path.count(".")
     for key, value in node.items():
         nested = isinstance(value, Mapping) and value
@@ -92,5 +93,5 @@ def lines(node: Mapping[str, Any], notes: Mapping[str, str], path: str) -> Itera
 
 
 def _flow(value: Any) -> str:
-    """A value in a line."""
+    """A value on one line."""
     return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()

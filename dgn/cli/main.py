@@ -1,6 +1,6 @@
-"""`dgn COMMAND [WORDS]`: one door for all commands. A mistake is one sentence on stderr and exit code 1.
+"""`dgn COMMAND [ARGUMENTS]`: the entry point of all commands. A mistake prints one sentence to stderr; exit code 1.
 
-Nothing heavy is imported before a command needs it, so that `--help` and a typing mistake answer at once.
+Heavy imports wait until a command needs them, so `--help` and typing mistakes answer at once.
 """
 
 import os
@@ -14,28 +14,29 @@ from typing import Any, NoReturn
 
 from dgn.base import ranks
 from dgn.base.errors import Stopped, UserError, nearest
+from dgn.base.imports import include_current_folder
 
 COMMANDS = {  # name: module with `run(words)`, and what it does
-    "synthesize": ("dgn.cli.run", "make pictures of what units of a network want to see"),
-    "train": ("dgn.cli.run", "train a generator, or a small classifier; measure a generator"),
-    "networks": ("dgn.cli.networks", "list the layers of a network: shapes, parameters, FLOPs"),
-    "bundle": ("dgn.cli.bundle", "show what a generator's file holds"),
-    "data": ("dgn.cli.data", "shrink a data set once, or measure how fast it is read"),
-    "report": ("dgn.cli.report", "write the pages of runs and sweeps again, or merge shards"),
-    "app": ("dgn.cli.app", "the explorer in the browser: choose a unit, watch its picture"),
-    "dashboard": ("dgn.cli.dashboard", "write the W&B workspace that compares runs"),
-    "benchmark": ("dgn.cli.benchmark", "measure how fast this machine is"),
+    "synthesize": ("dgn.cli.run", "make images that maximise units of a network"),
+    "train": ("dgn.cli.run", "train a generator or a small classifier, or evaluate a generator"),
+    "networks": ("dgn.cli.networks", "list a network's layers (shapes, parameters, FLOPs) or its classes"),
+    "bundle": ("dgn.cli.bundle", "show what a bundle (a trained generator's file) contains"),
+    "data": ("dgn.cli.data", "shrink a data set once, or measure the data loader"),
+    "report": ("dgn.cli.report", "rewrite the pages of runs and sweeps, or merge shards"),
+    "app": ("dgn.cli.app", "explore in the browser: choose a unit, watch its picture form"),
+    "dashboard": ("dgn.cli.dashboard", "write a W&B workspace that compares runs"),
+    "benchmark": ("dgn.cli.benchmark", "measure the speed of this machine"),
 }
 
 
 def main(typed: Sequence[str] | None = None) -> None:
-    """The installed command `dgn`, and `python -m dgn`; the words are the process's own by default.
+    """The installed command `dgn`, and `python -m dgn`; the arguments default to the process's own.
 
     Exit codes: 0 done, 1 a mistake, a failed sweep point or a full disk, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    # On shared cores OpenMP's waiting threads would spin: beside other work a run took three times as long. torch reads
-    # it when it is imported.
+    # Without it OpenMP's idle threads spin: on shared cores a run took three times as long. torch reads it on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    include_current_folder()
     words = list(sys.argv[1:] if typed is None else typed)
     name = words[0] if words else "--help"
     with door(name, words[1:]):
@@ -58,7 +59,7 @@ def train() -> None:
 
 
 def start(name: str, words: Sequence[str]) -> None:
-    """Run one command on its words."""
+    """Run one command with its arguments."""
     module: Any = import_module(COMMANDS[name][0])
     if module.__name__ == "dgn.cli.run":
         module.run(name, words)
@@ -67,19 +68,19 @@ def start(name: str, words: Sequence[str]) -> None:
 
 
 def usage() -> str:
-    """The commands, one a line."""
+    """The commands, one per line."""
     lines = [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(["dgn COMMAND [WORDS]: what does a neuron want to see?", "", *lines, "",
-                      "dgn COMMAND --help says what a command takes."])  # fmt: skip
+    return "\n".join(["usage: dgn COMMAND [ARGUMENTS]", "", *lines, "",
+                      "dgn COMMAND --help shows the arguments and settings of a command."])  # fmt: skip
 
 
 @contextmanager
 def door(command: str, words: Sequence[str]) -> Iterator[None]:
-    """Where every error of every command arrives: mistakes become a sentence, bugs keep their traceback."""
+    """Handle the errors of all commands: mistakes become one sentence, bugs keep their traceback."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     if not ranks.first():
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the first rank speaks for all
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # only the first rank prints
     try:
         yield
         sys.stdout.flush()
@@ -88,7 +89,9 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
         sys.exit(0)
     except Stopped as stopped:
         hint = (
-            "the same line with resume=true goes on" if command in {"synthesize", "train"} else "the same line goes on"
+            "to continue, run the same command with resume=true"
+            if command in {"synthesize", "train"}
+            else "to continue, run the same command again"
         )
         print(f"stopped: {stopped.what}; {hint}", file=sys.stderr)
         raise
@@ -97,12 +100,12 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
 
 
 def stop(number: int, _: Any) -> None:
-    """What a signal does."""
-    raise Stopped(number, "what is finished is kept")
+    """Handle a signal."""
+    raise Stopped(number, "finished work is saved")
 
 
 def explain(error: Exception, command: str, words: Sequence[str]) -> NoReturn:
-    """Leave with the error as a sentence, or raise it again where it is no mistake of the user's."""
+    """Exit with the error as one sentence, or re-raise it if it is a bug."""
     if isinstance(error, UserError):
         sys.exit(f"error: {error}")
     from dgn.settings import messages

@@ -1,15 +1,11 @@
-"""`dgn networks NAME [WORDS]`: the layers of a network that can be read."""
+"""`dgn networks NAME [KEY=VALUE …]`: list the layers of a network, or its class names."""
 
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from dgn import settings
-from dgn.base.errors import UserError, nearest
-from dgn.base.folders import members
+from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.cli.parser import Parser
 from dgn.networks.settings import NetworkSettings
@@ -18,51 +14,56 @@ from dgn.settings.messages import explained
 
 
 def parser() -> Parser:
-    """What the command takes."""
+    """The options of the command."""
     made = Parser(
         prog="dgn networks",
-        description="Every layer of a network that can be read: shape, parameters, and FLOPs of one image up to it.",
+        description="List a network's readable layers: shape, parameters, and FLOPs of one image up to each.",
     )
     made.add_argument("name", help="a member of conf/network, a model of torchvision or timm, or my_pkg.MyNet")
-    made.add_argument("words", nargs="*", help="as for synthesize.py: target.args.depth=18 target.input.size=64")
-    made.add_argument("--config-dir", help="a folder with a network/NAME.yaml of your own")
+    made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py: "
+                      "target.args.depth=18 target.input.size=64")  # fmt: skip
+    made.add_argument("--classes", action="store_true", help="list the class names with their indices instead")
+    made.add_argument("--config-dir", help="a folder with your own network/NAME.yaml")
     return made
 
 
 def run(words: Sequence[str]) -> None:
-    """Print the table."""
+    """Print the table of layers, or the class names."""
     asked = parser().parse_intermixed_args(words)
     from dgn.networks import zoo
     from dgn.networks.summary import layers, table
+    from dgn.synthesis.list_layers import without_weights
 
     with explained("synthesize", asked.words):
-        node = target(asked.name, asked.words, asked.config_dir)
-    print(table(layers(zoo.module(node), zoo.contract(node))))
+        network = target(asked.name, asked.words, asked.config_dir)
+    if asked.classes:
+        print("\n".join(f"{i:>5}  {name}" for i, name in enumerate(class_names(network))))
+    else:
+        print(table(layers(zoo.module(without_weights(network)), zoo.contract(network))))
 
 
 def target(name: str, words: list[str], config_dir: str | None) -> NetworkSettings:
-    """The network's settings with random weights, of which shapes do not depend."""
+    """The network's settings; its weights may be missing, because shapes do not depend on them."""
+    from dgn.synthesis.list_layers import member
+
     chosen = [*member(name, config_dir), *words]
     config = settings.composed("synthesize", settings.words("synthesize", chosen), config_dir).config
-    config.target.weights = None
+    if OmegaConf.is_missing(config.target, "weights"):
+        config.target.weights = None
     check_missing({"target": OmegaConf.to_container(config.target, resolve=False)})
-    network = validated(NetworkSettings, settings.plain(config.target), "target.")
-    args = {key: value for key, value in network.args.items() if key not in {"weights", "pretrained"}}
-    return network.model_copy(update={"args": args})
+    return validated(NetworkSettings, settings.plain(config.target), "target.")
 
 
-def member(name: str, config_dir: str | None) -> list[str]:
-    """The words that choose a network by its name."""
-    listed = members("network", *([Path(config_dir)] if config_dir else []))
-    if name in listed:
-        return [f"network@target={name}"]
-    from torchvision import models
+def class_names(network: NetworkSettings) -> list[str]:
+    """The names of the network's outputs, in order; UserError if it has none."""
+    from dgn.networks import zoo
+    from dgn.networks.summary import layers
+    from dgn.synthesis.list_layers import without_weights
 
-    known = models.list_models(module=models)
-    if name in known:
-        return ["network@target=torchvision", f"target.args.name={name}"]
-    if find_spec("timm") and import_module("timm").is_model(name):
-        return ["network@target=timm", f"target.args.model_name={name}"]
-    if "." in name:
-        return [f"target._target_={name}"]
-    raise UserError(f"there is no network {name!r}: {nearest(name, [*listed, *known])}")
+    names = zoo.classes(network)
+    if network.classes == "auto":  # the names of ImageNet, if there are as many outputs
+        (outputs,) = layers(zoo.module(without_weights(network)), zoo.contract(network))[-1].shape[:1]
+        names = zoo.classes_of(network, outputs, "target")
+    if names is None:
+        raise UserError(f"{network.name} has no class names: set target.classes=FILE or imagenet, or use indices")
+    return names

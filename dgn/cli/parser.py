@@ -1,4 +1,4 @@
-"""Command-line options of the commands that are not Hydra's."""
+"""The option parser of the commands that do not use Hydra's."""
 
 import argparse
 from typing import NoReturn
@@ -7,7 +7,7 @@ from dgn.base.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaint is one sentence."""
+    """An ArgumentParser that raises UserError for a mistake."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}: see {self.prog} --help")
+        raise UserError(f"{message}; see {self.prog} --help")

@@ -1,6 +1,6 @@
-"""`dgn synthesize` and `dgn train`: compose the config, check it, run the task in its own folder.
+"""`dgn synthesize` and `dgn train`: compose the config, check it, run the task in its output folder.
 
-torch is imported only once the config stands.
+torch is imported only after the config is checked.
 """
 
 import os
@@ -29,34 +29,35 @@ from dgn.sweeps import callback, jobs
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.training.settings import TASKS as TASK_SETTINGS
 
-ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # what the command does without a word
+ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # the arguments of a command without any
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
 
 
 def run(command: str, typed: Sequence[str]) -> None:
-    """Run `train` or `synthesize` on the words of the command line."""
+    """Run `train` or `synthesize` with these arguments."""
     if help_text.asked(typed):
         print(help_text.text(command, typed))
         return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the door puts it into words
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing; `door` writes the message
     words = settings.words(command, typed or ALONE[command])
     failed: list[Exception] = []
 
     @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name=command)
     def job(config: DictConfig) -> None:
         if submitted := callback.submitted():
-            signal.signal(signal.SIGTERM, stop)  # submitit only notes it
+            signal.signal(signal.SIGTERM, stop)  # submitit's own handler only records it
         try:
             task(command, config)
         except Stopped as stopped:
             if not submitted:
                 raise
-            print(f"stopped: {stopped.what}; the same line goes on", file=sys.stderr)  # the launcher waits for a result
+            print(f"stopped: {stopped.what}; to continue, run the same command again", file=sys.stderr)
+            # no raise: the launcher waits for a result
         except Exception as error:
             if callback.running():
-                fail(error, command, words)  # the other points go on
+                fail(error, command, words)  # the other points continue
             else:
-                failed.append(error)  # Hydra would print lines of its own above the sentence
+                failed.append(error)  # raised below: Hydra would print its own lines above the message
 
     before, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
     try:
@@ -70,7 +71,7 @@ def run(command: str, typed: Sequence[str]) -> None:
 
 
 def task(command: str, config: DictConfig) -> None:
-    """One job: check the config, take the folder, call the task. A sweep's point runs once."""
+    """One job: check the config, lock the folder, call the task. A point of a sweep runs only once."""
     if callback.running() and not callback.begin(config):
         return
     choices = HydraConfig.get().runtime.choices
@@ -86,12 +87,12 @@ def task(command: str, config: DictConfig) -> None:
 
 
 def model(command: str, config: DictConfig) -> type[CommandSettings]:
-    """The class that says what a command's config may hold."""
+    """The settings class of a command's config."""
     return SynthesizeSettings if command == "synthesize" else TASK_SETTINGS[config.task]
 
 
 def fail(error: Exception, command: str, words: Sequence[str]) -> None:
-    """Say and note why a point of a sweep failed; of a bug the traceback too."""
+    """Print and record why a point of a sweep failed; for a bug also the traceback."""
     meant = messages.meant_for_the_user(error)
     reason = messages.sentence(error, command, words) if meant else f"{type(error).__name__}: {error}"
     details = "" if meant else f"\n{traceback.format_exc()}"

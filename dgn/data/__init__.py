@@ -1,4 +1,4 @@
-"""Folders of images as training batches."""
+"""Data: from folders of images to training batches."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""A source as a data set of whole batches: in which order, augmented how, and without what cannot be read."""
+"""A data set of whole batches: order, augmentation, and skipping of unreadable images."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +18,9 @@ NAMED = 3  # how many unreadable images a message names
 
 
 class Endless(Sampler):
-    """Batches of (epoch, index) without end, from image `start` on: image t of a run is a pure function of seed and t.
+    """Endless batches of (epoch, index) from image `start` on; image t of a run depends only on the seed and t.
 
-    With several processes, each takes its own share of every batch.
+    With several processes, each takes its share of every batch.
     """
 
     def __init__(self, size: int, batch: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
@@ -126,7 +126,7 @@ class Skipped:
         found = self.flags.clone().nonzero()  # a copy: nonzero counts first, and must not find more than it counted
         first = (self._named(int(i)) for i in found[:NAMED])
         refuse_too_many(count, total, self.allowed, first, "data.max_unreadable")
-        print(f"skipping images that cannot be read: {', '.join(first)}; from here on they are only counted")
+        print(f"warning: skipping unreadable images: {', '.join(first)}; further ones are only counted")
         self.said = True
 
     def _named(self, index: int) -> str:
@@ -138,27 +138,26 @@ class Skipped:
 
 
 def refuse_too_many(count: int, total: int, allowed: float, first: Iterable[str], setting: str) -> None:
-    """UserError where `count` unreadable images of `total` are more than the share `allowed`."""
+    """UserError if `count` unreadable images of `total` exceed the share `allowed`."""
     if count > allowed * total:
         raise UserError(
-            f"{count} of {total} images cannot be read ({100 * count / total:.2g} %, among them {', '.join(first)}): "
-            f"mend or remove them, or type {setting}=SHARE with more than the {allowed:g} that may be skipped"
+            f"{count} of {total} images cannot be read ({100 * count / total:.2g} %, such as {', '.join(first)}): "
+            f"repair or remove them, or set {setting} above {allowed:g}, the share that may be skipped"
         )
 
 
 def check_share(allowed: float, setting: str) -> None:
-    """UserError where the share of images that may be skipped is not one."""
+    """UserError if the share of images that may be skipped is outside [0, 1]."""
     if not 0 <= allowed <= 1:
-        raise UserError(f"{setting}={allowed} is not a share: type {setting}=0.01 for one image in a hundred")
+        raise UserError(f"{setting}={allowed} is not a share: set {setting}=0.01 for one image in a hundred")
 
 
 class Images(Dataset):
-    """A source as a data set that is asked for whole batches at a time.
+    """A data set that returns whole batches.
 
-    In training, an item is a pair (epoch, index): the augmentation is a function of seed, epoch and index alone, and
-    for an image that cannot be read the next one in the source's order stands in, with its own label and index.
-    Otherwise, an item is an index, the image is the centre crop, and what cannot be read is left out: a stand-in would
-    be measured twice.
+    In training, an item is a pair (epoch, index): the augmentation depends only on seed, epoch and index, and an
+    unreadable image is replaced by the next one of the source, with its own label and index. Otherwise, an item is an
+    index, the image is the centre crop, and unreadable images are left out: a replacement would be measured twice.
     """
 
     def __init__(

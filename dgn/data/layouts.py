@@ -1,4 +1,4 @@
-"""How a folder of images is divided into classes, and into training and held-out images."""
+"""Folder layouts: find the classes, and the training and held-out images, in a folder."""
 
 import os
 import re
@@ -79,8 +79,8 @@ def layout(root: Path) -> Layout:
     second = _one(root, parts.pop(role), "held-out images", names) if role in parts else None
     found, held_out = by_class(root / train), None
     if not found.files:
-        raise UserError(f"{shown(root / train)} has no folders of images by class: sort its images so; as one class "
-                        f"take them by data.root={shown(root / train)}")  # fmt: skip
+        raise UserError(f"{shown(root / train)} has no folder of images per class: sort its images into class folders, "
+                        f"or set data.root={shown(root / train)} to use them as one class")  # fmt: skip
     others = [name for name in names if name not in {train, second} and has_images(root / name)]
     found.left_out += [f"{name} (beside {train})" for name in others]
     if beside := inside(root, images.SUFFIXES):
@@ -91,7 +91,7 @@ def layout(root: Path) -> Layout:
             found.left_out.append(f"{second} (not sorted into class folders)")
             second = held_out = None
         elif not held_out.files:
-            raise UserError(f"{shown(root / second)} has no folders of images by class: sort its images like those of "
+            raise UserError(f"{shown(root / second)} has no folder of images per class: sort its images like those of "
                             f"{train}, or move it out of {shown(root)}")  # fmt: skip
     return Layout(found, held_out, (train, second or ""))
 
@@ -104,10 +104,10 @@ def _one(root: Path, candidates: Sequence[str], use: str, names: Iterable[str]) 
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise UserError(f"{shown(root)} has several folders for {use} ({', '.join(candidates)}): leave one of them")
+        raise UserError(f"{shown(root)} has several folders for {use} ({', '.join(candidates)}): keep one of them")
     called = ", ".join(name for name in names if part(name))
-    raise UserError(f"{shown(root)} has a folder called {called} but none for {use}: put the class folders of the "
-                    "training images into train, or rename it if it is a class")  # fmt: skip
+    raise UserError(f"{shown(root)} has {called}, but no folder for {use}: put the class folders of the training "
+                    f"images into train, or rename {called} if it is a class")  # fmt: skip
 
 
 def part(name: str) -> tuple[str, tuple[str, ...]] | None:
@@ -150,8 +150,8 @@ def refuse_parts(folder: Path, names: Collection[str], beside: bool) -> None:
     called = [name for known in found.values() for name in known]
     if not called or (found.get(TRAIN) == called and len(called) == 1 and (beside or len(names) > 1)):
         return
-    raise UserError(f"{shown(folder)} holds {' and '.join(called)}, called like parts of a data set, not like "
-                    "classes: set data.root to the folder of the parts, or rename the class")  # fmt: skip
+    raise UserError(f"{shown(folder)} holds {' and '.join(called)}, which look like parts of a data set, not classes: "
+                    "set data.root to the folder with these parts, or rename the class")  # fmt: skip
 
 
 def _refuse_nested_parts(folder: Path, files: Iterable[str]) -> None:
@@ -174,7 +174,7 @@ def _annotated(folder: Path) -> Listing | None:
     for line in lines(path):
         image, _, rest = line.partition("\t")
         if not rest:
-            raise UserError(f"{shown(path)}: expected an image, a tab and its class, not {line[:40]!r}")
+            raise UserError(f"{shown(path)} has the line {line[:40]!r}: write an image, a tab and its class")
         found.files.setdefault(rest.split("\t")[0], []).append(str(base / image))
     return found
 

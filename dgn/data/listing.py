@@ -1,4 +1,4 @@
-"""Which files a folder holds, fast enough for a million: ImageNet's names are read in seconds."""
+"""List the files in a folder, fast enough for a million: ImageNet takes seconds."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -59,7 +59,7 @@ def _entries(folder: Path | str) -> Iterator[Iterator[os.DirEntry[str]]]:
             yield entries
     except PermissionError:
         raise UserError(
-            f"cannot read the folder {shown(folder)}: change its permissions, or name another folder"
+            f"cannot read the folder {shown(folder)}: change its permissions, or set another folder"
         ) from None
 
 

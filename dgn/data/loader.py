@@ -1,4 +1,4 @@
-"""Two sources as Lightning data."""
+"""The Lightning data module: training stream and held-out images."""
 
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -59,8 +59,8 @@ class DataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         if augment.crop > train.size:
-            raise UserError(f"data.crop={augment.crop} does not fit into data.resize={train.size}: "
-                            f"type data.resize={augment.crop} or more")  # fmt: skip
+            raise UserError(f"data.crop={augment.crop} is larger than data.resize={train.size}: "
+                            f"set data.resize={augment.crop} or more")  # fmt: skip
         check_share(max_unreadable, "data.max_unreadable")
         count(workers, 0)
         self.name, self.classes = name, list(train.classes)
@@ -117,7 +117,8 @@ class DataModule(pl.LightningDataModule):
     def val_dataloader(self) -> Loader:
         """Held-out images in a fixed order, `val_images` of them, spread evenly over the classes; UserError for one."""
         if self.held_out < 2:
-            raise UserError("one held-out image is too few to measure on: give more, or type data.sources.held_out=5")
+            raise UserError("there are fewer than two held-out images: add more, or set data.sources.held_out=5 to "
+                            "hold out every fifth image")  # fmt: skip
         every = self._measured()
         batches = [part.tolist() for part in np.array_split(every, -(-len(every) // self.batch_size))]
         return self._loader(self.val, batches)

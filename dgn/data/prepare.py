@@ -1,4 +1,4 @@
-"""Shrink a data set once: the same folders, every image an RGB JPEG whose short side is at most `size`."""
+"""Shrink a data set once: same folders, RGB JPEGs with a short side of at most `size`."""
 
 import json
 import multiprocessing
@@ -38,7 +38,7 @@ def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int
     processes = max(1, count(workers, cpus(), "workers"))
     paths = [Path(name).relative_to(source) for name in under(source, images.SUFFIXES)]
     if not paths:
-        raise UserError(f"there are no images in {source}: type the folder that holds the data set")
+        raise UserError(f"there are no images in {source}: set SRC to the folder of the data set")
     write_text(target / RECORD, json.dumps(settings) + "\n")
     for name in under(source, TEXTS):
         with whole(target / Path(name).relative_to(source)) as part:
@@ -49,28 +49,30 @@ def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int
             if reason is not None:
                 failed.append(f"{shown(path)} ({reason})")
                 refuse_too_many(len(failed), len(paths), max_unreadable, failed[:NAMED], "max_unreadable")
-    print(f"{len(paths) - len(failed)} images with a short side of at most {size} px: {target}")
+    print(f"wrote {len(paths) - len(failed)} images with a short side of at most {size} px to {target}")
     (target / LEFT_OUT).unlink(missing_ok=True)
     if failed:
         write_text(target / LEFT_OUT, "\n".join(failed) + "\n")
-        print(f"{len(failed)} cannot be read and are left out, see {target / LEFT_OUT}: {', '.join(failed[:NAMED])}")
+        print(f"left out {len(failed)} unreadable images, see {target / LEFT_OUT}: {', '.join(failed[:NAMED])}")
 
 
 def check(source: Path, target: Path, settings: dict[str, int]) -> None:
     """UserError where `target` cannot be made of `source` with these settings."""
     if not isinstance(settings["size"], int) or settings["size"] < 1 or settings["quality"] not in range(1, 96):
-        raise UserError("size is a whole number of pixels and quality one from 1 to 95: type size=256 quality=90")
+        raise UserError(
+            "size or quality is out of range: set whole numbers, size=256 (pixels) and quality=90 (1 to 95)"
+        )
     if not source.is_dir():
-        raise UserError(f"there is no folder {source}: type dgn data prepare SRC DST")
+        raise UserError(f"there is no folder {source}: run dgn data prepare SRC DST with an existing SRC")
     if target.resolve().is_relative_to(source.resolve()):
-        raise UserError(f"{target} is inside {source}, which stays as it is: type another folder for the result")
+        raise UserError(f"{target} is inside {source}, which must not change: choose another folder for the result")
     if (target / RECORD).exists():
         before = json.loads((target / RECORD).read_text())
         if before != settings:
             typed = " ".join(f"{key}={value}" for key, value in before.items())
-            raise UserError(f"{target} was begun with {typed}: type that to go on, or another folder")
+            raise UserError(f"{target} was started with {typed}: set the same to continue, or choose another folder")
     elif target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} holds something else already: type a new folder for the result")
+        raise UserError(f"{target} already exists and holds other files: choose a new folder for the result")
 
 
 def result(path: Path) -> Path:

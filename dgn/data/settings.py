@@ -1,4 +1,4 @@
-"""What a data set's YAML and the augmentation of a task say."""
+"""Settings of data sets, of augmentation, and of `dgn data prepare`."""
 
 from typing import Annotated, Any, Literal
 

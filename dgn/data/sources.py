@@ -1,6 +1,6 @@
-"""Where images come from: a source gives image number i as uint8 RGB (size, size, 3) and knows its label.
+"""Image sources: image number i as uint8 RGB (size, size, 3), with its label.
 
-A new data set is one class here and one YAML under conf/data.
+To add a data set, write one class or function here and one YAML under conf/data.
 """
 
 import os
@@ -60,15 +60,15 @@ def labelled(files: Mapping[str, Sequence[str]], classes: Sequence[str]) -> list
 
 
 def need(root: str | None, name: str, *inside: str) -> Path:
-    """`root` as a folder that holds `inside`; otherwise one sentence that says what is missing."""
+    """`root` as a folder that contains `inside`; UserError says what is missing."""
     if root is None:
-        raise UserError(f"data={name} needs the folder of its images: data.root=DIR")
+        raise UserError(f"data={name} needs a folder of images: set data.root=DIR")
     path = Path(str(root)).expanduser()
     if path.is_file():
-        raise UserError(f"{path} is a file: data.root must name the folder of data={name}")
+        raise UserError(f"{path} is a file: set data.root to the folder of data={name}")
     for part in (path, *(path / item for item in inside)):
         if not part.exists():
-            raise UserError(f"there is no {part}: data.root must name the folder of data={name}")
+            raise UserError(f"{part} does not exist: set data.root to the folder of data={name}")
     return path
 
 
@@ -79,16 +79,17 @@ def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefo
     """
     path = need(root, name)
     if held_out < 2:
-        raise UserError(f"held_out={held_out} leaves no image to train on: set data.sources.held_out=2 or more")
+        raise UserError(f"data.sources.held_out={held_out} leaves no training images: set 2 or more")
     found = layout(path)
     if found.held_out is not None:
         return pair(name, found.train, found.held_out, size, found.where)
     classes = list(found.train.files)
     every = labelled(found.train.files, classes)
     if not every:
-        raise UserError(f"no images were found under {path}: data.root needs one folder of images a class")
+        raise UserError(f"there are no images under {path}: set data.root to a folder with one folder of images per "
+                        "class")  # fmt: skip
     if len(every) < 2:
-        raise UserError(f"there is one image under {path}: training and measuring need one each at least")
+        raise UserError(f"there is only one image under {path}: add more, for training and evaluation")
     train, val = [p for i, p in enumerate(every) if i % held_out], every[::held_out]
     tell(name, classes, (train, "training images"), (val, f"held-out images (one in {held_out})"))
     tell_more("left out", found.train.left_out)
@@ -100,8 +101,8 @@ def pair(name: str, train: Listing, val: Listing, size: int, where: tuple[str, s
     classes = list(train.files)
     known, unknown = (sorted(n for n in val.files if (n in train.files) is answer) for answer in (True, False))
     if not known:
-        raise UserError(f"no class of {where[1]} ({listed(unknown)}) is one of {where[0]} ({listed(classes)}): "
-                        "their folders by class must have the same names")  # fmt: skip
+        raise UserError(f"{where[1]} ({listed(unknown)}) and {where[0]} ({listed(classes)}) share no class: give their "
+                        "class folders the same names")  # fmt: skip
     left_out = train.left_out + val.left_out
     left_out += [f"{where[1]}/{n} (no such class in {where[0]})" for n in unknown]
     pairs = labelled(train.files, classes), labelled(val.files, classes)
@@ -124,7 +125,8 @@ def imagenet(root: str | None, size: int) -> tuple[Source, Source]:
     if not val.files:
         val = Listing(_solved(base / "val", path / "LOC_val_solution.csv"))
     if not train.files or not val.files:
-        raise UserError(f"no images were found under {base}: data=imagenet needs train/ and val/ with folders by class")
+        raise UserError(f"there are no images under {base}: data=imagenet needs train/ and val/ with one folder per "
+                        "class")  # fmt: skip
     return pair("imagenet", train, val, size, ("train", "val"))
 
 
@@ -132,8 +134,8 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
     """A flat validation folder by class, from lines like `ILSVRC2012_val_00048981,n03995372 85 1 499 272`."""
     if not solution.is_file():
         raise UserError(
-            f"{folder} has no subfolders: sort the validation images into folders by class, like train, "
-            f"or put Kaggle's {solution.name} in data.root"
+            f"{folder} has no class folders: sort the validation images into the folders of train, or put Kaggle's "
+            f"{solution.name} into data.root"
         )
     by_name: dict[str, list[str]] = {}
     for line in lines(solution)[1:]:
@@ -157,14 +159,14 @@ def places365(root: str | None, size: int) -> tuple[Source, Source]:
     numbered = _numbered(path / lists[0])
     classes = [name for name, _ in sorted(numbered, key=lambda entry: entry[1])]
     if sorted(label for _, label in numbered) != list(range(len(classes))):
-        raise UserError(f"{path / lists[0]} does not number its classes from 0 on, each once: get the list again")
+        raise UserError(f"{path / lists[0]} does not number its classes 0, 1, 2, …: download it again")
     pairs = []
     for folder, name in (("data_256_standard", lists[1]), ("val_256", lists[2])):
         entries = _numbered(path / name)
         beyond = [file for file, label in entries if not 0 <= label < len(classes)]
         if beyond or not entries:
-            wrong = f"gives {beyond[0]} a class beyond the {len(classes)}" if beyond else "is empty, unlike the classes"
-            raise UserError(f"{path / name} {wrong} of {lists[0]}: get both lists again, from one release of Places365")
+            wrong = f"gives {beyond[0]} a class beyond the {len(classes)} of {lists[0]}" if beyond else "is empty"
+            raise UserError(f"{path / name} {wrong}: download both lists again, from one release of Places365")
         pairs.append([(f"{path / folder}/{file}", label) for file, label in entries])
     tell("places365", classes, (pairs[0], "training images"), (pairs[1], "held-out images"))
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
@@ -175,7 +177,9 @@ def _numbered(path: Path) -> list[tuple[str, int]]:
     try:
         return [(name.removeprefix("/"), int(number)) for name, number in map(str.split, lines(path))]
     except ValueError:
-        raise UserError(f"{path} is not a list of Places365, a name and a number a line: get it again") from None
+        raise UserError(
+            f"{path} is not a list of Places365 (a name and a number per line): download it again"
+        ) from None
 
 
 def tell(name: str, classes: Sequence[str], *parts: tuple[Sequence, str]) -> None:
@@ -225,6 +229,6 @@ def photos(size: int, count: int) -> tuple[Source, Source]:
     try:
         from skimage import data
     except ImportError:
-        raise UserError("data=photos takes its photographs from scikit-image: pip install scikit-image") from None
+        raise UserError("data=photos needs scikit-image: install it by pip install scikit-image") from None
     found = {name: getattr(data, name)()[..., :3] for name in PHOTOS}
     return Crops(found, count, size, seed=0), Crops(found, max(64, count // 20), size, seed=1)

@@ -1,4 +1,4 @@
-"""How many processes read images."""
+"""The number of processes that read images."""
 
 import os
 
@@ -12,7 +12,7 @@ def count(setting: int | str, auto: int, key: str = "data.workers") -> int:
     if setting == "auto":
         return auto
     if not isinstance(setting, int) or setting < 0:
-        raise UserError(f"{key}={setting} is not a number of processes: type {key}=2, or auto")
+        raise UserError(f"{key}={setting} is not a number of processes: set {key}=2, or auto")
     return setting
 
 

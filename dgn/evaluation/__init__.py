@@ -1,1 +1,1 @@
-"""How good pictures and generators are: a judge, reconstructions, real images."""
+"""Evaluation of pictures and generators: judge, inversion errors, dataset examples."""

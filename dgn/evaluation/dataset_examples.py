@@ -1,4 +1,4 @@
-"""The real images that fire a unit most, beside the synthesized ones, and how much more those fire it."""
+"""Dataset examples: the real images with the highest score of a unit, to compare with the synthesized ones."""
 
 import csv
 import io
@@ -59,19 +59,19 @@ def as_seen(settings: DataSettings, contract: Preprocessing, side: int) -> DataS
 
 
 def choose(module: data.DataModule, target: Target) -> str:
-    """Which images are scored where it is left open, said in one line where it is not simply the held-out ones.
+    """Choose the real images to score for real_from=auto; prints a line unless they are simply the held-out ones.
 
-    The training images, where some unit has too few held-out ones for a `relative`, but enough of those.
+    Training images are chosen if a unit has too few held-out images for a `relative` score, but enough of those.
     """
     val, train = (scored(target, target.units, labels(part.source)) for part in (module.val, module.train))
     few = [unit.label for unit, v, t in zip(target.units, val, train, strict=True) if v < ENOUGH <= t]
     if not few:
         return "val"
-    reason = f"fewer than {ENOUGH} held-out ones count for {few[0]}"
+    reason = f"{few[0]} has fewer than {ENOUGH} held-out images"
     if len(module.train) > MOST:
-        print(f"real images: {reason}, so it has no relative score: real_from=train scores {len(module.train)} instead")
+        print(f"real images: {reason}, so no relative score: set real_from=train to score {len(module.train)} images")
         return "val"
-    print(f"real images: the training images are scored, because {reason}: real_from=val scores the held-out ones")
+    print(f"real images: scoring the training images, because {reason}: set real_from=val for the held-out ones")
     return "train"
 
 

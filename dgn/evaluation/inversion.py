@@ -1,4 +1,4 @@
-"""How well a generator inverts its layer, on images it has not seen."""
+"""Inversion errors: how well a generator inverts its layer on held-out images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Does a network that took no part agree? A judge names what it sees in finished pictures; nothing climbs at it."""
+"""A judge: an independent network that classifies finished pictures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,16 +55,16 @@ def load(settings: NetworkSettings, took_part: Mapping[str, str | None]) -> Judg
     name, weights = settings.name, zoo.identity(settings)
     for part, identity in took_part.items():
         if weights is not None and weights == identity:
-            raise UserError(f"{name} took part as {part}, so it is no judge: type network@judge=ANOTHER")
+            raise UserError(f"{name} is also {part}, so it cannot judge: set network@judge=ANOTHER")
     classes = zoo.classes(settings)
     if not classes:
         raise UserError(f"the judge {name} has no class names: set judge.classes=imagenet or judge.classes=FILE")
     if len(classes) == 1:
-        raise UserError(f"the judge {name} has one class, which is always its first: set network@judge=ANOTHER")
+        raise UserError(f"the judge {name} has only one class: set network@judge=ANOTHER")
     judge = named(settings)
     if judge is None:
-        raise UserError(f"the judge {name} does not give one number for each of its {len(classes)} class names: "
-                        "set judge.classes=FILE")  # fmt: skip
+        raise UserError(f"the judge {name} does not return one score per class name ({len(classes)}): set "
+                        "judge.classes=FILE")  # fmt: skip
     return judge
 
 

@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its original, and how well a network names what it sees."""
+"""Metrics: inversion errors, softmax probabilities, ranks and top-k accuracy."""
 
 import math
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Generators: codes in, images out, and the moments of their codes. A new one is one class and one YAML."""
+"""Generators (codes to images), moments of their codes, and bundles. To add one: one class and one YAML."""

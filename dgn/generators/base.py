@@ -1,7 +1,7 @@
-"""Generators: codes in, images out.
+"""Generators: codes to images.
 
-A G of your own that train.py can train is one subclass of `Generator` and one YAML with its path as `kind` in a folder
-`generator/` of your own. Any other network from codes to images is taken as it is: see `dgn.generators.decoder`.
+To train your own G, write one subclass of `Generator` and one YAML with its path as `kind` in your own folder
+`generator/`. Any other network from codes to images can be used without training: see `dgn.generators.decoder`.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from dgn.base.typed import arguments
 
 
 class Generator(nn.Module):
-    """What synthesis, training and bundles need to know of any G.
+    """The interface of any G for synthesis, training and bundles.
 
     Attributes:
         code_shape: of one code, (D,) or (C, H, W).
@@ -33,5 +33,5 @@ class Generator(nn.Module):
         return cls(**arguments(cls, {"code_shape": list(codes.shape[1:])} | settings, "generator."))
 
     def stem(self) -> list[Tensor]:
-        """Weights on which the optimiser's weight decay acts; none unless the class says so."""
+        """The weights under weight decay; none by default."""
         return []

@@ -1,7 +1,6 @@
-"""A bundle: G, the moments of its code, some real codes, and where all came from, in one safetensors file.
+"""A bundle: G, the moments of its code, some real codes and their provenance in one safetensors file.
 
-Nothing in the file names code to run: the kind of G is looked up in a fixed table, or is the class that the caller
-names.
+The file never names code to run: the kind of G is looked up in a fixed table, or the caller gives the class.
 """
 
 import json
@@ -25,9 +24,9 @@ from dgn.generators.moments import Moments
 from dgn.networks import weights
 
 
-@dataclass
+@dataclass(repr=False)
 class Bundle:
-    """What synthesis needs of a trained prior.
+    """A trained prior, as synthesis uses it.
 
     Attributes:
         generator: G, frozen, in eval mode.
@@ -41,9 +40,14 @@ class Bundle:
     codes: Tensor
     record: dict[str, Any]
 
+    def __repr__(self) -> str:
+        made_for = f" for {self.record['layer']} of {self.record['encoder']}" if "encoder" in self.record else ""
+        shape, size = tuple(self.generator.code_shape), self.generator.size
+        return f"Bundle({type(self.generator).__name__}{made_for}, codes {shape} to {size} px)"
+
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
-    """Write a bundle, weights as fp16, whole or not at all."""
+    """Write a bundle atomically, weights as fp16."""
     compact = tensors.compact({f"generator.{k}": v for k, v in generator.state_dict().items()} | {"codes": codes})
     kept = compact | {f"moments.{k}": v for k, v in moments.tensors().items()}
     made_by = {"kind": kind_of(type(generator)), "args": generator.args}
@@ -58,7 +62,7 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
         path: of the file.
         generator: the class of its G; needed only for a class that is not dgn's own.
 
-    Raises UserError, one sentence, for a file that is not a sound bundle, or holds another G.
+    Raises UserError, one sentence, for a file that is not a valid bundle, or holds another G.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -67,18 +71,19 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
     except (SafetensorError, OSError) as error:
         if weights.is_training(path):
             raise weights.training(path, "*.bundle.safetensors") from None
-        raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
+        raise UserError(f"{path} is not a valid bundle ({first_line(error)}): set another bundle=FILE") from None
     about = header.parse(text, path)
     cls = _class(about.generator.kind, generator, path)
     try:
         built = _built(cls, about.generator.args, _under("generator.", stored))
         moments, codes = _moments(_under("moments.", stored), built.code_shape), stored["codes"].float()
     except KeyError as error:
-        raise UserError(f"{path} is not a sound bundle (it has no {error.args[0]})") from None
+        raise UserError(f"{path} is not a valid bundle (it has no {error.args[0]}): set another bundle=FILE") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, OverflowError, UserError) as error:
-        raise UserError(f"{path} is not a sound bundle ({first_line(error)})") from None
+        raise UserError(f"{path} is not a valid bundle ({first_line(error)}): set another bundle=FILE") from None
     if tuple(codes.shape[1:]) != built.code_shape or not codes.isfinite().all():
-        raise UserError(f"{path} is not a sound bundle (its codes are not finite ones of {built.code_shape})")
+        raise UserError(f"{path} is not a valid bundle (its codes are not finite, or not of shape {built.code_shape}): "
+                        "set another bundle=FILE")  # fmt: skip
     return Bundle(built, moments, codes, about.record.model_dump(exclude_unset=True))
 
 
@@ -86,8 +91,8 @@ def _class(kind: str, generator: type[Generator] | None, path: Path) -> type[Gen
     """The class of a file's G: in the table, or the one that the caller names; never one that the file names."""
     cls = KINDS.get(kind, generator)
     if cls is None or (cls in KINDS.values() and kind not in KINDS):
-        raise UserError(f"the generator in {path} is of a class of someone's own ({kind!r}), and a file cannot name "
-                        "code to run: set generator.kind to the path of that class")  # fmt: skip
+        raise UserError(f"the generator in {path} has a custom class ({kind!r}), which is not imported by itself: set "
+                        "generator.kind to its import path if you trust it")  # fmt: skip
     if generator not in {None, cls}:
         raise UserError(f"the generator in {path} is a {kind}, not a {kind_of(generator)}: set another "  # type: ignore[arg-type]
                         "generator.kind, or leave it out")  # fmt: skip
@@ -103,7 +108,7 @@ def _built(cls: type[Generator], args: Mapping[str, Any], state: Mapping[str, Te
         generator = cls(**checked)
         expected = generator.state_dict()
         if unmatched := sorted(expected.keys() ^ state.keys()):
-            raise ValueError(f"the weights and the settings of its generator differ in {unmatched[0]}")
+            raise ValueError(f"its generator's weights do not match its settings: {unmatched[0]}")
         for name, value in state.items():
             if value.shape != expected[name].shape or value.is_floating_point() != expected[name].is_floating_point():
                 raise ValueError(f"{name} of its generator is {tuple(value.shape)} of {value.dtype}, not "
@@ -128,14 +133,14 @@ def _moments(tensors: Mapping[str, Tensor], code_shape: tuple[int, ...]) -> Mome
     for name in ("mean", "std", "minimum", "negative"):
         value = tensors[name]
         if tuple(value.shape) not in shapes or value.shape != tensors["mean"].shape or not value.isfinite().all():
-            raise ValueError(f"the {name} of its codes is not of finite numbers for codes of {code_shape}")
+            raise ValueError(f"the {name} of its codes is not finite or does not fit codes of shape {code_shape}")
     if (tensors["std"] < 0).any():
         raise ValueError("a standard deviation of its codes is negative")
     if tensors["count"].numel() != 1 or tensors["count"] < 1:
-        raise ValueError("the count of its codes is not one or more")
+        raise ValueError("the count of its codes is less than one")
     axes = tensors.get("axes")
     if axes is not None and (axes.ndim != 2 or tuple(axes.shape[1:]) != code_shape or not axes.isfinite().all()):
-        raise ValueError(f"its axes are not finite ones of codes of {code_shape}")
+        raise ValueError(f"its axes are not finite or do not fit codes of shape {code_shape}")
     return Moments.from_tensors(tensors)
 
 

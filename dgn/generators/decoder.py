@@ -1,4 +1,4 @@
-"""Any network that makes images from codes, as a G."""
+"""Any network from codes to images, wrapped as a G."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +14,16 @@ from dgn.generators.moments import Moments
 
 
 class Decoder(Generator):
-    """Codes (N, *code_shape) to images (N, C, H, W), those of `network` brought from `black`-`white` to [0, 1].
+    """Codes (N, *code_shape) to images (N, C, H, W) of `network`, rescaled from [`black`, `white`] to [0, 1].
 
-    Of a network that gives a tuple, list, dict or dataclass, the image is the first batch of images in it.
+    If the network returns a tuple, list, dict or dataclass, the first batch of images in it is used.
 
     Args:
         network: put in eval mode, its parameters are frozen; see `snapshot` for a network that must stay as it is.
         code_shape: of one code.
-        black, white: what the network gives for them.
+        black, white: the network's output values for them.
 
-    Raises UserError where the network takes no such codes or gives no images.
+    Raises UserError if the network does not accept such codes or returns no images.
     """
 
     def __init__(self, network: nn.Module, code_shape: Sequence[int], black: float, white: float) -> None:
@@ -38,7 +38,8 @@ class Decoder(Generator):
                 image = self(torch.zeros(1, *self.code_shape))
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError) as error:
             reason = first_line(error)
-            raise UserError(f"the generator does not take a code of shape {self.code_shape} ({reason})") from None
+            raise UserError(f"the generator does not accept a code of shape {self.code_shape} ({reason}): set "
+                            "generator.moments.shape, or codes of the right shape") from None  # fmt: skip
         self.size = image.shape[-1]
 
     def train(self, mode: bool = True) -> "Decoder":
@@ -51,13 +52,13 @@ class Decoder(Generator):
 
 
 def image_of(output: Any) -> Tensor:
-    """The first batch of images (N, C, H, W) in what a network gives; UserError where there is none."""
+    """The first batch of images (N, C, H, W) in a network's output; UserError if there is none."""
     found = list(_tensors(output))
     for tensor in found:
         if tensor.ndim == 4 and tensor.is_floating_point():
             return tensor
     kinds = ", ".join(f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in found) or f"a {type(output).__name__}"
-    raise UserError(f"the generator gives {kinds}: it must give images (N, C, H, W) of floating-point numbers")
+    raise UserError(f"the generator returns {kinds}: it must return floating-point images (N, C, H, W)")
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
@@ -83,21 +84,22 @@ def snapshot(network: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(network, {id(value): value.detach().clone() for value in computed}).cpu().float()
     except (TypeError, RuntimeError, NotImplementedError, AttributeError) as error:
-        raise UserError(f"the generator {type(network).__name__} cannot be copied ({first_line(error)}): set "
+        raise UserError(f"cannot copy the generator {type(network).__name__} ({first_line(error)}): set "
                         "generator._target_ to its class instead") from None  # fmt: skip
 
 
 def measured(codes: Tensor) -> Moments:
     """The moments of real codes, (M, *code_shape), M ≥ 2."""
     if codes.ndim < 2 or len(codes) < 2 or not torch.isfinite(codes).all():
-        raise UserError(f"moments are measured on two finite codes or more, (M, ...), not on {tuple(codes.shape)}")
+        raise UserError(f"moments need at least two codes (M, ...) without NaN or inf, not {tuple(codes.shape)}: set "
+                        "other generator.codes")  # fmt: skip
     moments = Moments()
     moments.update(codes)
     return Moments.from_tensors(moments.tensors())  # with the axes as a bundle has them
 
 
 def given(shape: Sequence[int], mean: float, std: float, signed: bool) -> Moments:
-    """Moments that are the same for every element: of a normal latent, `signed`, mean 0 and std 1."""
+    """Moments that are equal for all elements; a normal latent has mean 0, std 1 and is `signed`."""
     whole = torch.ones(shape[0], *[1] * (len(shape) - 1))
     negative = whole * (0.5 if signed else 0)
     tensors = {"mean": mean * whole, "std": std * whole, "minimum": -negative, "negative": negative}

@@ -1,6 +1,6 @@
-"""The paper's G for any code shape and image size: code in, image in [0, 1] out.
+"""The paper's G for any code shape and image size: from a code to an image in [0, 1].
 
-A generator is one line of words, so that the tables of the paper can be read off the config:
+One string describes the layers, so the config reads like the paper's tables:
 `fc4096` linear; `256x4x4` reshape; `d256` transposed convolution 4/2/1, doubles the side; `t512` transposed
 convolution 3/1/1; `c64` convolution 3/1/1, `c384/3/1/0` with kernel/stride/padding; `shuffle3` convolution 3/1/1
 to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every layer but the last and those whose word
@@ -35,14 +35,15 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
     """
     if len(code_shape) == 2:
         raise UserError(
-            f"a code of {code_shape[0]} tokens has no G: set encoder.layer=NAME@cls or NAME@mean for a vector"
+            f"G cannot invert a code of {code_shape[0]} tokens: set encoder.layer=NAME@cls or NAME@mean for a vector"
         )
     side, doublings = size, 0
     most = 7 if len(code_shape) == 1 else code_shape[-1]
     while side > most:
         side, doublings = -(-side // 2), doublings + 1
     if doublings == 0:
-        raise UserError(f"a code of {tuple(code_shape)} is not smaller than {size} px: nothing to generate")
+        raise UserError(f"the code {tuple(code_shape)} is not smaller than the image ({size} px): set a deeper "
+                        "encoder.layer or a larger data.crop")  # fmt: skip
     if len(code_shape) == 1:
         words = [f"fc{hidden}", f"fc{widths[0] * side * side}", f"{widths[0]}x{side}x{side}"]
     else:
@@ -54,21 +55,21 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
 
 
 def side(code_shape: Sequence[int], layers: str) -> int:
-    """Of the images that a line of words makes from such codes, pixels, before their centre is kept; costs nothing.
+    """The side of the images that these layers make from such codes, pixels, before the centre crop; runs no numbers.
 
-    UserError where the words do not lead from the code to an image.
+    UserError if the layers do not lead from the code to an image.
     """
     with torch.device("meta"):
         try:
             network = nn.Sequential(*_build(layers.split(), code_shape[0], False, 0.0, {}))
             image = network(torch.zeros(1, *code_shape))
-        except (RuntimeError, ValueError) as error:  # ValueError: numbers that are none, or too many
+        except (RuntimeError, ValueError) as error:  # ValueError: a malformed number, or too many of them
             raise UserError(
-                f"generator.layers do not take a code of {tuple(code_shape)} to an image ({error})"
+                f"generator.layers do not fit a code of shape {tuple(code_shape)} ({error}): set other layers, or null"
             ) from None
     if image.ndim != 4 or image.shape[1] != 3:
-        raise UserError(f"generator.layers end in {tuple(image.shape[1:])}, which is no image of 3 channels: "
-                        "the last words are d3, c3 or shuffle3")  # fmt: skip
+        raise UserError(f"generator.layers end in {tuple(image.shape[1:])}, not in 3 channels: end them with d3, c3 or "
+                        "shuffle3")  # fmt: skip
     return image.shape[-1]
 
 
@@ -134,13 +135,13 @@ class Deepsim(Generator):
         """
         shape = tuple(codes.shape[1:])
         if layers is None and (hidden is None or widths is None):
-            raise UserError("generator.layers=null needs generator.hidden and generator.widths: set them, or layers")
+            raise UserError("generator.layers is null: set it, or set generator.hidden and generator.widths")
         layers = layers or pattern(shape, size, hidden or 1, widths or ())
         made = side(shape, layers)
         if not size <= made < 2 * size:
             raise UserError(
-                f"generator.layers make images of {made} px for a generator.size of {size}: set other layers, another "
-                "data.crop, or generator=small, which has a pattern for every size"
+                f"generator.layers make images of {made} px, but generator.size is {size}: set other layers, another "
+                "data.crop, or generator=small, which fits every size"
             )
         scale = code_scale or float(codes.square().mean().sqrt())
         return cls(code_shape=shape, size=size, layers=layers, code_scale=scale, **settings)
@@ -171,7 +172,7 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
         if word[0].isdigit():
             shape = [int(side) for side in word.split("x")]
             if min(shape) < 1:
-                raise UserError(f"a generator's layers have no word {word!r}: every side is one or more")
+                raise UserError(f"generator.layers: {word!r} has a side of zero; set one or more")
             modules.append(nn.Unflatten(1, shape))
             width = shape[0]
             continue
@@ -196,10 +197,10 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
 def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, int]:
     """One layer from its word, and its number of output channels."""
     if kind not in {"fc", "d", "t", "c", "shuffle"} or not numbers:
-        raise UserError(f"a generator's layers have no word {kind + numbers!r}: use fcN, CxHxW, dN, tN, cN or shuffleN")
+        raise UserError(f"generator.layers: {kind + numbers!r} is not a layer; use fcN, CxHxW, dN, tN, cN or shuffleN")
     cout, *rest = (int(number) for number in numbers.split("/"))
     if cout < 1:
-        raise UserError(f"a generator's layers have no word {kind + numbers!r}: a layer has one channel or more")
+        raise UserError(f"generator.layers: {kind + numbers!r} has no channels; set one or more")
     if kind == "fc":
         return nn.Linear(cin, cout, bias), cout
     if kind == "d":

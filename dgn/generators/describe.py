@@ -1,4 +1,4 @@
-"""What a bundle holds, in words."""
+"""Describe the contents of a bundle."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from dgn.generators import bundle, kinds
 
 
 def info(path: Path, kind: str | None = None) -> str:
-    """What a bundle holds, a line a fact; `kind` is the path of the class of its G where it is not dgn's own."""
+    """The contents of a bundle, one fact per line; `kind` is the import path of its G's class if it is not dgn's."""
     contents = bundle.load(path, kinds.named(kind))
     generator, moments = contents.generator, contents.moments
     facts = {

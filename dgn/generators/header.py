@@ -1,4 +1,4 @@
-"""The header of a bundle: JSON whose types and ranges are checked before anything is built from them."""
+"""The header of a bundle: JSON, checked for types and ranges before anything is built from it."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -58,8 +58,8 @@ def parse(text: str | None, path: Path) -> Header:
         return Header.model_validate_json(text or "null")
     except ValidationError as error:
         if text is None or any(problem["loc"][:1] in {(), ("schema",)} for problem in error.errors()):
-            raise UserError(f"{path} is not a bundle of this version of dgn: train one with train.py") from None
-        raise UserError(f"{path} is not a sound bundle ({_sentence(error)})") from None
+            raise UserError(f"{path} is not a bundle of this version of dgn: make one with train.py") from None
+        raise UserError(f"{path} is not a valid bundle ({_sentence(error)}): set another bundle=FILE") from None
 
 
 def _sentence(error: ValidationError) -> str:

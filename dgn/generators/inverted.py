@@ -1,4 +1,4 @@
-"""Which encoder a bundle's G inverts, and whether a network is that one."""
+"""The encoder that a bundle's G inverts, and whether a given network is that encoder."""
 
 import hashlib
 
@@ -47,8 +47,8 @@ def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
     record = bundle.record
     encoder, layer = record.get("encoder", "?"), record.get("layer", "?")
     if record.get("encoder_sha256", "") is None:
-        raise UserError(f"this bundle inverts {layer} of {encoder}, but does not record with which weights: train it "
-                        "again, or set bundle=ANOTHER")  # fmt: skip
+        raise UserError(f"this bundle inverts {layer} of {encoder}, but does not record the weights: train it again, "
+                        "or set bundle=ANOTHER")  # fmt: skip
     words = [f"network@{role}={encoder}", f"{role}.layer={layer}"]
     if record.get("encoder_size"):
         words.append(f"{role}.input.size={record['encoder_size']}")

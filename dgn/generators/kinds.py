@@ -1,4 +1,4 @@
-"""The classes of G that can be trained and kept in bundles: dgn's by a name, those of a user by their path."""
+"""The classes of G that can be trained and stored in bundles: dgn's by name, yours by import path."""
 
 from hydra.utils import get_class
 
@@ -17,15 +17,17 @@ def named(kind: str | None) -> type[Generator] | None:
     if kind is None or kind in KINDS:
         return KINDS.get(kind or "")
     if "." not in str(kind):
-        raise UserError(f"there is no generator.kind {kind!r}: set the path of a class, or one of dgn's; "
-                        f"{nearest(str(kind), KINDS)}")  # fmt: skip
+        raise UserError(f"there is no generator.kind {kind!r}: {nearest(str(kind), KINDS)} (or set the import path of "
+                        "your own class)")  # fmt: skip
     try:
         cls = get_class(str(kind))
     except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise UserError(f"generator.kind={kind} cannot be imported ({first_line(error)})") from None
+        raise UserError(
+            f"cannot import generator.kind={kind} ({first_line(error)}): check the path of the class"
+        ) from None
     if not issubclass(cls, Generator):
         raise UserError(f"generator.kind={kind} is not a subclass of dgn.generators.base.Generator: set "
-                        "generator._target_ for a decoder that is not to be trained")  # fmt: skip
+                        "generator._target_ instead to use it without training")  # fmt: skip
     return cls
 
 

@@ -1,7 +1,9 @@
-"""Any decoder as the prior, with moments of its code that are measured or set."""
+"""Load a prior: a bundle by its name or path, or any decoder with measured or given moments."""
 
 from collections.abc import Sequence
 from math import isfinite
+from os import fspath
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -9,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError, first_line
+from dgn.generators import bundle, lookup
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured, snapshot
@@ -19,6 +22,11 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1)]
 
 
+def load_bundle(name: Path | str) -> Bundle:
+    """A trained prior: one that ships with dgn, by its name, or a file that train.py wrote. UserError for neither."""
+    return bundle.load(lookup.find(fspath(name)))
+
+
 def load_decoder(settings: DecoderSettings) -> Bundle:
     """The prior from a decoder's settings."""
     codes = None
@@ -26,7 +34,7 @@ def load_decoder(settings: DecoderSettings) -> Bundle:
         path = weights_file.find(settings.codes)
         tensors = weights.read(path)
         if "codes" not in tensors and len(tensors) != 1:
-            raise UserError(f"{path} holds {len(tensors)} tensors: call the real codes 'codes'")
+            raise UserError(f"{path} holds {len(tensors)} tensors: save the codes alone, or under the name 'codes'")
         codes = tensors.get("codes", next(iter(tensors.values())))
     about = settings.moments
     return _prior(zoo.frozen(settings), codes, about.shape, about.mean, about.std, about.signed, settings.range)
@@ -41,18 +49,18 @@ def decoder(
     signed: bool = True,
     range: Annotated[Sequence[Number], Field(min_length=2, max_length=2)] = (0, 1),
 ) -> Bundle:
-    """A prior from any live decoder, of which a copy is taken: the network itself is left as it is.
+    """A prior from any live decoder; the network is copied and left unchanged.
 
     Args:
         network: codes (N, ...) to images (N, C, H, W), or to a tuple, list, dict or dataclass with such images.
-        codes: real codes (M, ...), a tensor or an array, on which the moments are measured; without them the next four
-            say what codes are like.
+        codes: real codes (M, ...), a tensor or an array, on which the moments are measured; without them set the next
+            four.
         shape: of one code.
         mean, std: of every element.
         signed: whether codes may be negative.
-        range: what the network gives for black and for white.
+        range: the network's output values for black and white.
 
-    Raises UserError where the moments are neither measured nor set, or the network does not take such codes.
+    Raises UserError if the moments are neither measured nor set, or the network does not accept such codes.
     """
     return _prior(snapshot(network), codes, shape, mean, std, signed, range)
 
@@ -73,29 +81,31 @@ def _prior(
         moments: Any = network.moments
         return Bundle(network, moments(), torch.empty(0, *network.code_shape), {})
     if len(range) != 2 or range[0] == range[1] or not all(map(isfinite, range)):
-        raise UserError(f"generator.range={list(range)} is not what it gives for black and for white: set "
-                        "'generator.range=[-1,1]'")  # fmt: skip
+        raise UserError(f"generator.range={list(range)} is not a range: set the output values for black and white, as "
+                        "in 'generator.range=[-1,1]'")  # fmt: skip
     if codes is not None:
         measured_on = _codes(codes)
         moments = measured(measured_on)
         return Bundle(Decoder(network, measured_on.shape[1:], *range), moments, measured_on, {})
     if shape is None or (isinstance(shape, Sequence) and not shape):
-        raise UserError("nothing is known of this generator's codes: set generator.codes=FILE of real ones, or "
-                        "'generator.moments.shape=[128]' for codes of mean 0 and std 1")  # fmt: skip
+        raise UserError("this generator needs the moments of its codes: set generator.codes=FILE with real codes, or "
+                        "'generator.moments.shape=[128]' for codes with mean 0 and std 1")  # fmt: skip
     if not isinstance(shape, Sequence) or isinstance(shape, str):
-        raise UserError(f"generator.moments.shape={shape} is no list: set 'generator.moments.shape=[{shape}]'")
+        raise UserError(f"generator.moments.shape={shape} is not a list: set 'generator.moments.shape=[{shape}]'")
     if not all(isinstance(side, int) and side > 0 for side in shape):
-        raise UserError(f"generator.moments.shape={list(shape)} is not the shape of a code: set whole numbers from one "
-                        "on, such as 'generator.moments.shape=[128]'")  # fmt: skip
+        raise UserError(f"generator.moments.shape={list(shape)} is not the shape of a code: set positive integers, "
+                        "such as 'generator.moments.shape=[128]'")  # fmt: skip
     if not (isfinite(mean) and isfinite(std) and std > 0):
-        raise UserError(f"codes cannot have the mean {mean} and the standard deviation {std}: set "
-                        "generator.moments.std to a number above zero")  # fmt: skip
+        raise UserError(f"generator.moments has mean {mean} and std {std}: set finite numbers, with "
+                        "generator.moments.std above zero")  # fmt: skip
     return Bundle(Decoder(network, shape, *range), given(shape, mean, std, signed), torch.empty(0, *shape), {})
 
 
 def _codes(codes: Any) -> Tensor:
-    """Real codes as an fp32 tensor on the CPU; UserError for what is no array of numbers."""
+    """Real codes as an fp32 tensor on the CPU; UserError if they are not an array of numbers."""
     try:
         return torch.as_tensor(codes).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"the real codes are not an array of numbers (M, ...): {first_line(error)}") from None
+        raise UserError(
+            f"the codes are not an array of numbers ({first_line(error)}): pass a tensor (M, ...)"
+        ) from None

@@ -1,4 +1,4 @@
-"""Which file a bundle's name means."""
+"""Find the file of a bundle by name or path."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +22,7 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
         return path
     if path.is_dir() and inverts:
         return _within(path, inverts)
-    raise UserError(f"there is no bundle {name!r}: set bundle=PATH of a file that train.py wrote, or a shipped one; "
-                    f"{nearest(name, shipped)}")  # fmt: skip
+    raise UserError(f"there is no bundle {name!r}: {nearest(name, shipped)} (or set bundle=FILE, written by train.py)")
 
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
@@ -33,10 +32,10 @@ def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
     matching = sorted(folder.rglob(f"{stem.replace('[', '[[]')}.bundle.safetensors"))
     if len(matching) > 1:
         raise UserError(
-            f"{len(matching)} bundles in {folder} are {stem}: set bundle=ONE of {', '.join(map(str, matching))}"
+            f"{folder} holds {len(matching)} bundles {stem}: set bundle to one of {', '.join(map(str, matching))}"
         )
     if not matching:
         words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
         output = folder / stem.removesuffix("-*")
-        raise UserError(f"there is no bundle {stem} in {folder}: python train.py {words} output={output} makes it")
+        raise UserError(f"there is no bundle {stem} in {folder}: make it by python train.py {words} output={output}")
     return matching[0]

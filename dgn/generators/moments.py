@@ -1,4 +1,4 @@
-"""Moments: what a layer's codes look like on real images, streamed and exact."""
+"""Moments of a layer's codes on real images, streamed and exact."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a generator's YAML says where it is no bundle: conf/generator/custom.yaml."""
+"""Settings of a generator in synthesis: conf/generator/custom.yaml and bundle.yaml."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What observes a run: `metrics.csv` always, and beside it what `logger` chooses."""
+"""Loggers of a run: always `metrics.csv`, plus the one that `logger` chooses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ __all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "observe"]
 
 @contextmanager
 def observe(config: CommandSettings, folder: Path) -> Iterator[list[Log]]:
-    """The logs of one job, told its config; ended whatever happens. Only the first process has any."""
+    """The logs of one job, started with its config and always closed. Only the first process has any."""
     if not first():
         yield []
         return

@@ -1,4 +1,4 @@
-"""Curves as a table in the run's folder."""
+"""Metrics as a table in the run's folder."""
 
 import csv
 from collections.abc import Mapping

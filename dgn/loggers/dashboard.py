@@ -1,6 +1,6 @@
-"""The W&B workspace that compares runs, written for the account that is logged in.
+"""The W&B workspace that compares runs, written with the account that is logged in.
 
-The charts ask for what `dgn.loggers` writes; a run that lacks a metric is missing from its chart, and nothing else.
+The charts use the metrics that `dgn.loggers` writes; a run without a metric is only missing from that chart.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ def swept(sweep: Path) -> list[str]:
     found = jobs.read(sweep)
     configs = [config for point in found if point.folder and (config := settings.read(point.folder))]
     if not configs:
-        raise UserError(f"no point of {sweep} has begun: run it first")
+        raise UserError(f"no point of {sweep} has started: run the sweep first")
     held = settings.counted(configs[0])
     words = dict.fromkeys(word.lstrip("+") for point in found for word in point.words)
     typed = [key for key, times in Counter(word.partition("=")[0] for word in words).items() if times > 1]
@@ -49,7 +49,7 @@ def workspace(entity: str, project: str, name: str, keys: list[str], group: str 
         import wandb_workspaces.reports.v2 as panels
         import wandb_workspaces.workspaces as ws
     except ImportError:
-        raise UserError("the dashboard needs a package: type pip install wandb-workspaces") from None
+        raise UserError("the dashboard needs a package: install it by pip install wandb-workspaces") from None
 
     def coordinates(figures: tuple[str, ...]) -> Any:
         axes = [*map(panels.Config, keys), *map(panels.SummaryMetric, figures)]
@@ -80,7 +80,9 @@ def save(made: Any) -> str:
 
     try:
         if not wandb.login(prompt=False):
-            raise UserError("W&B does not know who you are: type wandb login, or --dry-run")
+            raise UserError("you are not logged in to W&B: run wandb login, or add --dry-run")
         return made.save().url
     except (wandb.Error, OSError, ValueError) as error:  # ValueError: refused in a GraphQL answer, or no such project
-        raise UserError(f"W&B takes no workspace ({' '.join(str(error).split())}): type --dry-run to see it") from None
+        raise UserError(
+            f"W&B refused the workspace ({' '.join(str(error).split())}): add --dry-run to see it"
+        ) from None

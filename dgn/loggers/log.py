@@ -1,4 +1,4 @@
-"""What every log is shown; each kind draws from it what it has a use for."""
+"""The interface of all loggers; each uses what it needs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class Log(Logger):
-    """A Lightning logger that is also shown pictures and finished files; only the first process of a run is heard.
+    """A Lightning logger that also receives pictures and finished files, from the first process of a run only.
 
-    Among the values of `log_metrics` is `images`, how many images the run has seen: the x-axis of its curves. What a
-    kind of log has no use for it ignores, as here.
+    `log_metrics` receives `images`, the number of images seen, as the x-axis of all curves. Methods do nothing by
+    default.
     """
 
     version = ""

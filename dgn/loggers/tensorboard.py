@@ -14,9 +14,9 @@ from dgn.loggers.log import Log
 
 
 class TensorBoardLog(Log):
-    """Event files in `tensorboard/`. TensorBoard has one axis, and here it is images seen, as everywhere else.
+    """Event files in `tensorboard/`, with the number of images seen as the x-axis.
 
-    After a resumption the curves between the checkpoint and the interruption are drawn twice.
+    After resuming, curves between the checkpoint and the interruption appear twice.
     """
 
     name = "tensorboard"
@@ -30,7 +30,7 @@ class TensorBoardLog(Log):
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
-                raise UserError("logger=tensorboard needs a package: type pip install tensorboard") from None
+                raise UserError("logger=tensorboard needs a package: install it by pip install tensorboard") from None
             self.writer = SummaryWriter(str(self.folder / "tensorboard"))
         return self.writer
 

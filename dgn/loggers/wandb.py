@@ -1,4 +1,4 @@
-"""Everything there is, as a W&B run, offline or online."""
+"""A W&B run with metrics, pictures and files, offline or online."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class WandbLog(Log):
     ) -> None:
         super().__init__(folder)
         if mode not in self.modes:
-            raise UserError(f"there is no logger.mode={mode}: {nearest(str(mode), self.modes)}")
+            raise UserError(f"logger.mode={mode} is not a valid choice: {nearest(str(mode), self.modes)}")
         try:
             import wandb
 
@@ -56,7 +56,7 @@ class WandbLog(Log):
                 finish_timeout_raises=True,
             )
         except (ImportError, AttributeError):  # a folder called wandb can be imported too, but has no settings
-            raise UserError("logger=wandb needs a package: type pip install wandb") from None
+            raise UserError("logger=wandb needs a package: install it by pip install wandb") from None
         self.wandb, self.offline = wandb, mode == "offline"
         given = {"mode": mode, "project": project, "entity": entity, "group": group, "job_type": job_type}
         self.labels: dict[str, Any] = {key: None if label is None else str(label) for key, label in given.items()}
@@ -93,11 +93,12 @@ class WandbLog(Log):
         except (self.wandb.Error, ValueError) as error:  # ValueError: a label that it does not take
             self._leave()
             reason = " ".join(str(error).split())
-            instead = "wandb login, or logger.mode=offline" if isinstance(error, self.wandb.Error) else "other labels"
-            raise UserError(f"W&B takes no run ({reason}): type {instead}") from None
+            login = "run wandb login, or set logger.mode=offline"
+            instead = login if isinstance(error, self.wandb.Error) else "set other logger.project, group or tags"
+            raise UserError(f"cannot start a W&B run ({reason}): {instead}") from None
         write_text(known, run.id)
         run.define_metric("*", step_metric="images", summary="none")
-        print(f"W&B: offline, wandb sync {home}/offline-run-* sends it" if self.offline else f"W&B: {run.url}")
+        print(f"W&B: offline; to upload, run wandb sync {home}/offline-run-*" if self.offline else f"W&B: {run.url}")
         return run
 
     def _leave(self) -> None:
@@ -158,6 +159,6 @@ class WandbLog(Log):
         try:
             run.finish(exit_code=0 if status == "finished" else 1)
         except TimeoutError:
-            print(f"W&B: the server does not answer; wandb sync --include-online {Path(run.dir).parent} sends the run")
+            print(f"W&B: no answer from the server; to upload, run wandb sync --include-online {Path(run.dir).parent}")
         finally:
             self._leave()

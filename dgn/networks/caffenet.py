@@ -1,7 +1,7 @@
-"""CaffeNet at 227 px, which the paper inverts, and CaffeNet64, its pattern at 64 px with batch norm, which we train.
+"""CaffeNet at 227 px, the paper's encoder, and CaffeNet64, the same pattern at 64 px with batch norm.
 
-Every layer up to fc7 is a block that ends in its ReLU: read whole (`fc6`) it gives the code as E gives it,
-after the ReLU; as a target it is scored before the ReLU (see `Features`), as in the released code.
+Every layer up to fc7 is a block that ends in its ReLU. As an encoder's code it is read after the ReLU; as a target it
+is scored before the ReLU (see `Features`), as in the released code.
 """
 
 from collections import OrderedDict

@@ -36,7 +36,7 @@ def from_file(path: Path) -> list[str]:
     """
     text = read_text(path)
     if _is_json(text):
-        raise UserError(f"{path} is JSON: write the class names as plain text, one a line")
+        raise UserError(f"{path} is JSON: write the class names as plain text, one per line")
     return complete(text.rstrip().split("\n"), str(path))
 
 
@@ -44,7 +44,7 @@ def complete(classes: Sequence[str], source: str) -> list[str]:
     """Names without spaces around them. Raises UserError if one is empty; `source` is where they come from."""
     stripped = [name.strip() for name in classes]
     if "" in stripped:
-        raise UserError(f"{source} has no class name for output {stripped.index('')}: set one name for each output")
+        raise UserError(f"{source} has no class name for output {stripped.index('')}: set one name per output")
     return stripped
 
 

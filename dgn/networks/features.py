@@ -1,4 +1,4 @@
-"""Features: images in [0, 1] to the activation of one named layer, and nothing is computed past it."""
+"""Features: images in [0, 1] to the activation of a named layer; the forward pass stops there."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ from dgn.networks.layout import arranged, close
 from dgn.networks.outputs import channels_first, chosen, parts
 from dgn.networks.preprocessing import Preprocessing
 
-OUTPUT = "output"  # the layer that is the whole network, where none of its own is called so
+OUTPUT = "output"  # the network's output, unless a layer has this name
 ACTIVATIONS = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid),
     *(nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Softplus, nn.PReLU),
@@ -24,27 +24,27 @@ BY_NAME = {"GELU", "GELUTanh", "QuickGELU", "Swish", "Mish", "HardSwish", "HardS
 
 
 class _Reached(Exception):
-    """Carries the activation out of the network the moment it is known."""
+    """Ends the forward pass once all activations are known."""
 
 
 class Features(nn.Module):
     """A frozen network in eval mode, read at named layers.
 
-    A layer is named as in `network.named_modules()`; "output" is what the network puts out. Of a module that runs more
-    than once its first run is read. Behind a layer of tokens, `@cls`, `@3` or `@mean` makes a vector of them: the
-    first, the one with that number, the mean.
+    A layer is named as in `network.named_modules()`; "output" is the network's output. If a module runs several times,
+    its first run is read. After the name of a layer of tokens, `@cls`, `@3` or `@mean` selects one vector: the first
+    token, token 3, or the mean.
 
     Args:
         network: any module that takes one image tensor. It is put in eval mode and its parameters are frozen.
         layers: names of the layers to read.
         contract: the network's input contract.
-        activated: whether a layer that ends in its nonlinearity is read after it (a code is; a unit's score is not).
-            The nonlinearity must be a module: of one that is called as a function nothing is seen.
+        activated: whether a layer that ends in a nonlinearity is read after it (true for codes, false for scores).
+            Only nonlinearities that are modules are recognised, not function calls.
 
     Attributes:
-        channels_last: the memory format of the images that the network is given, however they come; see `settle`.
-        least: how many images the network needs at once, one or two; a single image is then given twice.
-        places: of the layers that gave several tensors, which one was read, see `dgn.networks.outputs`.
+        channels_last: whether the network receives channels-last images, see `settle`.
+        least: minimum batch size of the network, one or two; a single image is duplicated for two.
+        places: for layers that return several tensors, which one is read, see `dgn.networks.outputs`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Features(nn.Module):
     ) -> None:
         super().__init__()
         if lazy(network):
-            raise UserError("the network has lazy layers without weights: run it on an image once before")
+            raise UserError("the network has lazy layers without weights: run it once on an image first")
         leave_inference_mode(network)
         network.eval()  # not chained: a train() of the user's own may return nothing
         network.requires_grad_(False)
@@ -127,7 +127,7 @@ class Features(nn.Module):
                 return
             place = chosen(out, count)
             if place is None:
-                raise UserError(f"the layer {layer!r} gives a {type(out).__name__}: choose one that gives a tensor")
+                raise UserError(f"the layer {layer!r} returns a {type(out).__name__}: choose one that returns a tensor")
             if place:
                 self.places[layer] = place
             # a copy where something later may still write in place (an inplace ReLU)
@@ -148,10 +148,10 @@ class Features(nn.Module):
 
 
 def _reading(module: nn.Module, keep: Callable[[Any], None], activated: bool) -> list[Any]:
-    """Hooks that keep what `module` gives, or, unless `activated`, what went into the nonlinearity that it ends in.
+    """Hooks that keep the output of `module` or, unless `activated`, the input of its final nonlinearity.
 
-    It ends in one where what it gives is what that one, run last, gave: so also a residual block, a stage of them, and
-    a norm with its activation.
+    A module ends in a nonlinearity if its output is the very tensor that the last one returned. That includes residual
+    blocks, stages of them, and norms with an activation.
     """
     last: dict[str, Any] = {}
 
@@ -188,10 +188,8 @@ def _not_run(layer: str, module: nn.Module) -> str:
     kind = type(module).__name__
     if inside:
         more = ", …" if len(inside) > 3 else ""
-        return (
-            f"the layer {layer!r} ({kind}) is not run by the network as a whole: choose {', '.join(inside[:3])}{more}"
-        )
-    return f"the layer {layer!r} ({kind}) was not run by the network's forward pass: choose another"
+        return f"the network runs only the parts of the layer {layer!r} ({kind}): choose {', '.join(inside[:3])}{more}"
+    return f"the network's forward pass does not run the layer {layer!r} ({kind}): choose another"
 
 
 def lazy(network: nn.Module) -> bool:
@@ -218,12 +216,12 @@ def _token(layer: str, x: Tensor) -> Tensor:
     if not place:
         return x
     if x.ndim != 3:
-        raise UserError(f"{layer!r} asks for a token, but this layer gives {tuple(x.shape)}")
+        raise UserError(f"{layer!r} selects a token, but this layer returns {tuple(x.shape)}: leave out @{place}")
     if place == "mean":
         return x.mean(1)
     number = 0 if place == "cls" else int(place) if place.isdecimal() else x.shape[1]
     if number >= x.shape[1]:
-        raise UserError(f"{layer!r} names no token: type @cls, @0 to @{x.shape[1] - 1} or @mean")
+        raise UserError(f"{layer!r} is not a token: set @cls, @0 to @{x.shape[1] - 1} or @mean")
     return x[:, number]
 
 

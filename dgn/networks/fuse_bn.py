@@ -1,4 +1,4 @@
-"""Batch norms of a frozen network, folded into the layers before them: the same function, less work."""
+"""Fold the batch norms of a frozen network into the layers before them: the same function, faster."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence

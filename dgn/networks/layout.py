@@ -1,4 +1,4 @@
-"""The order in which a network's tensors lie in memory: channels-last is faster, where the network can take it."""
+"""The memory format of a network's tensors: channels-last, which is faster, if the network supports it."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def close(found: Tensor, expected: Tensor) -> bool:
-    """Whether two tensors are the same but for the order in which numbers were added (1e-3 of the largest)."""
+    """Whether two tensors are equal up to summation order (1e-3 of the largest value)."""
     if found.shape != expected.shape:
         return False
     found, expected = found.double(), expected.double()
@@ -16,13 +16,13 @@ def close(found: Tensor, expected: Tensor) -> bool:
 
 
 def settle(network: nn.Module, run: Callable[[bool], Sequence[Tensor]]) -> bool:
-    """Whether a network runs channels-last: where it then gives what it gives otherwise. Its weights become so.
+    """Convert a network to channels-last if its results stay the same; returns whether it was converted.
 
-    Much sound code takes contiguous tensors alone, such as `x.view(len(x), -1)` behind a convolution, so it is tried.
+    It is tried, because much valid code needs contiguous tensors, such as `x.view(len(x), -1)` after a convolution.
 
     Args:
-        run: passes images through the network, channels-last or not, and gives whatever must stay the same. What it
-            raises for contiguous images is raised.
+        run: passes images through the network, channels-last or not, and returns all tensors that must stay the same.
+            Its errors for contiguous images are raised.
     """
     expected = run(False)
     _convert(network, torch.channels_last)

@@ -1,4 +1,4 @@
-"""torchvision's and timm's models by their names, with what the libraries record of their own weights."""
+"""torchvision's and timm's models by name, with the preprocessing from the weights' metadata."""
 
 import os
 import urllib.request
@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from dgn.base.errors import UserError, nearest
-from dgn.networks.weights_file import unreadable
 
 # Their weights take inputs of mean and std 0.5. torchvision switches the change from ImageNet's mean and std on only
 # where it loads these weights itself, not where they come from a file.
@@ -43,7 +42,8 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
     except (UnpicklingError, EOFError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):  # a file that was cut short
             raise
-        raise UserError(f"{unreadable(file, error)}: delete it") from None
+        raise UserError(f"{file} is damaged or holds more than weights ({str(error).split('. ')[0]}): delete it, and "
+                        "the next run downloads it again") from None  # fmt: skip
 
 
 def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Module:
@@ -61,7 +61,7 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
         if isinstance(held, str):  # named, or the hub would be asked first, at length
             return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": held}, **args)
         url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
-        _reach(url, "fetch that file elsewhere and set target.weights=FILE target.args.pretrained=false")
+        _reach(url, "download that file elsewhere and set target.weights=FILE target.args.pretrained=false")
     return timm.create_model(model_name, pretrained=True, **args)
 
 
@@ -107,7 +107,7 @@ def _timm(name: str) -> tuple[ModuleType, Any]:
     try:
         import timm
     except ImportError:
-        raise UserError("models of timm need the package: pip install timm") from None
+        raise UserError("timm's models need the package: install it by pip install timm") from None
     if not timm.is_model(name):
         raise UserError(f"timm has no model {name!r}: {nearest(str(name), timm.list_models())}")
     try:
@@ -120,10 +120,10 @@ def _timm(name: str) -> tuple[ModuleType, Any]:
 
 
 def _reach(url: str, instead: str) -> None:
-    """UserError at once where a download would end in a long wait."""
+    """Raise UserError at once if a download would only time out."""
     try:
         request = urllib.request.Request(url, method="HEAD")
         urllib.request.urlopen(request, timeout=SECONDS).close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise UserError(f"the weights {url} cannot be fetched ({reason}): {instead}") from None
+        raise UserError(f"cannot download the weights {url} ({reason}): {instead}") from None

@@ -1,7 +1,7 @@
-"""Which tensors of a file belong to which parameters and buffers of a network.
+"""Match the tensors of a weights file to a network's parameters and buffers.
 
-Names in the file may have a prefix that the network's lack: from a wrapper (`module.`, `_orig_mod.`), from the module
-that held the network in training (`model.`), from the dictionary in a checkpoint (`state_dict.`), or several of these.
+Names in the file may have an extra prefix: from a wrapper (`module.`, `_orig_mod.`), from the training module
+(`model.`), from a checkpoint's dictionary (`state_dict.`), or several of these.
 """
 
 from collections import defaultdict
@@ -75,8 +75,8 @@ def match(
         advice = _advice(state, own, found, path) if found.tensors or not prefix else "; set prefix=null to look for it"
         raise UserError(f"{path} does not fit this network{where}: {problems}{advice}")
     if problems and len(found.tensors) < FEWEST * len(own):
-        raise UserError(f"only {len(found.tensors)} of the network's {len(own)} tensors are in {path}, so most of the "
-                        f"network would be random: {problems}; set weights to a file of this network")  # fmt: skip
+        raise UserError(f"{path} has only {len(found.tensors)} of the network's {len(own)} tensors, so most of the "
+                        f"network would stay random: {problems}; set weights to a file of this network")  # fmt: skip
     return found
 
 
@@ -96,8 +96,8 @@ def _choose(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], 
         return ""
     if len(whole) > 1:
         choices = " or ".join(f"prefix={start.removesuffix('.')}" for start in whole)
-        raise UserError(f"{path} holds all weights of this network {len(whole)} times: set {choices} (as in "
-                        f"target.prefix={whole[0].removesuffix('.')})")  # fmt: skip
+        raise UserError(f"{path} holds {len(whole)} sets of weights for this network: set {choices}, as in "
+                        f"target.prefix={whole[0].removesuffix('.')}")  # fmt: skip
     return whole[0] if whole else max(fits, key=lambda start: fits[start])
 
 
@@ -155,7 +155,8 @@ def _in_order(
     pairs = _paired(state, own, path.suffix == ".safetensors", prefix)
     if pairs is None:
         count = len([name for name in own if not name.endswith(COUNTER)])
-        raise UserError(f"the tensors of {path} are not the network's {count} in order and shape: set by_order=false")
+        raise UserError(f"{path} does not have the network's {count} tensors in the same order and shapes: set "
+                        "by_order=false")  # fmt: skip
     return pairs
 
 
@@ -189,7 +190,7 @@ def _last(name: str) -> str:
 def _advice(state: Mapping[str, Tensor], own: Mapping[str, Tensor], found: Match, path: Path) -> str:
     """What may help where a file does not fit."""
     if _paired(state, own, path.suffix == ".safetensors") is not None:
-        return "; its tensors have the network's order and shapes under other names: set by_order=true"
+        return "; only the names differ, order and shapes agree: set by_order=true"
     if len(found.tensors) >= FEWEST * len(own):
         return "; set strict=false to load what fits"
     return "; set weights to a file of this network"

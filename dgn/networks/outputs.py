@@ -1,4 +1,4 @@
-"""The tensors in what a layer or a network gives: one, a tuple of several, a dict, or an object that holds them."""
+"""The tensors in the output of a layer or network: one, a tuple, a dict, or an object with tensors."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass

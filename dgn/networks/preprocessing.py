@@ -1,4 +1,4 @@
-"""How an image becomes a network's input: the one place where [0, 1] RGB is left."""
+"""Preprocessing: from RGB images in [0, 1] to a network's input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dgn.networks.settings import InputSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """What a network takes: how images in [0, 1] RGB become its input, (x · scale − mean) / std in its channel order.
+    """A network's preprocessing: (x · scale − mean) / std in its channel order, for RGB images x in [0, 1].
 
     Attributes:
         size: side of the square input, pixels.

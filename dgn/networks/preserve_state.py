@@ -1,4 +1,4 @@
-"""A network that someone handed in is left as it was found."""
+"""Restore a user's network to the state in which it was passed in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a network's YAML says: conf/network_base.yaml has every key with its meaning and default."""
+"""Settings of a network: conf/network_base.yaml has every key with its meaning and default."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,6 +1,7 @@
-"""Every layer of a network that can be read, with its measured shape and what it costs to get there."""
+"""A network's readable layers with measured shapes, parameters and FLOPs."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from torch import nn
@@ -33,10 +34,20 @@ class Layer:
     flops: int
 
 
-def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
-    """The readable layers in the order in which they end, from one pass; the network is left as it was found.
+class Layers(list[Layer]):
+    """Layers in the order in which they finish; displayed as a table."""
 
-    Readable is what runs once or more in the forward pass and gives one vector, map or sequence of tokens an image.
+    def __repr__(self) -> str:
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(table(self))}</pre>"
+
+
+def layers(network: nn.Module, contract: Preprocessing) -> Layers:
+    """The readable layers in the order in which they finish, from one pass; the network is left unchanged.
+
+    A layer is readable if the forward pass runs it and it returns one vector, map or sequence of tokens per image.
     """
     found: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)
@@ -64,7 +75,7 @@ def layers(network: nn.Module, contract: Preprocessing) -> list[Layer]:
         finally:
             for handle in handles:
                 handle.remove()
-    return list(found.values())
+    return Layers(found.values())
 
 
 def table(found: list[Layer]) -> str:

@@ -1,4 +1,4 @@
-"""Is this network fit to be looked into? It is tried on two images before any work, and answered in one sentence."""
+"""Check on two images, before any work, that a network can be used; each failure is one sentence."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from dgn.networks.outputs import parts
 from dgn.networks.preprocessing import Preprocessing
 
 T = TypeVar("T")
-# of a library's messages, those that another size or another number of channels may mend, and those that only look so
+# error messages that another input size or channel count may fix, and messages that only look like those
 OF_SHAPES = re.compile(r"size|shape|channel|height|width|dimension|elements|multipl|divi|AssertionError", re.IGNORECASE)
 OF_OTHERS = re.compile(r"dtype|type|size and stride|more than 1 value per channel|argument|inference", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ def noise(contract: Preprocessing, count: int = 2) -> Tensor:
 
 @contextmanager
 def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
-    """The first time that images go through a network: what it raises becomes one sentence, with what to set."""
+    """The first forward pass of a network: its errors become one sentence with what to set."""
     try:
         yield
     except UserError:
@@ -40,11 +40,11 @@ def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
         advice = ""
         if OF_SHAPES.search(said) and not OF_OTHERS.search(said):
             advice = f": set {role}.input.size=… or {role}.input.channels=…"
-        raise UserError(f"the network does not take an input of {shape} ({said}){advice}") from error
+        raise UserError(f"the network fails on an input of shape {shape} ({said}){advice}") from error
 
 
 def tried(network: nn.Module, run: Callable[[], T], contract: Preprocessing, role: str = "target") -> T:
-    """`run()`, the network's first pass; again in fp32 where it fails and the network holds other floating types."""
+    """`run()`, the network's first pass; retried in fp32 if it fails and the network has other floating types."""
     with first_pass(contract, role):
         try:
             return run()
@@ -56,7 +56,7 @@ def tried(network: nn.Module, run: Callable[[], T], contract: Preprocessing, rol
 
 
 def initialise(network: nn.Module, contract: Preprocessing) -> None:
-    """Give lazy modules that have not run yet their shapes and their random weights, by a pass of two images."""
+    """Initialise lazy modules by a pass of two images."""
     if lazy(network):
         training = network.training
         network.eval()
@@ -66,9 +66,9 @@ def initialise(network: nn.Module, contract: Preprocessing) -> None:
 
 
 def settle(reader: Features, role: str = "target") -> Features:
-    """`reader` as it runs best, found out on two images: its memory format, and how many images it needs at once.
+    """Find the memory format and minimum batch size of `reader` on two images.
 
-    UserError where it does not run. Where the rows of a batch depend on each other, that is printed.
+    UserError if it fails. Prints a note if the rows of a batch depend on each other.
     """
     images = noise(reader.contract)
 
@@ -86,8 +86,8 @@ def settle(reader: Features, role: str = "target") -> Features:
     reader.channels_last = last
     with torch.no_grad(), torch.random.fork_rng(devices=[]), first_pass(reader.contract, role):
         if not _rows_apart(reader, images):
-            print(f"note: the {role} gives an image other values beside other images (batch statistics, or chance): "
-                  "its rows depend on the rows beside them, and on batch_size")  # fmt: skip
+            print(f"note: the {role}'s values for an image depend on the other images in its batch (batch statistics "
+                  "or randomness), so the results depend on batch_size")  # fmt: skip
     return reader
 
 
@@ -112,9 +112,10 @@ def _rows_apart(reader: Features, images: Tensor) -> bool:
 
 
 def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> Tensor:
-    """The activations (N, ...) for some images (N, C, H, W), after making sure that a climb in `arithmetic` can work.
+    """The activations (N, ...) for some images (N, C, H, W), after checking that gradient ascent in `arithmetic` works.
 
-    Raises UserError if the network trains, has trainable parameters, gives no finite output, or cuts the gradient.
+    Raises UserError if the network is in training mode, has trainable parameters, returns NaN or inf, or cuts the
+    gradient.
     """
     if any(module.training for module in target.network.modules()):
         raise UserError("the target is in training mode: call .eval() on it")
@@ -126,19 +127,22 @@ def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> Tens
         with first_pass(target.contract):
             activation = target(images)
         if activation.ndim not in (2, 3, 4) or len(activation) != len(images):
-            raise UserError(f"the layer {layer!r} gives {tuple(activation.shape)} for {len(images)} images: choose one "
-                            "that gives a vector (N, D), a map (N, C, H, W) or tokens (N, T, D)")  # fmt: skip
+            raise UserError(f"the layer {layer!r} returns {tuple(activation.shape)} for {len(images)} images: choose "
+                            "one that returns vectors (N, D), maps (N, C, H, W) or tokens (N, T, D)")  # fmt: skip
         if not torch.isfinite(activation).all():
-            raise UserError(f"the layer {layer!r} gives NaN or inf on noise in [0, 1]: check weights and input")
+            raise UserError(f"the layer {layer!r} returns NaN or inf for noise images: check the weights and "
+                            "input.mean, input.std and input.scale")  # fmt: skip
         if not activation.requires_grad:
-            raise UserError("no gradient reaches the image: the target's forward pass detaches it (torch.no_grad?)")
+            raise UserError("no gradient reaches the image, because the target's forward pass detaches it: remove "
+                            "torch.no_grad or .detach() from it")  # fmt: skip
         try:
             (gradient,) = torch.autograd.grad(_weighted(activation), images, allow_unused=True)
         except RuntimeError as error:
             hint = "; switch its gradient checkpointing off" if "reentrant" in str(error) else ""
-            raise UserError(f"the target's gradient cannot be computed ({first_line(error)}){hint}") from error
+            raise UserError(f"cannot compute the target's gradient ({first_line(error)}){hint}") from error
     if gradient is None or not torch.isfinite(gradient).all() or not gradient.any():
-        raise UserError("no usable gradient reaches the image: some operation of the target has none")
+        raise UserError("the gradient at the image is zero, NaN or missing: look for an operation of the target "
+                        "without a gradient, such as argmax or round")  # fmt: skip
     check_arithmetic(target, lambda x: [target(x)], images, arithmetic)
     return activation.detach()
 

@@ -1,4 +1,4 @@
-"""Weights from files: read without running code, loaded whole or not at all."""
+"""Load weights from files, without running code, and completely or not at all."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ def read(path: Path) -> dict[str, Tensor]:
         raise _objects(path, error) or unreadable(path, error) from None
     tensors = dict(_tensors(content))
     if not tensors:
-        raise UserError(f"{path} has no dictionary of tensors: write one with torch.save(net.state_dict(), FILE)")
+        raise UserError(f"{path} has no state dict: write one with torch.save(net.state_dict(), FILE)")
     return tensors
 
 
@@ -49,12 +49,12 @@ def _objects(path: Path, error: Exception) -> UserError | None:
     if kind is None and "TorchScript" not in text:
         return None
     what = f"a Python object ({kind[1]})" if kind else "a TorchScript program"
-    return UserError(f"{path} is not a weights file that can be read safely, because it holds {what}: write the "
-                     "weights alone with torch.save(net.state_dict(), FILE)")  # fmt: skip
+    return UserError(f"{path} cannot be loaded safely, because it holds {what}: save only the weights, with "
+                     "torch.save(net.state_dict(), FILE)")  # fmt: skip
 
 
 def is_training(path: Path) -> bool:
-    """Whether a file is a checkpoint from which `train.py` goes on."""
+    """Whether a file is a training checkpoint of `train.py`."""
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":  # how a torch file begins
@@ -68,9 +68,9 @@ def is_training(path: Path) -> bool:
 def training(path: Path, pattern: str) -> UserError:
     """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
     written = sorted(path.parent.glob(pattern))
-    instead = f"use {written[0]}, which the run wrote" if written else f"a run writes {pattern} when it finishes"
-    return UserError(f"{path} is a checkpoint of a training, not a bundle or a weights file: {instead}; "
-                     f"train.py goes on with output={path.parent} resume=true")  # fmt: skip
+    instead = f"set {written[0]}, which this run wrote" if written else f"a finished run writes {pattern}"
+    return UserError(f"{path} is a training checkpoint, not a bundle or a weights file: {instead}; to continue the "
+                     f"training, run train.py with output={path.parent} resume=true")  # fmt: skip
 
 
 def load(
@@ -78,7 +78,7 @@ def load(
 ) -> None:
     """Load the tensors of `path` into `network`, fp16 ones as fp32; see `matching.match` for what fits.
 
-    What is taken from among other tensors, and what is left out, is printed. UserError leaves the network as it was.
+    Prints a removed prefix and unused tensors. On UserError the network is unchanged.
     """
     own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     try:
@@ -88,9 +88,9 @@ def load(
             raise training(path, "*.safetensors") from None
         raise
     if fit.prefix:
-        print(f"weights: the prefix {fit.prefix!r} is taken off the names in {path}")
+        print(f"weights: removed the prefix {fit.prefix!r} from the names in {path}")
     if problems := fit.problems():
-        print(f"warning: {len(fit.tensors)} of {len(own)} tensors are from {path}: {problems}")
+        print(f"warning: loaded only {len(fit.tensors)} of {len(own)} tensors from {path}: {problems}")
     elif fit.outside:
-        print(f"weights: not used of {path}: {shortened(fit.outside)} ({len(fit.outside)} in all)")
+        print(f"weights: ignored {len(fit.outside)} other tensors in {path}: {shortened(fit.outside)}")
     network.load_state_dict({name: value.to(own[name].dtype) for name, value in fit.tensors.items()}, strict=False)

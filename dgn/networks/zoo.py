@@ -1,9 +1,7 @@
-"""A network by its settings: ours, torchvision's, timm's or the user's own class, with its weights and contract."""
+"""Build a network from its settings (ours, torchvision's, timm's or your own class), with weights and preprocessing."""
 
 import inspect
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
 from importlib import import_module
@@ -13,12 +11,13 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dgn.base import files
 from dgn.base.errors import UserError, first_line
+from dgn.base.imports import include_current_folder
+from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
 from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.fuse_bn import fold
@@ -60,11 +59,11 @@ def frozen(settings: ModuleSettings) -> nn.Module:
 
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
-    """What the importable class or function `target` gives for `args`; modules in the current folder are importable."""
+    """Call the importable class or function `target` with `args`; modules in the current folder are importable."""
     network = _called(_located(target), target, _arguments(target, args))
     if not isinstance(network, nn.Module):
-        raise UserError(f"{target} gives a {type(network).__name__}, not a network: name a class or function that "
-                        "gives a torch.nn.Module")  # fmt: skip
+        raise UserError(f"{target} returns a {type(network).__name__}, not a network: set _target_ to a class or "
+                        "function that returns a torch.nn.Module")  # fmt: skip
     _unexpand(network)
     leave_inference_mode(network)
     return network
@@ -80,18 +79,19 @@ def _unexpand(network: nn.Module) -> None:
 
 def _located(target: str) -> Callable:
     """The class, function or method at a dotted path; modules in the current folder count."""
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a script has its own folder there instead; last, so that it shadows nothing
+    include_current_folder()
     try:
         builder = _imported(str(target).split("."))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"the network {target} cannot be imported ({first_line(error)})") from None
+        raise UserError(f"cannot import the network {target} ({first_line(error)}): check _target_, and that its "
+                        "module is installed or in the current folder") from None  # fmt: skip
     if isinstance(builder, ModuleType):
         inside = [name for name, value in vars(builder).items() if _is_network(value) and value.__module__ == target]
-        raise UserError(f"{target} is a module: name a class or function in it, such as "
+        raise UserError(f"{target} is a module: set a class or function in it, such as "
                         f"_target_={target}.{inside[0] if inside else 'MyNet'}")  # fmt: skip
     if not callable(builder):
-        raise UserError(f"{target} is a {type(builder).__name__}: name a class or function that gives a network")
+        raise UserError(f"{target} is a {type(builder).__name__}: set _target_ to a class or function that returns a "
+                        "network")  # fmt: skip
     return builder
 
 
@@ -119,11 +119,11 @@ def _arguments(target: str, args: Mapping[str, Any]) -> dict[str, Any]:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, TypeError) and re.search("unexpected keyword|required .*argument", str(cause)):
-            raise UserError(f"{target} cannot be built with its args ({first_line(cause)})") from None
+            raise UserError(f"cannot build {target} with its args ({first_line(cause)})") from None
         if cause is not None and not isinstance(cause, ImportError):
             raise
         raise UserError(
-            f"{target} cannot be built with its args ({first_line(error).partition(', set env')[0]})"
+            f"cannot build {target} with its args ({first_line(error).partition(', set env')[0]})"
         ) from None
 
 
@@ -132,13 +132,13 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
     try:
         inspect.signature(builder).bind(**args)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
+        raise UserError(f"cannot build {target} with args={args} ({error})") from None
     try:
         return builder(**args)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        raise UserError(f"{target} cannot be built with args={args} ({error})") from None
+        raise UserError(f"cannot build {target} with args={args} ({error})") from None
 
 
 def classes(settings: NetworkSettings) -> list[str] | None:
@@ -158,7 +158,7 @@ def classes(settings: NetworkSettings) -> list[str] | None:
         return class_names.imagenet()
     path = Path(chosen).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no file of class names {path}: set classes=FILE, classes=imagenet or classes=null")
+        raise UserError(f"there is no file of class names {path}: set classes to an existing file, imagenet or null")
     return class_names.from_file(path)
 
 
@@ -173,8 +173,8 @@ def classes_of(settings: NetworkSettings, outputs: int, role: str) -> list[str] 
     if settings.classes in (None, "auto"):
         return None
     chosen = f"{role}.classes={settings.classes}" if isinstance(settings.classes, str) else f"{role}.classes"
-    raise UserError(f"{chosen} has {len(names)} names, but {settings.name} has {outputs} outputs: set one name for "
-                    f"each output, or {role}.classes=null")  # fmt: skip
+    raise UserError(f"{chosen} has {len(names)} names, but {settings.name} has {outputs} outputs: set one name per "
+                    f"output, or {role}.classes=null")  # fmt: skip
 
 
 def contract(settings: NetworkSettings) -> Preprocessing:
@@ -188,12 +188,12 @@ def features(settings: NetworkSettings, layers: Sequence[str] | str, activated: 
     read_at = [name.partition("@")[0] for name in names]
     network = frozen(settings)
     if not settings.weights and not _library_weights(settings):
-        print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads some")
+        print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads them")
     return settle(Features(fold(network, read_at), names, contract(settings), activated), role)
 
 
 def identity(settings: ModuleSettings) -> str | None:
-    """What tells a network's weights from others: the file's SHA-256, or a library's name for them; None if random."""
+    """The identity of a network's weights: the file's SHA-256, or the library's name for them; None if random."""
     if settings.weights:
         path = find(settings.weights)
         status = path.stat()

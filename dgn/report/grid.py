@@ -1,6 +1,7 @@
-"""All of a run's pictures on one sheet, with names."""
+"""A sheet of all of a run's pictures, with labels."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -14,33 +15,42 @@ LINE, GAP = 20, 4  # height of a name and distance of pictures, px
 
 
 def write_grid(run: Path) -> Path:
-    """Write `grid.png` in a run's folder: a unit's seeds side by side under its name, near to square as a whole.
+    """Write `grid.png` in a run's folder."""
+
+    def picture(row: results.Row) -> Image.Image:
+        with Image.open(run / row.image) as image:
+            return image.convert("RGB")
+
+    with whole(run / "grid.png") as part:
+        sheet(results.read(run / "results.csv"), picture).save(part, format="PNG")
+    return run / "grid.png"
+
+
+def sheet(rows: Sequence[results.Row], picture: Callable[[results.Row], Image.Image]) -> Image.Image:
+    """A unit's seeds side by side under its name, near to square as a whole; `picture` gives a row's image as RGB.
 
     The more rows, the smaller their pictures, so that a sheet of thousands can still be opened.
     """
     groups: dict[str, list[results.Row]] = {}
-    for row in results.read(run / "results.csv"):
+    for row in rows:
         groups.setdefault(row.unit, []).append(row)
-    seeds = max(len(rows) for rows in groups.values())
-    side = min(LARGEST, max(SMALLEST, math.isqrt(PIXELS // sum(len(rows) for rows in groups.values()))))
+    seeds = max(len(members) for members in groups.values())
+    side = min(LARGEST, max(SMALLEST, math.isqrt(PIXELS // len(rows))))
     square = max(1, min(len(groups), round(math.sqrt(len(groups) * 1.25 / seeds))))
     columns = min((square, square + 1, max(1, square - 1)), key=lambda n: -len(groups) % n)  # the fullest last line
     width, height = seeds * (side + GAP) + 3 * GAP, side + LINE + 2 * GAP
-    sheet = Image.new("RGB", (columns * width + GAP, math.ceil(len(groups) / columns) * height + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14 if side > 60 else 10)
-    for i, rows in enumerate(groups.values()):
+    canvas = Image.new("RGB", (columns * width + GAP, math.ceil(len(groups) / columns) * height + GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14 if side > 60 else 10)
+    for i, members in enumerate(groups.values()):
         left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
-        draw.text((left, top), _fitting(rows[0].label, font, width - 3 * GAP), "black", font)
-        for s, row in enumerate(rows):
+        draw.text((left, top), _fitting(members[0].label, font, width - 3 * GAP), "black", font)
+        for s, row in enumerate(members):
             corner = (left + s * (side + GAP), top + LINE)
-            with Image.open(run / row.image) as picture:
-                sheet.paste(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), corner)
+            canvas.paste(picture(row).resize((side, side), Image.Resampling.LANCZOS), corner)
             if row.state == "dead":
                 draw.text((corner[0] + side / 2, corner[1] + side / 2), "dead", "white", font, "mm", stroke_width=2,
                           stroke_fill="black")  # fmt: skip
-    with whole(run / "grid.png") as part:
-        sheet.save(part, format="PNG")
-    return run / "grid.png"
+    return canvas
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -1,15 +1,15 @@
-"""What the page says of how its pictures were made: only what the manifests of its runs record."""
+"""The page's sentences on how the pictures were made, from the manifests of its runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MINIMISED = "A unit with a minus in front was made to fire as little as possible; its number is the negated score."
-SUMS = "A sum of units was searched as one score, the weighted sum of theirs."
+MINIMISED = "A unit with a minus in front was minimised; its number is the negated value."
+SUMS = "For a sum of units, the weighted sum of their scores was maximised."
 
 
 def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """The sentences above the pictures, from the runs' names and their manifests' `method`, empty in old manifests."""
-    found = ["Each picture was found by gradient ascent on the score of its unit."]
+    found = ["Each picture was made by gradient ascent on the score of its unit."]
     ways = {name: _way(method) for name, method in runs if method}
     if len(set(ways.values())) == 1 and len(ways) == len(runs):
         found.append(f"The search {next(iter(ways.values()))}.")
@@ -23,11 +23,11 @@ def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def score(methods: Sequence[Mapping[str, Any]]) -> str:
-    """What the number in bold is: what all runs climbed, or no more than that."""
+    """The sentence on the number in bold: the objective, if all runs share it."""
     names = {method.get("score", "") for method in methods}
     what = f": {names.pop()}" if len(names) == 1 and "" not in names else ""
-    return f"The number in bold is the score that was climbed{what}."
+    return f"The number in bold is the score{what}."
 
 
 def _way(method: Mapping[str, Any]) -> str:
-    return f"started from {method['start']} and changed {method['searched']}; {method['range']}"
+    return f"started from {method['start']} and optimised {method['searched']}; {method['range']}"

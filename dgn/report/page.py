@@ -1,4 +1,4 @@
-"""One self-contained page from one or more run folders: a card a unit, a strip a generator, a picture a seed."""
+"""One self-contained page from run folders: one card per unit, one strip per run, one picture per seed."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from dgn.report.pictures import WHOLE, inline
 from dgn.report.private import names_only
 
 TEMPLATES = Path(__file__).parent / "templates"
-TITLE = "What these units want to see"
+TITLE = "Images that maximise these units"
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
-        """UserError where it is not the folder of a finished run."""
+        """Read a run's folder; UserError if it is not the folder of a finished run."""
         return cls(folder, results.about(folder), results.read(folder / "results.csv"), results.read_real(folder))
 
 
@@ -202,7 +202,7 @@ def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: in
 
 
 def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
-    """One sentence a target and run: how often the unit itself is the target's first answer, and the judge's."""
+    """One line per target and run: how often the unit ranks first for the target and for the judge."""
     lines = []
     for section in sections.values():
         by_name: dict[str, list[results.Row]] = {}
@@ -211,7 +211,7 @@ def _summary(sections: dict[tuple[str, str], Section]) -> list[str]:
                 by_name.setdefault(strip.name, []).extend(p.row for p in strip.pictures if p.row)
         for name, rows in by_name.items():
             ranks, made = results.ranked(rows), results.count(len(rows), "picture")
-            success = f", the target's first answer in {results.top(ranks, 1)} of {len(ranks)}" if ranks else ""
+            success = f", target top-1 {results.top(ranks, 1)} of {len(ranks)}" if ranks else ""
             lines.append(f"{section.target} {section.layer}, {name}: {made}{success}{_judged(rows)}")
     return lines
 
@@ -220,5 +220,4 @@ def _judged(rows: Sequence[results.Row]) -> str:
     ranks = results.judged(rows)
     if not ranks:
         return ""
-    return (f"; the judge's first answer in {results.top(ranks, 1)} of {len(ranks)}, "
-            f"among its first five in {results.top(ranks, 5)}")  # fmt: skip
+    return f"; judge top-1 {results.top(ranks, 1)}, top-5 {results.top(ranks, 5)} of {len(ranks)}"

@@ -1,4 +1,4 @@
-"""Pictures as a page holds them: inside it, whole where they are few, as thumbnails where they are many."""
+"""Pictures embedded in a page: full size if there are few, thumbnails if there are many."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What a page may show of settings: names of files, never the folders of the machine on which it was made."""
+"""Remove private paths from what a page shows: names of files stay, folders of the machine go."""
 
 import re
 from collections.abc import Mapping

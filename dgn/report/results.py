@@ -1,4 +1,4 @@
-"""A run's results as files that anything can read: what `report` makes its pages from."""
+"""Read and write a run's results; the pages are made from these files."""
 
 import csv
 import io
@@ -127,7 +127,7 @@ def read(path: Path) -> list[Row]:
         with path.open(newline="", encoding="utf-8") as file:
             return [_row(record) for record in csv.DictReader(file)]
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is not the results table of a run ({error})") from None
+        raise UserError(f"{path} is not a run's results table ({error}): choose the folder of a finished run") from None
 
 
 def read_real(folder: Path) -> list[dict[str, str]]:
@@ -139,7 +139,7 @@ def read_real(folder: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is not the table of a run's real images ({error})") from None
+        raise UserError(f"{path} is not a run's table of real images ({error}): delete it, or repeat the run") from None
 
 
 def _inside(image: str) -> str:
@@ -166,7 +166,7 @@ def about(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        why = "it has no manifest.json" if folder.is_dir() else "there is no such folder"
+        why = "it has no manifest.json; resume the run with resume=true" if folder.is_dir() else "it does not exist"
         raise UserError(f"{folder} is not the folder of a finished run: {why}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
@@ -177,7 +177,7 @@ def panels(config: Mapping[str, Any]) -> list[str]:
     names = [str(name) for name in config.get("panels") or []]
     for name in names:
         if not re.fullmatch(r"\w[\w .+-]*", name) or name.endswith((" ", ".")):
-            raise UserError(f"the panel {name!r} cannot be a folder: name it with letters, digits, '-' and '_'")
+            raise UserError(f"the panel {name!r} is not a folder name: use letters, digits, '-' and '_'")
     return names
 
 

@@ -1,4 +1,4 @@
-"""From the command line to a checked config: words, Hydra's composing, a run's identity, its `config.yaml`."""
+"""From the command line to a checked config: overrides, composition by Hydra, a run's identity, its `config.yaml`."""
 
 from dgn.base.folders import CONF
 from dgn.settings.compose import Composed, composed, hydra, overrides
@@ -23,4 +23,4 @@ __all__ = [
     "write",
 ]
 
-register_resolvers()  # on import: a launcher's workers compose without having passed through the command line
+register_resolvers()  # on import: a launcher's workers compose without going through the command line

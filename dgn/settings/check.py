@@ -1,4 +1,4 @@
-"""A composed config against the classes that say what it may hold: the door through which every run goes."""
+"""Check a composed config against its settings classes; every run passes through here."""
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -18,10 +18,10 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def check(composed: Composed, model: type[Model]) -> Model:
-    """The config as an instance of its class, every interpolation resolved; `plain()` of it is the plain config.
+    """Check a config and return it as its class, every interpolation resolved; `plain()` gives the plain values.
 
-    Raises UserError, one sentence, for a role that is a bare word (`target=x`), a value that is missing, a value of
-    another type, out of its range or none of its choices, and a key that is none.
+    Raises UserError, one sentence, for a group set like a value (`target=x`), a missing value, a wrong type, a value
+    outside its range or choices, or an unknown key.
     """
     renamed.update(composed.config)
     check_roles(composed)
@@ -35,7 +35,7 @@ def check(composed: Composed, model: type[Model]) -> Model:
 
 
 def check_roles(composed: Composed) -> None:
-    """UserError for a part that is a bare word where a member of a group was meant."""
+    """UserError for a plain value where a member of a group is needed."""
     values: Any = OmegaConf.to_container(composed.config, resolve=False)
     for group in composed.choices:
         name, _, role = group.partition("@")
@@ -44,23 +44,23 @@ def check_roles(composed: Composed) -> None:
             continue
         value = values[role]
         if not isinstance(value, Mapping) and value is not None:
-            raise UserError(f"{role}={value} is not how a {name} is chosen: set {group}={value}")
+            raise UserError(f"{role}={value} does not choose a {name}: set {group}={value}")
 
 
 def check_generator(composed: Composed) -> None:
-    """UserError for a member of `generator` for which only the other command has a use."""
+    """UserError for a member of `generator` that only the other command can use."""
     values: Any = OmegaConf.to_container(composed.config, resolve=False)
     node = values.get("generator") or {}
     if values.get("task") == "generator" and "_target_" in node:
-        raise UserError("train.py trains a generator of dgn, or a class of yours that is named by its kind: set "
-                        "generator=small, generator=deepsim or a YAML of your own")  # fmt: skip
+        raise UserError("train.py cannot train this generator: set generator=small or generator=deepsim, or "
+                        "generator.kind=my_pkg.MyG for your own class")  # fmt: skip
     if "task" not in values and "_target_" not in node and node.keys() - {"kind"}:
-        raise UserError(f"generator={composed.choices.get('generator')} is for training, and pictures come from the G "
-                        "in a bundle: leave generator out, and set bundle=FILE")  # fmt: skip
+        raise UserError(f"generator={composed.choices.get('generator')} is for train.py: leave generator out and set "
+                        "bundle=FILE, the trained generator to use")  # fmt: skip
 
 
 def check_missing(config: Any, path: str = "") -> None:
-    """UserError for the first value that is missing; nothing is looked up for it."""
+    """UserError for the first missing value; interpolations are not resolved."""
     for key, value in config.items():
         if value == "???":
             raise UserError(f"{path}{key} has no value: set {path}{key}=…")
@@ -69,7 +69,7 @@ def check_missing(config: Any, path: str = "") -> None:
 
 
 def nodes(config: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """The parts of a config that name a class, by their dotted keys; networks have settings of their own."""
+    """The parts of a config with a `_target_`, by their dotted keys, except networks, which have settings classes."""
     for key, value in config.items():
         name = f"{path}{key}"
         if isinstance(value, Mapping) and name not in NETWORKS:
@@ -82,5 +82,7 @@ def _class(name: Any, path: str) -> Callable[..., Any]:
     try:
         import_module(str(name).partition(".")[0])
         return get_object(str(name))
-    except Exception as error:  # whatever the module does when it is imported
-        raise UserError(f"{path}._target_={name} cannot be imported ({first_line(error)})") from None
+    except Exception as error:  # importing a module can raise anything
+        raise UserError(
+            f"cannot import {path}._target_={name} ({first_line(error)}): check the path of the class"
+        ) from None

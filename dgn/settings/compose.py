@@ -1,4 +1,4 @@
-"""Composing a config: the one place that asks Hydra for it."""
+"""Compose a config; the only place that calls Hydra for it."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -17,22 +17,22 @@ from omegaconf import DictConfig, OmegaConf
 
 from dgn.base.folders import CONF
 
-ONE_AT_A_TIME = RLock()  # Hydra is one in a process, and visitors of the explorer compose in threads of their own
+ONE_AT_A_TIME = RLock()  # Hydra is global to the process, and the explorer composes in several threads
 
 
 @dataclass
 class Composed:
-    """A command's config and the member that was chosen of every group."""
+    """A command's config and the chosen member of every group."""
 
     config: DictConfig
     choices: dict[str, Any]
 
 
 def composed(command: str, overrides: Sequence[str] = (), config_dir: Path | str | None = None) -> Composed:
-    """The config of conf/`command`.yaml with these overrides, open to new keys and without Hydra's own part.
+    """The config of conf/`command`.yaml with these overrides, open to new keys and without Hydra's node.
 
-    Inside a command it is composed with the folders that the command was given; elsewhere with ours and `config_dir`,
-    and whatever Hydra the caller runs is as it was afterwards.
+    Inside a command the search path is the command's; elsewhere it is ours and `config_dir`, and the caller's Hydra
+    application is restored afterwards.
     """
     if config_dir is None and not GlobalHydra.instance().is_initialized():
         return copy.deepcopy(_ours(command, tuple(overrides)))
@@ -42,7 +42,7 @@ def composed(command: str, overrides: Sequence[str] = (), config_dir: Path | str
 
 @cache
 def _ours(command: str, overrides: tuple[str, ...]) -> Composed:
-    return _compose(command, overrides)  # our folder does not change while the process runs
+    return _compose(command, overrides)  # cached: our folder does not change while the process runs
 
 
 def _compose(command: str, overrides: Sequence[str]) -> Composed:
@@ -55,26 +55,32 @@ def _compose(command: str, overrides: Sequence[str]) -> Composed:
 
 
 def overrides(words: Sequence[str]) -> list[Override]:
-    """Words of the command line as Hydra reads them."""
+    """Command-line overrides as Hydra parses them."""
     with hydra():
         return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words))
 
 
 @contextmanager
 def hydra() -> Iterator[None]:
-    """Hydra as it runs in this process, or else with our folder."""
+    """Hydra as it runs in this process, or with our folder if it does not run."""
     with ONE_AT_A_TIME, nullcontext() if GlobalHydra.instance().is_initialized() else apart():
         yield
 
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Hydra with our folder alone; the caller may run in an application of Hydra's, which is put back afterwards."""
+    """Hydra with our folder only, outside the caller's own Hydra application, if any."""
+    with outside(), initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        yield
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """No Hydra application; the caller's own, if any, is restored afterwards."""
     with ONE_AT_A_TIME:
         application = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
-            with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-                yield
+            yield
         finally:
             GlobalHydra.instance().hydra = application

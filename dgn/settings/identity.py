@@ -1,4 +1,4 @@
-"""When two runs are the same run, and what a sweep point's folder is called."""
+"""When two runs count as the same, and the name of a sweep point's folder."""
 
 import copy
 import hashlib
@@ -15,25 +15,31 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-STAMP = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-FREE = (  # settings that do not change the result, so that two runs may differ in them and still be the same run
+
+def stamp() -> str:
+    """A unique name."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+STAMP = stamp()
+FREE = (  # settings that do not change the result: runs that differ only in these count as the same
     *("output", "resume", "title"),
-    "base_overrides",  # words from which the panels are made; the settings that they make are compared
+    "base_overrides",  # overrides of all panels; the panels' resolved settings are compared instead
     *("logger", "save_minutes"),
     *("data.workers", "data.memory_gib"),
     *("trainer.accelerator", "trainer.strategy"),
 )
-DEVICES = ("trainer.devices", "trainer.num_nodes")  # free as well, but not in training, where they scale the batch
+DEVICES = ("trainer.devices", "trainer.num_nodes")  # free as well, except in training, where they scale the batch
 
 
 def register_resolvers() -> None:
-    """Functions that the YAML files call.
+    """Register the functions that the YAML files call.
 
-    `${unique:}`: a name that no other run has, one per command. `${point:KEYS}`: the folder of a sweep point.
+    `${unique:}`: a unique name, one per command. `${point:KEYS}`: the folder of a sweep point.
     `${sweep:}`: the name of the sweep's folder, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
-    `${home:PATH}`: the path, `~` replaced by the user's own folder.
-    `${record:…}`: the preprocessing that torchvision or timm record of a model; they are imported when it is read.
-    `${trained_input:KEY,DEFAULT}`: with what the network of the weights file was trained, if train.py wrote the file.
+    `${home:PATH}`: the path with `~` expanded.
+    `${record:…}`: a model's preprocessing from torchvision's or timm's metadata; imports the library on access.
+    `${trained_input:KEY,DEFAULT}`: the preprocessing stored in a weights file by train.py, else the default.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)
@@ -51,16 +57,16 @@ def _record(*what: Any) -> Any:
 
 
 def _trained_input(key: str, default: Any, _parent_: DictConfig) -> Any:
-    """A key of a network's input: see `dgn.networks.weights_file.trained_input`."""
-    from dgn.networks.weights_file import trained_input  # a room above this one
+    """A key of a network's input, see `dgn.networks.weights_file.trained_input`."""
+    from dgn.networks.weights_file import trained_input  # a package above this one
 
     return trained_input(OmegaConf.select(_parent_, "..weights"), key, default)
 
 
 def point(*swept: str, _root_: DictConfig) -> str:
-    """The folder of a sweep point: the values of the swept keys, readable and safe to type, and its identity.
+    """The folder of a sweep point: the values of the swept keys in safe characters, and the point's identity.
 
-    A point that has a folder in the sweep already keeps it, however its words were typed then.
+    A point that already has a folder in the sweep keeps it, even if its overrides were written differently.
     """
     digest = identity(_root_)
     for folder in Path(_root_.hydra.sweep.dir).glob(f"*{digest}"):
@@ -73,28 +79,28 @@ def point(*swept: str, _root_: DictConfig) -> str:
 
 
 def sweep() -> str | None:
-    """The name of the folder of the sweep that runs now."""
+    """The name of the running sweep's folder."""
     if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
         return None
     return Path(HydraConfig.get().sweep.dir).name
 
 
 def identity(config: DictConfig) -> str:
-    """Ten hexadecimal digits of the resolved config without what is free: equal digits mean the same run."""
+    """Ten hexadecimal digits of the resolved config without `FREE` keys: equal digits mean the same run."""
     counting = copy.deepcopy(config)
     with read_write(counting), open_dict(counting):
-        for key in ("hydra", "logger"):  # they speak of the folder that is looked for
+        for key in ("hydra", "logger"):  # they refer to the folder that is being named
             counting.pop(key, None)
     try:
         values = OmegaConf.to_container(counting, resolve=True)
-    except OmegaConfBaseException:  # the point will say so when it runs
+    except OmegaConfBaseException:  # reported when the point runs
         values = OmegaConf.to_container(counting, resolve=False)
     text = json.dumps(counted(values), sort_keys=True)  # type: ignore[arg-type]
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def counted(config: Mapping[Any, Any]) -> dict[str, Any]:
-    """A plain config's values by their dotted keys, without what is free."""
+    """A plain config's values by dotted key, without `FREE` keys."""
     free = FREE if "task" in config else (*FREE, *DEVICES)
 
     def of(node: Mapping[Any, Any], path: str) -> dict[str, Any]:

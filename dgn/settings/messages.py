@@ -1,4 +1,4 @@
-"""What Hydra, OmegaConf and the disk say of a mistake, as one sentence that says what to set."""
+"""Errors of Hydra, OmegaConf and the disk as one sentence: what is wrong, and what to set."""
 
 import errno
 import re
@@ -17,13 +17,13 @@ from dgn.settings.compose import composed
 from dgn.settings.words import split
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
-FORBIDDEN = {errno.EACCES, errno.EPERM}  # to read, or to write: the system does not say which
+FORBIDDEN = {errno.EACCES, errno.EPERM}  # reading or writing: the system does not tell which
 
 
 def meant_for_the_user(error: Exception) -> bool:
-    """Whether an error is a mistake in what was asked for, or a disk that takes no more; the others are bugs.
+    """Whether an error is the user's to mend: a mistake in the request, a full disk, a permission. Others are bugs.
 
-    Hydra wraps what a config's class raises.
+    Hydra wraps the errors of a config's classes.
     """
     if isinstance(error, InstantiationException):
         return isinstance(error.__cause__, UserError)
@@ -34,7 +34,7 @@ def meant_for_the_user(error: Exception) -> bool:
 
 @contextmanager
 def explained(command: str, words: Sequence[str]) -> Iterator[None]:
-    """Hydra's and OmegaConf's errors as UserError, for words of another command's config."""
+    """Turn Hydra's and OmegaConf's errors into UserError, for overrides of `command`'s config."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
@@ -48,7 +48,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     if isinstance(error, InstantiationException):
         error = error.__cause__ or error  # type: ignore[assignment]
     seen: BaseException | None = error
-    while seen is not None:  # raised while a value of the config was looked up
+    while seen is not None:  # the UserError may have been raised while a value was resolved
         if isinstance(seen, UserError):
             return str(seen)
         seen = seen.__cause__ or seen.__context__
@@ -60,47 +60,47 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, member = match[1].rpartition("/")
         if group == "hydra/launcher":
-            return f"there is no launcher {member!r}: hydra/launcher=joblib comes with pip install 'dgn[sweep]'"
+            return f"there is no launcher {member!r}: install hydra/launcher=joblib by pip install 'dgn[sweep]'"
         folder = split(words)[0].config_dir
         return f"there is no {group} {member!r}: {nearest(member, members(group, *([Path(folder)] if folder else [])))}"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*?)'[\n ]", text):
         key, values = match.groups()
-        return f"{key}={values} is a sweep: add -m to run every value, or type '{key}=[{values}]' for a list"
+        return f"{key}={values} is a sweep: add -m to run every value, or set '{key}=[{values}]' for a list"
     if isinstance(error, OverrideParseException):
         return _unreadable(str(error.override))
     if match := re.search(r"override (\S+) : (.*)", text.splitlines()[0]):
-        return f"{match[1]} cannot be set ({match[2]})"
+        return f"cannot set {match[1]} ({match[2]})"
     if match := re.search(r"Error merging override ([^=]+)=", text):
-        return f"{match[1]} cannot take a value of this form: see its default in {command}.py --help"
+        return f"{match[1]} has another form: set it like its default, which {command}.py --help shows"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _system(error: OSError) -> str:
-    """A disk that takes no more, or a file that this user may not open."""
+    """A full or read-only disk, or a missing permission, as one sentence."""
     if error.errno in FORBIDDEN:
-        return f"permission denied: {error.filename or 'a file of this run'} ({error.strerror})"
+        return f"permission denied: {error.filename or 'a file of this run'} ({error.strerror}); change its permissions"
     where = f" {error.filename}" if error.filename else ""
-    return (f"cannot write{where} ({error.strerror}). Finished files are intact: free disk space, or set "
-            "output=ANOTHER_FOLDER")  # fmt: skip
+    return (f"cannot write{where} ({error.strerror}); completed files are intact: free disk space, or set another "
+            "output=DIR")  # fmt: skip
 
 
 def _unreadable(word: str) -> str:
-    """A word that Hydra's grammar does not take, with the quotes that it wants: its own inside those of the shell."""
+    """For an override that Hydra cannot parse: the same with the quotes that it needs, inside those of the shell."""
     key, equals, value = word.partition("=")
     if not equals:
-        return f"{word!r} is not a setting: write KEY=VALUE"
+        return f"{word!r} is not a setting: write KEY=VALUE, such as units=lemon or seed=1"
     if value.lstrip().startswith(("[", "{")):
-        return (f"{word!r} cannot be read: a list is [a,b]; put the whole word in quotes, and names with brackets, "
-                "commas or signs in quotes of their own: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip
+        return (f"cannot parse {word!r}: write a list as [a,b] in quotes, and quote names with brackets, commas or "
+                "signs once more: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f"{word!r} cannot be read: write '{key}=\"{quoted}\"', with both kinds of quotes"
+    return f"cannot parse {word!r}: write '{key}=\"{quoted}\"', with both kinds of quotes"
 
 
 def _unknown(key: str, command: str, words: Sequence[str]) -> str:
-    """A key that the config does not have: the nearest that it has, or the role for a group."""
+    """For an unknown key: the nearest existing one, or the group to choose first."""
     if any(word.partition("=")[0] in {"--config-name", "-cn"} for word in words) and key in _groups(command):
-        return (f"the config.yaml of a run has no groups, so no other {key} can be chosen: set single keys, or run the "
-                "original line again")  # fmt: skip
+        return (f"cannot choose another {key} with a run's config.yaml: set single keys, or repeat the original "
+                "command")  # fmt: skip
     if "@" in key or "/" in key:
         return f"there is no group {key!r}: {nearest(key, _groups(command))}"
     parent, _, last = key.rpartition(".")
@@ -115,15 +115,15 @@ def _unknown(key: str, command: str, words: Sequence[str]) -> str:
             return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
         node, walked = node[part], [*walked, part]
         if node is None and f"network@{part}" in _groups(command):
-            return f"no {part} is chosen yet: set network@{part}=NAME as well"
+            return f"no {part} is chosen: set network@{part}=NAME as well"
         if not isinstance(node, Mapping):
-            return f"there is no key {key!r}: {'.'.join(walked)} is a value, {node!r}"
+            return f"there is no key {key!r}: {'.'.join(walked)} is a single value ({node!r}); set that"
     known = [*node, *([] if parent else _groups(command))]
     return f"there is no key {key!r}: {nearest(last, map(str, known))}"
 
 
 def _defaults(command: str, chosen: Sequence[str] = ()) -> Any:
-    """The command's config with these members of its groups and nothing else set."""
+    """The command's config with these group members and all other defaults."""
     return OmegaConf.to_container(composed(command, chosen).config, resolve=False)
 
 

@@ -1,4 +1,4 @@
-"""Keys and members that had another name in 0.1: they work for one more version and say the new name."""
+"""Keys and members renamed since 0.1: the old names work for one more version and print the new name."""
 
 import sys
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _noted: set[str] = set()
 
 
 def key(name: str) -> str:
-    """A dotted key by its present name; an old one is noted on stderr."""
+    """The present name of a dotted key; prints a note for an old one."""
     first, point, rest = name.partition(".")
     new = TOP.get(first, first)
     if point and first in GROUPS:
@@ -38,14 +38,14 @@ def key(name: str) -> str:
 
 
 def member(group: str, name: str) -> str:
-    """A group's member by its present name."""
+    """The present name of a group's member."""
     new = MEMBERS.get(name, name) if group.partition("@")[0] in {"network", "generator"} else name
     _note(f"{group}={name}", f"{group}={new}")
     return new
 
 
 def update(config: DictConfig | dict[str, Any]) -> None:
-    """Give a config's old keys, which a YAML of the user's or an earlier run's config has, their present names."""
+    """Rename the old keys of a config, which come from a user's YAML or an earlier run."""
     _update(config, TOP, "")
     for group, names in GROUPS.items():
         node = config.get(group)
@@ -63,4 +63,4 @@ def _update(node: Any, names: Mapping[str, str], path: str) -> None:
 def _note(old: str, new: str) -> None:
     if old != new and old not in _noted:
         _noted.add(old)
-        print(f"note: {old} is now called {new}; the old name goes in the next version", file=sys.stderr)
+        print(f"note: {old} was renamed: set {new}; the next version removes the old name", file=sys.stderr)

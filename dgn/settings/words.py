@@ -1,4 +1,4 @@
-"""The words that a user types, made into the words that Hydra takes."""
+"""Translate the user's command line into Hydra's overrides."""
 
 import re
 from argparse import Namespace
@@ -26,16 +26,15 @@ QUOTED = re.compile(r"""\s*("([^"\\]|\\.)*"|'([^'\\]|\\.)*')\s*""", re.DOTALL)
 
 
 def words(command: str, typed: Sequence[str]) -> list[str]:
-    """The command line as Hydra takes it.
+    """The command line as Hydra's overrides.
 
-    - `debug=true` names the member conf/debug/COMMAND.yaml, because Hydra takes no true or false as a member's name.
-    - A class of one's own, `target._target_=my_pkg.MyNet`, chooses the member `custom`, so that no key of the default
-      network is left over; arguments need no plus: `target.args.depth=18`.
-    - Paths and names are the text that was typed, also where Hydra would read a number (`output=2026_11_28`) or nothing
-      (`data.root=/a (b)`).
-    - A sweep's folders are named by the keys that are swept; one in a file (`hydra.sweeper.params`) counts as typed.
+    - `debug=true` chooses conf/debug/COMMAND.yaml, because Hydra allows no true or false as a member's name.
+    - Your own class, `target._target_=my_pkg.MyNet`, chooses the member `custom`, so no key of the default network
+      remains; arguments need no plus: `target.args.depth=18`.
+    - Paths and names stay text where Hydra would read a number (`output=2026_11_28`) or fail (`data.root=/a (b)`).
+    - The swept keys name a sweep's folders; those in a file (`hydra.sweeper.params`) count as if on the command line.
 
-    Raises UserError for a group of which nothing is chosen, and for a sweep over a key that does not change the result.
+    Raises UserError for a group set to null, and for a sweep over a key that does not change the result.
     """
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
     options, given = split([debug.get(word.lower(), word) for word in typed])
@@ -52,7 +51,7 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
 
 
 def _present(word: str) -> str:
-    """The word with the present names of its key and its member."""
+    """The override with the present names of its key and its member."""
     key, equals, value = word.partition("=")
     if not equals:
         return word
@@ -62,16 +61,16 @@ def _present(word: str) -> str:
 
 
 def split(typed: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """Hydra's options, and the words that are overrides."""
+    """Hydra's options, and the overrides."""
     options = get_args_parser().parse_known_args(list(typed))[0]
     return options, list(options.overrides)
 
 
 def literal(word: str, several: bool) -> str:
-    """The word with its value quoted where it stands for a path or a name and Hydra would read something else.
+    """The override with its value quoted, if it is a path or a name that Hydra would read as something else.
 
     Args:
-        several: whether a comma separates the values of a sweep.
+        several: whether commas separate the values of a sweep.
     """
     key, equals, value = word.partition("=")
     name = key.lstrip("+")
@@ -85,17 +84,17 @@ def literal(word: str, several: bool) -> str:
 
 
 def _each(value: str) -> str:
-    """A list, or several lists of a sweep, with the elements quoted that are no whole numbers."""
+    """A list, or several lists of a sweep, with every element quoted that is not a whole number."""
     lists = _commas(value)
     if any(not (part.strip().startswith("[") and part.strip().endswith("]")) for part in lists):
-        return value  # Hydra says what is wrong with it
+        return value  # Hydra reports the mistake
     return ",".join(
         "[" + ",".join(_text(one, numbers=True) for one in _commas(part.strip()[1:-1])) + "]" for part in lists
     )
 
 
 def _text(value: str, numbers: bool) -> str:
-    """One value as Hydra reads it as this very text; with `numbers` a whole number stays a number."""
+    """One value, quoted if Hydra would not read it as this text; with `numbers` a whole number stays a number."""
     text = value.strip()
     if not text or QUOTED.fullmatch(text) or (numbers and re.fullmatch(r"-?(0|[1-9]\d*)", text)):
         return value
@@ -111,7 +110,7 @@ def _text(value: str, numbers: bool) -> str:
 
 
 def _commas(value: str) -> list[str]:
-    """The parts between commas that stand outside brackets and quotes."""
+    """Split at the commas outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for i, c in enumerate(value):
         if quote:
@@ -130,10 +129,10 @@ def _commas(value: str) -> list[str]:
 
 
 def _own(word: str, typed: Sequence[str]) -> list[str]:
-    """A word of one of our networks or generators, with what Hydra wants beside it."""
+    """An override of a network or generator, with the further overrides that Hydra needs for it."""
     key, _, value = word.partition("=")
     if value == "null" and members(key.partition("@")[0]):
-        raise UserError(f"{word} chooses nothing: leave it out for the default, or set {key}=NAME")
+        raise UserError(f"{word} is not possible: leave it out for the default, or set {key}=NAME")
     role, _, last = key.removeprefix("network@").rpartition(".")
     group = role if role == "generator" else f"network@{role}"
     if last == "_target_" and (role in ROLES or role == "generator"):
@@ -145,10 +144,10 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
 
 
 def _swept(command: str, values: Sequence[str]) -> list[str]:
-    """The keys to which a sweep's words give several values; UserError for one that does not change the result."""
+    """The keys with several values in a sweep; UserError for one that does not change the result."""
     try:
         parsed = overrides(values)
-    except HydraException:  # Hydra says the same in its turn
+    except HydraException:  # Hydra reports the mistake later
         return []
     keys = [override.get_key_element().lstrip("+") for override in parsed if _is_sweep(override)]
     for key in keys:
@@ -162,10 +161,10 @@ def _is_sweep(override: Override) -> bool:
 
 
 def swept_in_files(options: Namespace, values: Sequence[str]) -> list[str]:
-    """What the chosen experiment, or the config that is named, sweeps: `hydra.sweeper.params` as words.
+    """The sweep of the chosen experiment or of --config-name, `hydra.sweeper.params`, as overrides.
 
-    They count as typed, because Hydra names the folders and plans the points by what was typed. A key that is typed
-    as well keeps its typed value.
+    They are passed on the command line, because Hydra names folders and plans points by it. The user's own value for a
+    key wins.
     """
     folder = [Path(options.config_dir)] if options.config_dir else []
     chosen = [word.partition("=")[2] for word in values if word.lstrip("+").startswith("experiment=")]

@@ -1,4 +1,4 @@
-"""A sweep as it runs: every point once, whatever becomes of the others, and one page at the end."""
+"""A running sweep: every point once, even if others fail, and one page at the end."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def submitted() -> bool:
 def begin(config: DictConfig) -> bool:
     """Take up the point that runs now; False where it is finished already. What an interrupted one left is used."""
     if not jobs.begin(folder(), HydraConfig.get().overrides.task):
-        print(f"{name()}: finished already")
+        print(f"{name()}: already finished, skipped")
         return False
     print(name())
     refuse_ranks(config)
@@ -62,7 +62,7 @@ def refuse_ranks(config: DictConfig) -> None:
     starts = strategy.startswith(("ddp", "fsdp", "deepspeed")) and not strategy.endswith(("spawn", "fork"))
     starts |= strategy == "auto" and not unknown
     if (several or config.trainer.get("num_nodes", 1) > 1) and starts and not STARTED_OUTSIDE & os.environ.keys():
-        raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: type "
+        raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: set "
                         "trainer.devices=1, or run the points one by one without -m")  # fmt: skip
 
 
@@ -70,11 +70,11 @@ def refuse_tasks(config: DictConfig) -> None:
     """UserError where Slurm has started more or fewer processes for a point than the point shares its work among."""
     tasks, devices = os.environ.get("SLURM_NTASKS_PER_NODE", "1"), str(config.trainer.devices)
     if tasks != "1" and config.get("task") not in {"generator", "classifier"}:
-        raise UserError(f"each of {tasks} processes would do all of this point: type hydra.launcher.tasks_per_node=1, "
-                        "and sweep over shard=0/2,1/2 to share out pictures")  # fmt: skip
+        raise UserError(f"each of {tasks} processes would compute all of this point: set "
+                        "hydra.launcher.tasks_per_node=1, and sweep over shard=0/2,1/2 to divide the work")  # fmt: skip
     if devices.isdigit() and int(devices) != int(tasks):
-        raise UserError(f"trainer.devices={devices} is not one device a process: "
-                        f"type hydra.launcher.tasks_per_node={devices}")  # fmt: skip
+        raise UserError(f"trainer.devices={devices} does not match {tasks} processes: "
+                        f"set hydra.launcher.tasks_per_node={devices}")  # fmt: skip
 
 
 class NewFolders(Callback):

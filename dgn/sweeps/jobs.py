@@ -1,7 +1,7 @@
-"""A sweep on disk: a folder a point, with what was typed for it and what became of it.
+"""A sweep on disk: one folder per point, with its settings and its state.
 
-`point.json` holds the point's words and whether it is finished, `failed.txt` why it is not. Hydra's own
-`multirun.yaml` holds the words of the sweep, from which the points that never started are known.
+`point.json` holds the point's overrides and whether it is finished, `failed.txt` why it failed. Hydra's
+`multirun.yaml` holds the overrides of the sweep, which give the points that never started.
 """
 
 import itertools
@@ -59,7 +59,7 @@ def read(sweep: Path) -> list[Point]:
             others.append(point)
     points = [found.get(words) or Point(words, None, "not started", "", current=True) for words in asked]
     if not points and not others:
-        raise UserError(f"{sweep} is not the folder of a sweep: name what was output=DIR of a line with -m")
+        raise UserError(f"{sweep} is not the folder of a sweep: give the output=DIR of a command with -m")
     return list(dict.fromkeys(points)) + others
 
 
@@ -138,4 +138,6 @@ def _same_weights(folder: Path) -> None:
     about = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
     for name, path in about.get("files", {}).items():
         if Path(path).is_file() and sha256(path) != about["weights"][name]:
-            raise UserError(f"{path} has changed since {folder} was made with it: type output=DIR for a new sweep")
+            raise UserError(
+                f"{path} has changed since it was used for {folder}: set another output=DIR for a new sweep"
+            )

@@ -1,4 +1,4 @@
-"""The shards of a run as the one run that they share: rows in order, one table, one page."""
+"""Merge the shards of a run into one run: rows in order, one table, one page."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def merge(shards: Sequence[Path], output: Path) -> Path:
     `output` is one of them: it would be overwritten while it is read.
     """
     if output.resolve() in [folder.resolve() for folder in shards]:
-        raise UserError(f"{output} is itself one of the shards: type --output with another folder")
+        raise UserError(f"{output} is itself one of the shards: set another --output DIR")
     configs = [_counted(folder) for folder in shards]
     for folder, config in zip(shards, configs, strict=True):
         _same(configs[0], config, f"{shards[0]} and {folder}")
@@ -49,13 +49,14 @@ def _counted(folder: Path) -> dict[str, Any]:
     """What of a shard's settings all shards of its run have alike."""
     found = settings.read(folder)
     if found is None:
-        raise UserError(f"{folder} is not the folder of a run: name the folders that shard=0/N and the others wrote")
+        raise UserError(f"{folder} is not the folder of a run: give the folders of shard=0/N, 1/N and so on")
     return {key: value for key, value in settings.counted(found).items() if key != "shard"}
 
 
 def _same(first: dict[str, Any], other: dict[str, Any], which: str) -> None:
     if key := results.difference(first, other):
-        raise UserError(f"{which} are not of one run: {key} is {first.get(key)} and {other.get(key)}")
+        raise UserError(f"{which} are not of one run, because {key} is {first.get(key)} and {other.get(key)}: give "
+                        "shards with equal settings")  # fmt: skip
 
 
 def _join(shards: Sequence[Path], output: Path) -> None:
@@ -84,20 +85,22 @@ def _complete(shards: Sequence[Path], abouts: Sequence[dict[str, Any]]) -> None:
     have: dict[str, Path] = {}
     for folder, about in zip(shards, abouts, strict=True):
         if not about.get("shard"):
-            raise UserError(f"{folder} is a whole run, not a shard: there is nothing to merge it with")
+            raise UserError(f"{folder} is a whole run, not a shard: leave it out")
         if about["shard"] in have:
-            raise UserError(f"{have[about['shard']]} and {folder} are both shard {about['shard']}: name one of them")
+            raise UserError(f"{have[about['shard']]} and {folder} are both shard {about['shard']}: give one of them")
         have[about["shard"]] = folder
         for what in ("weights", "contents"):
             _same(abouts[0].get(what, {}), about.get(what, {}), f"{shards[0]} and {folder}")
     of = abouts[0]["shard"].partition("/")[2]
     if not of.isdecimal() or int(of) > MOST:
-        raise UserError(f"{shards[0]} has no share of a run: its manifest.json says shard {abouts[0]['shard']!r}")
+        raise UserError(f"{shards[0]} is not a valid shard: its manifest.json has shard {abouts[0]['shard']!r}")
     wanted = [f"{i}/{of}" for i in range(int(of))]
     if missing := [shard for shard in wanted if shard not in have]:
-        raise UserError(f"shard {', '.join(missing)} is not among these folders: run it with shard={missing[0]}")
+        raise UserError(f"shard {', '.join(missing)} is missing: run it with shard={missing[0]}")
     if extra := [shard for shard in have if shard not in wanted]:
-        raise UserError(f"{have[extra[0]]} is shard {extra[0]}, the others are of {of}: name shards of one division")
+        raise UserError(
+            f"{have[extra[0]]} is shard {extra[0]}, but the others are of {of}: give shards of one division"
+        )
 
 
 def _write_config(config: dict[str, Any], output: Path, counted: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The page of a sweep: pictures under sliders over what was swept, two settings side by side, a table of the points."""
+"""The page of a sweep: pictures with sliders over the swept settings, two settings side by side, a table of points."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
             pictures.append(inline(entry.run / row.image, whole))  # type: ignore[operator]
         for path in entry.files:
             if path.suffix == ".png":
-                units["reconstructions"] = {"held-out images, each beside its reconstruction": None}
+                units["reconstructions"] = {"held-out images, each next to its reconstruction": None}
                 seeds[0] = None
                 cell["rows"]["reconstructions 0"] = [len(pictures), None, None, None, 0]
                 pictures.append(inline(path, True))

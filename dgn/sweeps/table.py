@@ -1,4 +1,4 @@
-"""A sweep's points as a table: what was set, what became of it, what was measured; read from the folders alone."""
+"""A sweep's points as a table: settings, state and measured numbers, read from the folders."""
 
 import csv
 import io

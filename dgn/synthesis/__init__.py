@@ -1,1 +1,1 @@
-"""Climb a unit's score over G's code."""
+"""Synthesis: maximise a unit's score over G's code by gradient ascent."""

@@ -1,4 +1,4 @@
-"""How a code moves: an optimizer over codes, one row a code, that never looks at another row."""
+"""Optimizers for the ascent over codes; each row (one code) is updated independently of the others."""
 
 from collections.abc import Callable, Iterable
 
@@ -27,5 +27,5 @@ class NormalisedGradient(torch.optim.Optimizer):
 
 
 def climb_adam(params: Iterable[Tensor], lr: Positive) -> torch.optim.Optimizer:
-    """Adam, uphill; element by element, so rows stay apart."""
+    """Adam that maximises; it works per element, so rows stay independent."""
     return torch.optim.Adam(params, lr=lr, maximize=True)

@@ -1,4 +1,4 @@
-"""The climb of a batch of rows, and what is known of them afterwards."""
+"""Run the ascent on a batch of rows and collect the results."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -52,11 +53,11 @@ def climb(
     *callbacks: pl.Callback,
     start: Callable[[Bundle, Sequence[int], float], Tensor] | None = None,
 ) -> Climbed:
-    """Run the ascent of the config on some rows at once; `callbacks` see it happen, as `Bar` and `Watch` do.
+    """Run the ascent of the config on a batch of rows; `callbacks` such as `Bar` and `Watch` observe it.
 
-    A row's last bits depend on how many rows are computed at once, and 200 steps make another picture of them. On two
-    cores they depend on a row's place, too, where the rows are five, six or seven. So fewer rows than `batch_size` are
-    filled up to the next power of two, with the first row. The networks are on the CPU before and after.
+    A row's last bits depend on the batch size, and over 200 steps they lead to another picture. On two cores they also
+    depend on the row's place in a batch of five, six or seven. So a batch smaller than `batch_size` is padded to the
+    next power of two by repeating the first row. The networks are on the CPU before and after.
 
     Args:
         start: gives the initial codes; None makes the config's. A run of many batches makes it once.
@@ -102,18 +103,22 @@ def climb(
 
 
 def batch_of(rows: int, most: int) -> int:
-    """How many rows are computed at once for `rows`: the next power of two, or `most` where that is less."""
+    """The padded batch size for `rows` rows: the next power of two, at most `most`."""
     return min(most, 1 << (rows - 1).bit_length())
 
 
 class Bar(pl.Callback):
-    """A progress bar over all rows' steps that shows the mean score; `rows` are those of the batch that climbs."""
+    """A progress bar over all steps of all rows, with the mean score; `rows` is the size of the running batch.
 
-    def __init__(self, total: int) -> None:
-        self.rows = 0
+    On stderr, so that a call from Python can be silent on stdout and still show it.
+    """
+
+    def __init__(self, total: int, shown: bool = True) -> None:
+        self.rows, console = 0, Console(stderr=True)
         self.progress = Progress(
             TextColumn("mean score {task.fields[score]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(), transient=True,
+            TimeRemainingColumn(), transient=True, console=console,
+            disable=not (shown and (console.is_terminal or console.is_jupyter)),
         )  # fmt: skip
         self.task = self.progress.add_task("", total=total, score="–")
 
@@ -131,12 +136,12 @@ class Bar(pl.Callback):
 
 
 class Watch(pl.Callback):
-    """Shows the rows while they climb, and ends the climb once `stopped` is set; the climb itself is as without it.
+    """Reports the rows during the climb, and ends it once `stopped` is set; it does not change the climb.
 
     Args:
         show: called with the pictures (N, C, H, W) and the scores so far (steps, N), both on the CPU.
-        every: seconds between two calls, at least.
-        stopped: set by whoever has seen enough.
+        every: minimum seconds between two calls.
+        stopped: an event that ends the climb.
 
     Attributes:
         steps: iterations so far.

@@ -1,4 +1,4 @@
-"""Initial codes: one a row, a function of the row's own seed alone."""
+"""Initial codes: one per row, a function of the row's seed only."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ class MeanCode(Noise):
 
 
 class RealCode:
-    """One of the real codes that the bundle carries, picked by the seed."""
+    """One of the bundle's real codes, chosen by the seed."""
 
     def describe(self) -> str:
         """What the search starts from, for the page."""
@@ -52,18 +52,18 @@ class RealCode:
 
     def __call__(self, bundle: Bundle, seeds: Sequence[int], noise: float) -> Tensor:
         if not len(bundle.codes):
-            raise UserError("this bundle carries no real codes: set start=noise or start=mean")
+            raise UserError("this bundle contains no real codes: set start=noise or start=mean")
         return torch.stack([bundle.codes[seed % len(bundle.codes)] for seed in seeds])
 
 
 class ImageCode(Noise):
-    """The code of a given image, with the ascent's noise where `noisy`; one object is for one bundle.
+    """The code of an image file, plus the ascent's noise if `noisy`; use one object per bundle.
 
-    Without noise every seed begins at the same code; its transforms still differ, and with them its picture.
+    Without noise all seeds start from the same code; their transforms still differ, and so do their pictures.
 
-    `encoder` has the settings of the network that the bundle's generator inverts; its weights and its layer are checked
-    against the bundle's record, because a bundle does not name code to run. UserError where they are not those, or
-    where a generator without a record takes other codes.
+    `encoder` has the settings of the network that the bundle's generator inverts; its weights and layer are checked
+    against the bundle's record, because a bundle never names code to run. UserError if they differ, or if the
+    generator has no record and takes codes of another shape.
     """
 
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
@@ -89,6 +89,6 @@ class ImageCode(Noise):
         code = encoder(images.read(self.path, encoder.contract.size))
         shape = tuple(bundle.generator.code_shape)
         if tuple(code.shape[1:]) != shape:
-            raise UserError(f"this generator takes codes of {shape}, and the image's is of {tuple(code.shape[1:])}: "
+            raise UserError(f"the image's code has shape {tuple(code.shape[1:])}, but this generator takes {shape}: "
                             "set start=noise or start=mean")  # fmt: skip
         return code

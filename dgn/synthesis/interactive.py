@@ -1,4 +1,4 @@
-"""One row's climb while it happens: watched, stopped, kept. The explorer shows it; nothing here knows of a page."""
+"""Watch, stop and keep the climb of one row. The explorer shows it; this module knows nothing of the page."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +17,17 @@ from dgn.base.files import claim
 from dgn.report import results
 from dgn.synthesis import resume, run
 from dgn.synthesis.climb import Climbed, Watch, climb
+from dgn.synthesis.inputs import weights
 from dgn.synthesis.load import load, load_judge
-from dgn.synthesis.provenance import contents, weights
+from dgn.synthesis.provenance import contents
 from dgn.synthesis.settings import SynthesizeSettings
 
-EVERY = 0.15  # seconds between two shots: more often the eye does not follow
+EVERY = 0.15  # seconds between two shots; the eye follows no faster
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What there is to see of a climb at one moment.
+    """The state of a climb at one moment.
 
     Attributes:
         image: (C, H, W) in [0, 1].
@@ -40,12 +41,12 @@ class Shot:
 
 
 class Live:
-    """The climb of one unit and seed of `synthesize.py`'s config, with a network and a prior of its own.
+    """The climb of one unit and one seed of `synthesize.py`'s config, with its own network and prior.
 
-    UserError where the config does not go together, or asks for more than one picture.
+    UserError for an inconsistent config, or one with more than one picture.
 
     Attributes:
-        config: after a stop it is that of the shorter climb that was made.
+        config: after a stop, the settings of the shorter climb.
         changed: the keys that a stop has changed.
     """
 
@@ -54,14 +55,15 @@ class Live:
         self.prior, self.target = load(self.config)
         self.judge = load_judge(self.config, self.prior, self.target)
         if len(self.target.units) * self.config.seeds != 1:
-            raise UserError("the explorer climbs one picture: type one unit, 'a' or '0.5*a+0.5*b', and seeds=1")
+            raise UserError("the explorer makes one picture at a time: enter one unit, such as lemon or "
+                            "0.5*lemon+0.5*orange, and set seeds=1")  # fmt: skip
         self.rows = [(self.target.units[0], self.config.seed)]
         self.changed: dict[str, Any] = {}
         self._stopped = Event()
         self._climbed: Climbed | None = None
 
     def stop(self) -> None:
-        """End the climb after the step that it is in."""
+        """End the climb after the current step."""
         self._stopped.set()
 
     def shots(self) -> Iterator[Shot]:
@@ -101,7 +103,7 @@ class Live:
         The climb is left there as a run's finished batch, with which the run goes on.
         """
         if self._climbed is None:
-            raise UserError("there is no picture yet: start a climb and wait for its end, or stop it")
+            raise UserError("there is no picture yet: press Start, then wait for the end or press Stop")
         config = self.config.model_copy(update={"output": str(output)})
         with claim(output, resume=False):
             used = weights(config)

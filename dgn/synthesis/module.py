@@ -1,4 +1,4 @@
-"""The method: the code is the only parameter, and every row climbs the score of its own unit."""
+"""The method: gradient ascent with the code as the only parameter; each row maximises the score of its own unit."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,9 +41,9 @@ class Synthesis(pl.LightningModule):
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: α₀ and α_end, in absolute numbers of the code.
         steps: n.
-        moves: one a row: how far what the target sees is from the picture as it is, see `transforms`; 0 is not at all.
-        whole: share of the steps, the last, in which the target sees the picture as it is: a thing that is known in
-            all its parts may not be in the whole, which is what is shown.
+        moves: strength of the transforms, one per row, see `transforms`; 0 is off.
+        whole: share of the steps, at the end, in which the target sees the whole picture: recognisable parts need not
+            make a recognisable whole, and the whole is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released.
 
     Attributes:

@@ -1,7 +1,6 @@
-"""Where a code may go: the range that codes have on real images.
+"""Priors: keep the code in the range of real images' codes.
 
-A prior of your own is one subclass of `Prior`, which takes the moments and says what it changes, and one YAML with its
-`_target_` in a folder `prior/` of your own.
+To add your own, write one subclass of `Prior` and one YAML with its `_target_` in your own folder `prior/`.
 """
 
 from typing import Annotated, Any, Literal
@@ -28,8 +27,8 @@ class Prior(nn.Module):
 
     @staticmethod
     def describe(moments: Moments, **settings: Any) -> str:
-        """Where the prior keeps the code, for the page; `settings` are those of its YAML."""
-        return "nothing limits it"
+        """A clause for the page: how the prior limits the code. `settings` are those of its YAML."""
+        return "the code was not limited"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The codes (N, *code_shape) after a step, pulled back into the range."""
@@ -63,7 +62,9 @@ class Shrink(Prior):
     @staticmethod
     def describe(moments: Moments, *, shrink: float, **_: Any) -> str:  # type: ignore[override]
         """Where the prior keeps the code, for the page."""
-        return "nothing limits it" + ("" if shrink == 1 else f", but it is multiplied by {shrink:g} after each step")
+        return "the code was not limited" + (
+            "" if shrink == 1 else f", but was multiplied by {shrink:g} after each step"
+        )
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code, a little smaller."""
@@ -111,8 +112,8 @@ class Box(Prior):
     @staticmethod
     def describe(moments: Moments, *, k: float, shrink: float, **_: Any) -> str:  # type: ignore[override]
         """Where the prior keeps the code, for the page."""
-        shrunk = "" if shrink == 1 else f", and is multiplied by {shrink:g} after each step"
-        return f"each element stays within {k:g} standard deviations of its mean{shrunk}"
+        shrunk = "" if shrink == 1 else f", and the code was multiplied by {shrink:g} after each step"
+        return f"each code element was kept within {k:g} standard deviations of its mean on real images{shrunk}"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code pulled back into its range."""
@@ -132,11 +133,11 @@ class Box(Prior):
 
 
 class Ellipsoid(Box):
-    """The ellipsoid that real codes fill, and its box: not each element alone, but the elements as they occur together.
+    """The ellipsoid of real codes, then the box: it limits elements jointly, not each by itself. Not in the paper.
 
-    With A the axes of real codes, as long as their standard deviations, a code is mean + z·A. Its distance from the
-    mean is the root mean square of z (Mahalanobis); of real codes it is about 1. Not in the paper, whose range is the
-    box. Codes without axes, those of maps, have the box alone. `at_bound` is of the box.
+    With A the principal axes of real codes, scaled to their standard deviations, a code is mean + z·A. Its Mahalanobis
+    distance from the mean is the root mean square of z, about 1 for real codes. Codes without axes (maps) use the box
+    only. `at_bound` refers to the box.
 
     Args:
         moments: of the code on real images, with `axes`.
@@ -170,8 +171,8 @@ class Ellipsoid(Box):
         within = Box.describe(moments, **box)
         if max_mahalanobis is None or moments.axes is None:
             return within
-        return (f"the code stays within {max_mahalanobis:g} times the usual distance of real codes from their mean, "
-                f"and {within}")  # fmt: skip
+        return (f"the code was kept within {max_mahalanobis:g} times the typical (Mahalanobis) distance of real codes "
+                f"from their mean, and {within}")  # fmt: skip
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code brought to the axes, then within the radius, then into the box."""

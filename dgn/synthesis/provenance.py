@@ -1,4 +1,4 @@
-"""How a run can be told from another, and made again."""
+"""Provenance: what identifies a run and what is needed to repeat it."""
 
 import hashlib
 import json
@@ -17,35 +17,18 @@ from dgn.base.files import sha256
 from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
-from dgn.networks import zoo
-from dgn.networks.settings import ModuleSettings
-from dgn.networks.weights_file import find
-from dgn.synthesis.load import bundle_file, prior_name
+from dgn.synthesis.inputs import bundle_file, files, prior_name
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
 
-def networks(config: SynthesizeSettings) -> dict[str, ModuleSettings]:
-    """The networks that a run builds from settings, by their roles; a generator from a bundle is not one of them."""
-    roles = {"target": config.target, "generator": config.generator, "judge": config.judge}
-    return {role: network for role, network in roles.items() if isinstance(network, ModuleSettings)}
-
-
-def weights(config: SynthesizeSettings) -> dict[str, str]:
-    """What tells a network's weights from others, by its role; a network from Python, or a random one, has none."""
-    identities = {role: zoo.identity(network) for role, network in networks(config).items()}
-    known = {role: identity for role, identity in identities.items() if identity}
-    file = bundle_file(config)
-    return known | ({"bundle": sha256(file)} if file else {})
-
-
 def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle, target: Target) -> dict[str, str]:
-    """What tells all else that a run's pictures are made of from others, by what it is.
+    """Identities of everything else that determines the pictures, by name.
 
-    The layer, the other files that are read, and networks from Python or without weights: those that `used`, which
-    `weights` gave, does not name.
+    These are the layer, other input files, and networks that `used` (from `weights`) does not cover: live networks and
+    networks without a weights file.
     """
     digests = {"layer": target.layer}
     if path := config.start.get("path"):
@@ -66,7 +49,7 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
 
 
 def _digest(tensors: Iterable[Any]) -> str:
-    """SHA-256 of tensors; of what else a state dict may hold nothing is known."""
+    """SHA-256 of the tensors; other entries of a state dict are ignored."""
     found = hashlib.sha256()
     for tensor in tensors:
         if isinstance(tensor, Tensor):
@@ -76,10 +59,10 @@ def _digest(tensors: Iterable[Any]) -> str:
 
 
 def method(config: SynthesizeSettings, prior: Bundle, target: Target) -> dict[str, Any]:
-    """How the pictures were made, in the words of the page: the start, what was searched and within which range.
+    """How the pictures were made, in the words of the page: initial code, what was optimised, and its range.
 
-    A class says it itself by `describe` (a start, a prior) or `name` (an objective); of one that does not, its own
-    name is shown. `minimised` and `sums` count the units that are no single maximised unit.
+    Starts and priors describe themselves by `describe`, objectives by `name`; otherwise the class name is shown.
+    `minimised` and `sums` count the units that are not a single maximised unit.
     """
     start, objective = instantiate(config.start), instantiate(config.objective)
     rule = get_class(config.prior["_target_"])
@@ -112,10 +95,7 @@ def manifest(
     rows: int,
     seconds: float,
 ) -> str:
-    """JSON: what was read, rows of the whole run, versions, commit, seeds, weights and their files, wall time in s."""
-    files = {role: find(network.weights) for role, network in networks(config).items() if network.weights}
-    if file := bundle_file(config):
-        files["bundle"] = file
+    """JSON: target, rows of the whole run, versions, commit, seeds, weights and their files, wall time in seconds."""
     about = {
         "title": config.title,
         "target": {"name": config.target.name, "layer": layer},
@@ -125,7 +105,7 @@ def manifest(
         "shard": config.shard,
         "seed": config.seed,
         "seeds": config.seeds,
-        "files": {name: str(path.resolve()) for name, path in files.items()},
+        "files": {name: str(path.resolve()) for name, path in files(config).items()},
         "weights": weights,
         "contents": contents,
         "versions": versions(),
@@ -137,7 +117,7 @@ def manifest(
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide what comes out; those not installed are left out."""
+    """Versions of the installed packages that affect the result."""
     found = {}
     for name in PACKAGES:
         try:
@@ -148,7 +128,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit that dgn runs from, with '+' where files differ from it; None outside a checkout."""
+    """The commit of this checkout, with '+' if files differ from it; None outside a checkout."""
     here = Path(__file__).parent
     try:
         call = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]

@@ -1,7 +1,6 @@
-"""A run's finished batches on disk, so that a stopped run goes on where it was: `parts/NNNNNN.safetensors`.
+"""Finished batches on disk, from which a stopped run resumes: `parts/NNNNNN.safetensors`.
 
-A shard is a share of these batches: rows that are climbed together stay together, so that every picture is the one
-that the whole run would have made.
+A shard is a share of these batches. Rows of one batch stay together, so every picture is the same as in the whole run.
 """
 
 import json
@@ -30,16 +29,16 @@ def begin(
     batches: Mapping[int, Sequence[tuple[Unit, int]]],
     contents: Mapping[str, str],
 ) -> None:
-    """Write `config.yaml` and `parts/contents.json`; UserError where what the folder's earlier run left would not fit.
+    """Write `config.yaml` and `parts/contents.json`; UserError if the folder's earlier run cannot be resumed.
 
-    That is where it had other settings, weights or files with other contents, or other rows.
+    It cannot be resumed with other settings, weights, input files or rows.
 
     Args:
         batches: unit and seed of every row of a batch, by its first row.
-        contents: what tells all else that the pictures are made of from others, by what it is.
+        contents: identities of everything else that determines the pictures, by name.
     """
     now = settings.counted(config.plain())
-    _same(output, now, settings.counted(settings.read(output) or now), "another ")
+    _same(output, now, settings.counted(settings.read(output) or now), "{key} was {before} and is now {now}")
     kept, before = output / "parts" / "contents.json", contents
     asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
     there = {int(path.stem): _rows(path) for path in _paths(output)}
@@ -50,17 +49,18 @@ def begin(
         there = {0: results.read(output / "results.csv")}
     elif kept.exists():
         before = contents | json.loads(kept.read_text("utf-8"))
-    _same(output, contents, before, "something else as its ")
+    _same(output, contents, before, "its {key} has changed")
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
-            raise UserError(f"the run in {output} was started with other units: type output=DIR for a new one")
+            raise UserError(f"cannot resume {output}: it has other units; set another output=DIR")
     settings.write(config.plain(), output, "synthesize")
     write_text(kept, json.dumps(contents))
 
 
 def _same(output: Path, now: Mapping[str, Any], before: Mapping[str, Any], what: str) -> None:
     if key := results.difference(now, before):
-        raise UserError(f"the run in {output} was started with {what}{key}: type output=DIR for a new one")
+        change = what.format(key=key, before=before.get(key), now=now.get(key))
+        raise UserError(f"cannot resume {output}: {change}; set another output=DIR")
 
 
 def batches(rows: int, size: int, shard: str | None) -> list[int]:
@@ -70,11 +70,11 @@ def batches(rows: int, size: int, shard: str | None) -> list[int]:
         return firsts
     match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
     if not match or int(match[1]) >= int(match[2]):
-        raise UserError(f"shard={shard} is not a share: type shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
+        raise UserError(f"shard={shard} is not a share: set shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
     own = firsts[int(match[1]) :: int(match[2])]
     if not own:
-        raise UserError(f"shard={shard} has nothing to do: {rows} rows are {len(firsts)} batches of batch_size={size}, "
-                        f"type at most shard=0/{len(firsts)}")  # fmt: skip
+        raise UserError(f"shard={shard} is empty: {rows} rows make {len(firsts)} batches of batch_size={size}, so set "
+                        f"{len(firsts)} shards or fewer (shard=0/{len(firsts)})")  # fmt: skip
     return own
 
 
@@ -83,7 +83,7 @@ def _path(output: Path, first: int) -> Path:
 
 
 def _paths(output: Path) -> list[Path]:
-    """The batches that are there, in order."""
+    """The finished batches, in order."""
     return sorted((output / "parts").glob("*.safetensors"))
 
 
@@ -112,5 +112,5 @@ def join(output: Path) -> list[results.Row]:
 
 
 def remove(output: Path) -> None:
-    """The tables hold everything now."""
+    """Delete the batches; the tables now hold everything."""
     shutil.rmtree(output / "parts", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What `synthesize.py` runs: settings in, a folder of pictures, tables and a page out."""
+"""The task of `synthesize.py`: from the config to a folder of pictures, tables and a page."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from torch import nn
 
 from dgn import loggers, report, settings
 from dgn.base import images, lightning
-from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
+from dgn.base.memo import Memo
 from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
@@ -23,14 +23,15 @@ from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
-from dgn.synthesis.load import bundle_file, load, load_judge, prior_name
-from dgn.synthesis.provenance import contents, manifest, method, weights
+from dgn.synthesis.inputs import bundle_file, prior_name, weights
+from dgn.synthesis.load import load, load_judge
+from dgn.synthesis.provenance import contents, manifest, method
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
 
 def run(config: SynthesizeSettings, output: Path) -> None:
-    """Synthesize what the settings ask for in `output`: one run, or one run a panel on one page."""
+    """Synthesize into `output`: one run, or one run per panel on one page."""
     if config.panels:
         results.panels({"panels": config.panels})  # refuses what is no folder's name
         words = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
@@ -54,18 +55,24 @@ def panels(config: SynthesizeSettings, words: Mapping[str, Sequence[str]]) -> di
 
 
 def synthesize(
-    config: SynthesizeSettings, output: Path, network: nn.Module | None = None, prior: Bundle | None = None
+    config: SynthesizeSettings,
+    output: Path,
+    network: nn.Module | None = None,
+    prior: Bundle | None = None,
+    memo: Memo | None = None,
+    bar: bool = True,
 ) -> None:
-    """One run: every unit and seed of one target with one prior; batches that an earlier run left are kept.
+    """One run: every unit and seed of one target with one prior; finished batches of an earlier run are reused.
 
-    `network` and `prior` are a target and a prior from Python; otherwise the settings say where both come from.
+    Args:
+        network, prior: a target and a prior from Python; otherwise both come from the settings.
+        memo: reuses what an earlier run loaded with the same settings.
+        bar: whether to show a progress bar.
     """
     started = time.time()
     config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
-    if lightning.trainer(config.trainer, [], []).world_size > 1:
-        raise UserError("pictures are made on one device: type trainer.devices=1, and share them out by shard=0/2, 1/2")
-    prior, target = load(config, network, prior)
-    judge = load_judge(config, prior, target)
+    prior, target = load(config, network, prior, memo)
+    judge = load_judge(config, prior, target, memo)
     # before the climb: its mistakes are told at once
     real = real_images(config.data, config.real_from, config.seed, target, prior.generator.size)
     rows = [(unit, config.seed + s) for unit in target.units for s in range(config.seeds)]
@@ -78,7 +85,7 @@ def synthesize(
     resume.begin(output, config, batches, used | read)
     if not (output / "manifest.json").exists():
         with loggers.observe(config, output) as logs:
-            climb_all(config, prior, target, judge, batches, output)
+            climb_all(config, prior, target, judge, batches, output, bar)
             shown = {unit for batch in batches.values() for unit, _ in batch}
             chosen = {u: unit for u, unit in enumerate(target.units) if unit in shown}
             joined = resume.join(output)
@@ -103,11 +110,12 @@ def climb_all(
     judge: Judge | None,
     batches: Mapping[int, Rows],
     output: Path,
+    shown: bool = True,
 ) -> None:
-    """Climb every batch, by its first row, that no earlier run has left."""
+    """Climb every batch that is not finished yet, keyed by its first row; `shown` controls the progress bar."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
     start = instantiate(config.start)
-    with Bar(sum(map(len, left.values())) * config.ascent.steps) as bar:
+    with Bar(sum(map(len, left.values())) * config.ascent.steps, shown) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)
             climbed = climb(config, prior, target, batch, bar, start=start)
@@ -116,7 +124,7 @@ def climb_all(
 
 
 def tell(logs: Sequence[loggers.Log], config: SynthesizeSettings, output: Path) -> None:
-    """Show a finished run to its logs: the bundle that it used, its pictures with their scores, its figures."""
+    """Log a finished run: its bundle, its pictures with their scores, its summary numbers."""
     rows = results.read(output / "results.csv")
     for log in logs:
         if file := bundle_file(config):
@@ -136,7 +144,7 @@ def record(
 
 
 def describe(climbed: Climbed, rows: Rows, first: int, target: Target, judge: Judge | None = None) -> list[results.Row]:
-    """What is known of a batch's pictures; `judge` is asked what it sees."""
+    """The results table rows of a batch, with the judge's ranks if there is one."""
     scores = target.score([unit for unit, _ in rows])(climbed.activation)
     judged: Sequence[int | None] = [None] * len(rows)
     if judge:

@@ -1,4 +1,4 @@
-"""What conf/synthesize.yaml says."""
+"""Settings of conf/synthesize.yaml."""
 
 from typing import Annotated, Any, Literal
 

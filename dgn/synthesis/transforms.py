@@ -1,7 +1,8 @@
-"""Transforms: what part of a picture the target sees in a step (transformation robustness, Olah et al. 2017).
+"""Transforms: the random crop of the picture that the target sees in each step (transformation robustness, Olah et
+al. 2017).
 
-Networks learn from such parts. Shown whole pictures alone, a network far from the prior's encoder is content with a
-texture at the right pixels, and things grow until the frame cuts them.
+Networks are trained on such crops. Without them a network unlike the prior's encoder accepts textures at the right
+pixels, and objects grow until the frame cuts them.
 """
 
 from collections.abc import Sequence
@@ -43,9 +44,9 @@ def draw(seeds: Sequence[int], amounts: Sequence[float], steps: int) -> Tensor:
 def transform(pictures: Tensor, maps: Tensor) -> Tensor:
     """Each picture (N, C, H, W) moved by its own affine map (N, 2, 3), as by `affine_grid(align_corners=False)`.
 
-    Outside a picture is its reflection. It is never mirrored: which way a thing faces, and where, can be what a unit
-    wants. The grid is computed element by element in the pictures' own precision: as a matrix product it would be
-    bf16 under autocast and TF32 on a GPU, which is up to a pixel off, and its last bits would depend on the batch.
+    Pictures are extended by reflection. They are never mirrored, because a unit may depend on orientation. The grid is
+    computed element by element in the pictures' precision: a matrix product would be bf16 under autocast and TF32 on a
+    GPU, up to a pixel off, and its last bits would depend on the batch.
     """
     with torch.autocast(pictures.device.type, enabled=False):
         across, down = (_centres(side, pictures) for side in (pictures.shape[3], pictures.shape[2]))

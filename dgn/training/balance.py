@@ -1,4 +1,4 @@
-"""When D and G train: the released rule, and plain alternation."""
+"""Balance of D and G: which of them trains in an iteration, by the released rule or by plain alternation."""
 
 import math
 

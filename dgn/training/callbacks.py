@@ -1,4 +1,4 @@
-"""One training run: the loop's own clock, what is logged and kept, and when it ends."""
+"""The training callback: logging, evaluation, checkpoints, and the end of the run."""
 
 import signal
 import threading
@@ -68,7 +68,7 @@ class Keeper(Callback):
 
     def _note(self, number: int, _: Any) -> None:
         if self.stopped:  # asked twice: now
-            raise Stopped(number, f"{self.output / CHECKPOINT} is as it was last saved")
+            raise Stopped(number, f"the last checkpoint is {self.output / CHECKPOINT}")
         self.stopped = number
 
     def _restart(self, done: int) -> None:
@@ -114,7 +114,7 @@ class Keeper(Callback):
         seconds = (time.monotonic() - self.timed_from) / TIMED
         left = self.iterations - module.iteration
         rate = trainer.datamodule.batch_size * trainer.world_size / seconds
-        text = f"the remaining {left:,} iterations take about {duration(left * seconds)}, without evaluations"
+        text = f"about {duration(left * seconds)} left for {left:,} iterations, without evaluations"
         self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
@@ -139,9 +139,9 @@ class Keeper(Callback):
     def _raise(self, names: list[str], iteration: int) -> None:
         if names:
             good = self.output / CHECKPOINT
-            kept = f"the checkpoint {good} is from before: type resume=true and" if good.exists() else "type"
-            raise UserError(f"{names[0]} is not a finite number at iteration {iteration}: {kept} "
-                            "a lower learning rate, or trainer.precision=32-true")  # fmt: skip
+            kept = f"{good} is from before; set resume=true and" if good.exists() else "set"
+            raise UserError(f"{names[0]} became NaN or inf at iteration {iteration}: {kept} a lower learning rate, or "
+                            "trainer.precision=32-true")  # fmt: skip
 
     def _log_step(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
         # fp32: mps has no float64
@@ -218,7 +218,7 @@ class Keeper(Callback):
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that a reader would choose: "40 seconds", "12 minutes", "2.3 hours"."""
+    """A time in a suitable unit: "40 seconds", "12 minutes", "2.3 hours"."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     if seconds < 5400:

@@ -1,4 +1,4 @@
-"""Train a small classifier: the encoder that a prior is learned for, or a target to look into."""
+"""Train a small classifier, to use as an encoder or a target."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -75,7 +75,7 @@ class Classifier(pl.LightningModule):
         except (RuntimeError, AssertionError, ValueError):  # as networks refuse a size
             with first_pass(self.contract, "classifier"), torch.no_grad():
                 self.network(noise(self.contract))
-            raise UserError(f"this network takes no images of {side} px: set 'module.sizes=[[0,1]]'") from None
+            raise UserError(f"this network fails on images of {side} px: set 'module.sizes=[[0,1]]'") from None
         finally:
             self.network.train(training)
 
@@ -83,8 +83,8 @@ class Classifier(pl.LightningModule):
         count = len(self.classes)
         if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] != count:
             what = f"a tensor of {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
-            raise UserError(f"a classifier of {count} classes gives one score a class, a tensor (images, {count}): "
-                            f"this network gives {what}")  # fmt: skip
+            raise UserError(f"this network returns {what} for {count} classes: it must return one score per class, a "
+                            f"tensor (images, {count})")  # fmt: skip
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -161,8 +161,8 @@ def checked(sizes: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     except (TypeError, ValueError):
         pairs = []
     if not pairs or pairs[0][0] != 0 or pairs[-1][0] >= 1 or not all(0 < side <= 1 for _, side in pairs):
-        raise UserError(f"module.sizes={sizes} is not a list of pairs, [share of the iterations, share of the image "
-                        "side], from 0 on: set 'module.sizes=[[0,0.5],[0.5,1]]', or [[0,1]]")  # fmt: skip
+        raise UserError(f"module.sizes={sizes} is not a list of pairs [share of the iterations, share of the image "
+                        "side] that begins at 0: set 'module.sizes=[[0,0.5],[0.5,1]]', or [[0,1]]")  # fmt: skip
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""E's codes of all training images, computed once: E is frozen, so an iteration need not run it."""
+"""The code cache: E's codes of all training images, computed once, because E is frozen."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ SAMPLE = 1000  # images whose pixels stand for all in the name of the file
 
 
 class Kept:
-    """The codes of a data module's training images by their index, in a file of fp16 that is mapped, not read.
+    """The codes of the training images by index, in a memory-mapped fp16 file.
 
     Args:
         path: a .npy of (images, *code_shape).
@@ -42,17 +42,17 @@ class Kept:
 
 
 def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> Kept:
-    """The codes of `encoder`'s first layer, from `config["code_cache"]`, a folder, where they are computed if need be.
+    """The codes of `encoder`'s first layer from the folder `config["code_cache"]`, computed there if missing.
 
-    Stopped on the way, it goes on where it was. UserError where the images are augmented: a code belongs to one image.
+    An interrupted computation resumes. UserError if images are augmented, because a code belongs to one exact image.
     """
     augment = datamodule.train.augment
     if augment.pad or augment.flip or augment.brightness or augment.crop != datamodule.train.source.size:
-        raise UserError("code_cache needs the images as they are: type augment.flip=false augment.pad=0 "
-                        "augment.brightness=0 and data.crop as data.resize")  # fmt: skip
+        raise UserError("code_cache works only without augmentation: set augment.flip=false augment.pad=0 "
+                        "augment.brightness=0, and data.crop equal to data.resize")  # fmt: skip
     path = Path(config["code_cache"]).expanduser() / name(encoder, datamodule, config) / "codes.npy"
     if not path.exists():  # of several runs one computes, and the others wait for it
-        with alone(path.parent, f"another run computes the codes in {path.parent}: waiting for it"):
+        with alone(path.parent, f"waiting for another run, which is computing the codes in {path.parent}"):
             if not path.exists():
                 _fill(path, encoder, datamodule, config)
     print(f"codes of {len(datamodule.train):,} images: {path}")
@@ -108,7 +108,7 @@ def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Ma
         with torch.autocast(device.type, torch.bfloat16, half):
             codes = encoder(images.to(device)).cpu().half().numpy()
         if not np.isfinite(codes).all():
-            raise UserError("a code is no finite number in fp16, as codes are kept: type code_cache=null")
+            raise UserError("a code overflows fp16, the format of the code cache: set code_cache=null")
         table[index.numpy()] = codes
     table.flush()
     part.rename(path)

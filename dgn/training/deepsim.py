@@ -80,7 +80,8 @@ class DeepsimTraining(pl.LightningModule):
     ) -> None:
         super().__init__()
         if export_weights == "ema" and not ema:
-            raise UserError("there is no average to export: set module.ema=0.999 as well, or module.export_weights=raw")
+            raise UserError("module.export_weights=ema needs an average: set module.ema=0.999 as well, or "
+                            "module.export_weights=raw")  # fmt: skip
         self.encoder, self.comparator, self.kept, self.begun = encoder, comparator, kept, begun
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
@@ -244,7 +245,7 @@ class DeepsimTraining(pl.LightningModule):
         return cast(Generator, self.average.module) if averaged else self.generator  # type: ignore[union-attr]
 
     def evaluate(self, batches: Iterable[tuple[Tensor, ...]]) -> dict[str, float]:
-        """Inversion errors on held-out images; those of the G that `holds` does not name come under its name."""
+        """Inversion errors on held-out images; those of the G that is not exported have the prefix raw/ or ema/."""
         candidates: dict[str, nn.Module] = {"": self.best()}
         if self.average is not None:
             other = "raw" if self.export_weights == "ema" else "ema"

@@ -1,4 +1,4 @@
-"""D: is this image real, given the code of the real one?"""
+"""D, conditioned on the code: is this image real?"""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
         convs: [channels, kernel, stride, padding] of each convolution.
         pool: whether the last map is averaged to one value a channel (the paper) or flattened.
         image: widths of linear layers between the map and the head.
-        code: widths of the linear layers on the code, of which nothing is seen where the list is empty.
+        code: widths of the linear layers on the code; if empty, D does not see the code.
         head: widths of the hidden layers on both.
         outputs: 2 for the log-loss, 1 for the hinge.
         dropout: before each layer of the head.
@@ -68,8 +68,8 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(width, cout, kernel, stride, padding), act()]
             width, side = cout, (side + 2 * padding - kernel) // stride + 1
             if side < 1:
-                raise UserError(f"discriminator.convs leave nothing of images of {size} px: type discriminator=small, "
-                                "other convolutions or a larger data.crop")  # fmt: skip
+                raise UserError(f"images of {size} px are too small for discriminator.convs: set discriminator=small, "
+                                "other discriminator.convs or a larger data.crop")  # fmt: skip
         layers += [nn.AdaptiveAvgPool2d(1)] * pool + [nn.Flatten()]
         flat = width if pool else width * side * side
         self.image = nn.Sequential(*layers, *linears([flat, *image]))

@@ -1,4 +1,4 @@
-"""From a trained G to a bundle."""
+"""Export a trained G as a bundle."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,15 +45,16 @@ def held_out(module: DeepsimTraining, datamodule: data.DataModule) -> Iterator[t
 
 
 @torch.no_grad()
-def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> None:
-    """Measure the codes of real training images and write everything that synthesis needs to one file."""
+def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
+    """Measure the codes of real training images and write everything that synthesis needs to one file; its path."""
     module.eval().to(module.trainer.strategy.root_device)
     moments = measure(module, datamodule, config["moments"])
+    node = config["encoder"]
+    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     if not module.trainer.is_global_zero:
-        return
+        return path
     examples = datamodule.examples(config["kept_codes"]).split(data.BATCH)
     codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
-    node = config["encoder"]
     record = {
         "encoder": node["name"],
         "layer": node["layer"],
@@ -64,8 +65,8 @@ def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str
         "images_seen": module.images + module.begun.get("images_seen", 0),
         "errors": module.evaluate(held_out(module, datamodule)),
     }
-    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
     bundle.save(path, module.best(), moments, codes, record)
     for logger in module.trainer.loggers:
         logger.artifact(path, "bundle")  # type: ignore[attr-defined]
     print(f"bundle: {path}")
+    return path

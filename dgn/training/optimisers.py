@@ -1,4 +1,4 @@
-"""How G and D move: Adam, and Adam as Caffe has it."""
+"""Optimisers of G and D: Adam, and Caffe's variant of it."""
 
 import math
 from collections.abc import Callable, Sequence

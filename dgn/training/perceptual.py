@@ -26,7 +26,7 @@ class Lpips(nn.Module):
         try:
             import lpips
         except ImportError:
-            raise UserError("loss=lpips needs the package: pip install lpips") from None
+            raise UserError("loss=lpips needs the package: install it by pip install lpips") from None
         self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
         state, path = self.model.net.state_dict(), find(weights)
         names = {name.partition(".")[2]: name for name in state}  # slice2.3.weight is features.3.weight in the file
@@ -34,7 +34,7 @@ class Lpips(nn.Module):
         try:
             fit = match(path, read(path), own)
         except UserError as error:
-            raise UserError(f"{weights} has no weights for LPIPS's {backbone} ({error})") from None
+            raise UserError(f"{weights} does not fit LPIPS's backbone {backbone} ({error})") from None
         self.model.net.load_state_dict({names[short]: value.float() for short, value in fit.tensors.items()})
         self.normalise = lpips.normalize_tensor
         self.requires_grad_(False).eval()

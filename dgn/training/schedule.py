@@ -1,4 +1,4 @@
-"""Learning rates as plain functions of how far a run has come.
+"""Learning-rate schedules as plain functions of the finished share of a run.
 
 torch's schedulers give the same rates, see tests/training/test_schedule.py. They are not used because they count their
 own steps and keep the first rate in the checkpoint. A rate here follows from the settings and the iteration alone (or a

@@ -1,4 +1,4 @@
-"""What conf/train.yaml and its tasks say."""
+"""Settings of conf/train.yaml and its tasks."""
 
 from typing import Any, Literal
 

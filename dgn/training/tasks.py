@@ -1,4 +1,4 @@
-"""What `train.py` runs: the config in, a weights file or a bundle out."""
+"""The tasks of `train.py`: from the config to a weights file, a bundle or measured errors."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,14 +36,14 @@ from dgn.training.warm_start import warm_start
 READ = ("encoder", "comparator")  # frozen networks, whose weights must stay those that a run began with
 
 
-def run(config: TrainSettings, output: Path) -> None:
-    """Train what `config.task` names, in `output`."""
+def run(config: TrainSettings, output: Path) -> Path:
+    """Train what `config.task` names, in `output`; the file that holds the result."""
     pl.seed_everything(config.seed, verbose=False)
     config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
     plain = config.plain()
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
     with loggers.observe(config, output) as logs:
-        tasks[plain["task"]](plain, output, logs)
+        return tasks[plain["task"]](plain, output, logs)
 
 
 of = NetworkSettings.model_validate
@@ -56,20 +56,20 @@ def build_data(config: Mapping[str, Any]) -> data.DataModule:
 
 
 def check_devices(settings: Mapping[str, Any]) -> None:
-    """UserError for a trainer that cannot be had here, or whose devices would not share out a batch."""
+    """UserError for an impossible trainer, or for several devices without trainer=ddp."""
     several = lightning.trainer(settings, [], []).world_size > 1
     if several and settings.get("use_distributed_sampler", True):
-        raise UserError("several devices share out a batch with trainer=ddp alone: type it before trainer.devices=2")
+        raise UserError("training on several devices needs trainer=ddp: set trainer=ddp and trainer.devices=2")
 
 
-def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     check_devices(config["trainer"])
     datamodule = build_data(config)
     node = config["classifier"]
     if len(datamodule.classes) < 2:
-        raise UserError(f"{datamodule.classes[0]} is the only class, and a classifier wants two: data.root needs one "
-                        "folder of images a class")  # fmt: skip
+        raise UserError(f"{datamodule.classes[0]} is the only class, and a classifier needs two or more: set data.root "
+                        "to a folder with one folder of images per class")  # fmt: skip
     node["args"] = (node.get("args") or {}) | {"classes": len(datamodule.classes)}
     module = instantiate(config["module"], _partial_=True)(
         network=zoo.module(of(node)), contract=zoo.contract(of(node)), classes=datamodule.classes
@@ -78,31 +78,32 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
     check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
                      config["trainer"]["precision"], "classifier")  # fmt: skip
     fit(module, datamodule, config, output, logs)
+    path = output / f"{node['name']}.safetensors"
     if first():
-        path = output / f"{node['name']}.safetensors"
         module.write(path)
         for log in logs:
             log.artifact(path, "weights")
         print(f"weights: {path}")
+    return path
 
 
-def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     check_devices(config["trainer"])
     datamodule = build_data(config)
     batch, parts = config["data"]["batch_size"], config["module"]["accumulate"]
     if batch % parts or batch // parts < 2:
-        raise UserError(f"a batch of {batch} has no {parts} equal parts of two images or more: "
-                        "type another module.accumulate, or data.batch_size")  # fmt: skip
+        raise UserError(f"cannot split a batch of {batch} into {parts} equal parts of two or more images: set another "
+                        "module.accumulate or data.batch_size")  # fmt: skip
     for part in ("generator", "discriminator"):
         if config[part].get("size", config["data"]["crop"]) != config["data"]["crop"]:
-            raise UserError(f"{part}.size={config[part]['size']} is not the side of the images, "
-                            f"data.crop={config['data']['crop']}: leave it out, it follows data.crop")  # fmt: skip
+            raise UserError(f"{part}.size={config[part]['size']} differs from data.crop={config['data']['crop']}: "
+                            f"leave {part}.size out, it follows data.crop")  # fmt: skip
     loss = instantiate(config["loss"])
     encoder, comparator = encoder_and_comparator(config, loss["feature"])
     some = next(datamodule.plain(128), None)
     if some is None:
-        raise UserError("none of 128 images spread over the training images can be read: mend them, or type another "
+        raise UserError("cannot read any of 128 training images spread over the data set: repair them, or set another "
                         "data.root")  # fmt: skip
     for role, read in (("encoder", encoder), ("comparator", comparator)):
         if isinstance(read, Features):
@@ -119,7 +120,7 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         fit(module, datamodule, config, output, logs)
-    export.write(module, datamodule, config, output)
+    return export.write(module, datamodule, config, output)
 
 
 def values_of(read: Features) -> Callable[[torch.Tensor], Iterable[torch.Tensor]]:
@@ -147,7 +148,7 @@ def assembled(
     )  # fmt: skip
 
 
-def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> None:
+def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
     datamodule = build_data(config)
     held = bundle.load(lookup.find(config["bundle"]), kinds.named(config["generator"]["kind"]))
@@ -155,7 +156,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     inverted.same_encoder(held, of(node), "encoder")
     size = held.generator.size
     if config["data"]["crop"] != size:
-        raise UserError(f"this bundle's images are of {size} px: type data.resize={size} data.crop={size}")
+        raise UserError(f"this bundle makes images of {size} px: set data.resize={size} data.crop={size}")
     encoder = zoo.features(
         of(node), list(dict.fromkeys([node["layer"], *config["eval_layers"]])), activated=True, role="encoder"
     )
@@ -172,12 +173,13 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
     for name, value in errors.items():
         print(f"{name:<32}{value:.4g}")
     print(f"pictures: {output / 'reconstructions.png'}")
+    return output / "errors.csv"
 
 
 def layer_of(held: bundle.Bundle) -> str:
     """The layer whose codes a bundle's G inverts; UserError where the bundle does not record it."""
     if not held.record.get("layer"):
-        raise UserError("this bundle does not record which layer it inverts: set encoder.layer=NAME")
+        raise UserError("this bundle does not record the layer that it inverts: set encoder.layer=NAME")
     return held.record["layer"]
 
 
@@ -191,9 +193,9 @@ def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[s
     found = judge.load(of(config["judge"]), {"the encoder": zoo.identity(of(encoder))})
     known = sum(map(found.knows, classes))
     if not known:
-        raise UserError(f"the judge {found.name} knows no class of the data ({', '.join(classes[:3])}, …): "
-                        "type network@judge=ANOTHER")  # fmt: skip
-    print(f"judge: {found.name}, which knows {known} of the {len(classes)} classes")
+        raise UserError(f"the judge {found.name} shares no class with the data ({', '.join(classes[:3])}, …): "
+                        "set network@judge=ANOTHER")  # fmt: skip
+    print(f"judge: {found.name} knows {known} of {len(classes)} classes")
     own = judge.named(of(encoder), "encoder")
     return {"judge": found} | ({"encoder": own} if own and any(map(own.knows, classes)) else {})
 
@@ -208,7 +210,7 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
     layers = [layer for layer, weight in feature["layers"].items() if weight]
     if not layers:
         raise UserError(
-            "no loss.feature.layers has a weight: give one, or type loss.feature.weight=0 and leave the layers"
+            "all loss.feature.layers have weight 0: set one above 0; to switch the term off, set loss.feature.weight=0"
         )
     same = own is None and all(
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
@@ -226,14 +228,14 @@ def build_generator(config: Mapping[str, Any], code: torch.Tensor) -> Generator:
     settings = dict(config)
     cls = kinds.named(settings.pop("kind", None))
     if cls is None:
-        raise UserError("a generator that is trained has a kind: set generator=small, generator=deepsim, or a YAML of "
-                        f"your own with kind={' or '.join(kinds.KINDS)} or the path of a class")  # fmt: skip
+        raise UserError("training needs generator.kind: set generator=small or generator=deepsim, or "
+                        f"generator.kind={' or '.join(kinds.KINDS)} or the import path of your own class")  # fmt: skip
     try:
         taken = arguments(cls.for_codes, settings, "generator.", filled=("codes",))
         generator = cls.for_codes(code, **taken)
         arguments(cls, json.loads(json.dumps(generator.args)), f"{cls.__name__}.args.")
     except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"the generator {kinds.kind_of(cls)} cannot be built ({first_line(error)})") from None
+        raise UserError(f"cannot build the generator {kinds.kind_of(cls)} ({first_line(error)})") from None
     return generator
 
 
@@ -279,32 +281,33 @@ def fit(
 
 
 def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -> int:
-    """The images that a checkpoint's run has seen; UserError where `module` or `code_scale` cannot be its.
+    """The number of images that a checkpoint has seen; UserError if `module` or `code_scale` does not fit it.
 
-    Lightning restores it once more; by then the run's folder says that it goes on with these settings.
+    Lightning restores the checkpoint again later, when the run's folder already records the new settings.
     """
     saved = torch.load(path, map_location="cpu", weights_only=True)
     for role in READ:
         before, now = (begun.get(f"{role}_sha256") for begun in (saved.get("begun", {}), getattr(module, "begun", {})))
         if before and before != now:
-            raise UserError(f"{path} was trained with other weights of the {role}: put those back, or type output=DIR")
+            raise UserError(f"cannot resume {path}: it was trained with other weights of the {role}; set those, or "
+                            "another output=DIR")  # fmt: skip
     try:
         module.on_load_checkpoint(saved)
         module.load_state_dict(saved["state_dict"])
     except (KeyError, RuntimeError, ValueError):
-        raise UserError(f"{path} is of other networks or losses, which cannot change on the way: "
-                        "type the settings that it began with, or output=DIR") from None  # fmt: skip
+        raise UserError(f"cannot resume {path}: it has other networks or losses; set those that it began with, or "
+                        "another output=DIR") from None  # fmt: skip
     if code_scale and code_scale != saved["code_scale"]:
-        raise UserError(f"generator.code_scale is {saved['code_scale']:.4g} in {path} and cannot change on the way: "
-                        "leave it out, or type output=DIR")  # fmt: skip
+        raise UserError(f"cannot resume {path}: its generator.code_scale is {saved['code_scale']:.4g}; leave "
+                        "generator.code_scale out, or set another output=DIR")  # fmt: skip
     return saved["images"]
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """A line for every setting that differs from when the run last went on: it will not be what it would have been."""
+    """One line per setting that changed since the run was last started: the result will differ."""
     for key in {**before, **now}:
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from changes(old, new, f"{path}{key}.")
         elif old != new and f"{path}{key}" not in {"resume", "output"}:
-            yield f"goes on with {path}{key}={new} instead of {old}"
+            yield f"resuming with {path}{key}={new} instead of {old}"

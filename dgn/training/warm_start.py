@@ -1,4 +1,4 @@
-"""Where a G begins: with the weights of a bundle's G, also where that one read another encoder's codes."""
+"""Warm start: begin with the weights of a bundle's G, even if it inverts another encoder."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -24,26 +24,25 @@ FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch
 def warm_start(
     generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
 ) -> dict[str, Any]:
-    """Give `generator` the weights of the G in `config["init"]`, and say how many images that one has seen.
+    """Load the weights of the G in `config["init"]` into `generator`; returns provenance and images seen.
 
-    For codes of another encoder or layer see `translated`; where that cannot be done the layer that
-    reads them begins afresh. Not an exact continuation: a bundle holds weights alone, as fp16; the optimisers and D
-    start afresh.
+    For codes of another encoder or layer the first layer is translated, see `translated`, or reinitialised. This does
+    not resume a training exactly: a bundle holds only weights in fp16, so the optimisers and D start fresh.
     """
     path = lookup.find(config["init"])
     held = bundle.load(path, type(generator))
     own = generator.args.keys() - {"code_scale", "code_shape"}
     differ = sorted(key for key in own if generator.args[key] != held.generator.args.get(key))
     if differ:
-        raise UserError(f"init={config['init']} holds another G ({', '.join(differ)} differ): "
-                        "train with the settings it was made with")  # fmt: skip
+        raise UserError(f"init={config['init']} has another G, which differs in {', '.join(differ)}: set generator."
+                        f"{differ[0]} as in that bundle, or init=null")  # fmt: skip
     state, given = generator.state_dict(), held.generator.state_dict()
     fresh = [key for key, value in state.items() if value.shape != given[key].shape]
     vector = len(generator.code_shape) == 1 and FIRST in state
     if vector and not fresh and not inverted.inverts(held, NetworkSettings.model_validate(config["encoder"])):
         fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
-    told = f"so do {', '.join(fresh)}" if fresh else ""
+    told = f"{', '.join(fresh)} reinitialised" if fresh else ""
     theirs = NetworkSettings.model_validate(config["comparator"] | {"layer": held.record.get("layer")})
     if not fresh and isinstance(generator, Deepsim) and isinstance(held.generator, Deepsim):
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
@@ -52,10 +51,10 @@ def warm_start(
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})
-        told = f"its first layer reads from the codes what can be told from them of {held.record['layer']}"
+        told = f"its first layer fitted by ridge regression from the new codes to {held.record['layer']}"
     seen = held.record.get("images_seen", 0)
-    print(f"G begins with the weights of {path.name} ({seen:,} images seen); optimisers and D begin afresh"
-          + f", {told}" * bool(told))  # fmt: skip
+    print(f"warm start: G from {path.name} ({seen:,} images seen); optimisers and D start fresh"
+          + f"; {told}" * bool(told))  # fmt: skip
     return {"init": sha256(path), "images_seen": seen}
 
 

@@ -1,4 +1,4 @@
-"""Units: from texts to scores."""
+"""Units: what to maximise, from text to score."""
 
 from dgn.units.grammar import layer_of
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, Scorer

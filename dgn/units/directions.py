@@ -21,28 +21,29 @@ def read(file: str, channels: int) -> Tensor:
     """
     path = Path(os.path.expanduser(file))
     if not path.is_file():
-        raise UserError(f"there is no file {path} that could hold a direction")
+        raise UserError(f"there is no file {path}: a direction needs an existing file in the unit's text")
     direction = _array(path) if path.suffix == ".npy" else _tensor(path)
     if tuple(direction.shape) != (channels,):
         shape = tuple(direction.shape)
-        raise UserError(f"the direction in {path} has shape {shape}, but this layer has {channels} channels")
+        raise UserError(f"the direction in {path} has shape {shape}: this layer needs ({channels},)")
     if direction.is_complex():
-        raise UserError(f"the direction in {path} is complex: save it as real numbers")
+        raise UserError(f"the direction in {path} is complex: save real numbers")
     direction = direction.float()
     if not torch.isfinite(direction).all() or not direction.any():
-        raise UserError(f"the direction in {path} is zero or not finite")
+        raise UserError(f"the direction in {path} is zero or holds NaN or inf: save finite numbers")
     return direction
 
 
 def _array(path: Path) -> Tensor:
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
+        with path.open("rb") as file:  # numpy leaves a file open that it cannot read
+            return torch.from_numpy(np.load(file, allow_pickle=False))
     except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path} holds no direction that can be read ({error})") from None
+        raise UserError(f"cannot read a direction from {path} ({error}): save it by np.save") from None
 
 
 def _tensor(path: Path) -> Tensor:
     tensors = weights.read(path)
     if "direction" not in tensors and len(tensors) != 1:
-        raise UserError(f"{path} holds {len(tensors)} tensors: name the one to use 'direction'")
+        raise UserError(f"{path} holds {len(tensors)} tensors: save the direction alone, or under the name 'direction'")
     return tensors.get("direction", next(iter(tensors.values())))

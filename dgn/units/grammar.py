@@ -1,4 +1,4 @@
-"""The grammar of units: what the text of a unit says, whatever the layer.
+"""The grammar of units: parse the text of a unit, independent of the layer.
 
     unit    = range | [LAYER:] term { (+ | -) term }
     range   = [-] [LAYER:] FIRST-LAST [@PLACE]  |  [-] [LAYER:] all [@PLACE]
@@ -57,7 +57,7 @@ RANGE = re.compile(
     rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|all)(?:@(?P<place>\w*))?"
 )
 NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
-NO_UNIT = "no unit is named: set 'units=[volcano,12]'"
+NO_UNIT = "there is no unit: set, for example, 'units=[volcano,12]'"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def layer_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | No
     layers = dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names)))
     if len(layers) > 1:
         words = [f"{layer} (the default)" if layer == default else layer for layer in sorted(layers)]
-        raise UserError(f"all units of a run must be in one layer, not in {' and '.join(words)}: start a run for each")
+        raise UserError(f"the units are in several layers, {' and '.join(words)}: start one run per layer")
     return next(iter(layers))
 
 
@@ -126,10 +126,10 @@ def as_list(items: Sequence[str | int] | str | int) -> list[str]:
 
 
 def read(item: str, names: ClassNames) -> Range | list[Part]:
-    """What a text says: a range, or the terms of a sum.
+    """Parse a text into a range or the terms of a sum.
 
-    A word that is neither a class name nor a number nor a file ends the sum: it is the element of the last term.
-    Raises UserError where the text can be read in two ways.
+    A word that is no class name, number or file ends the sum and becomes the element of its last term.
+    Raises UserError for an ambiguous text.
     """
     found = _range(item, names)
     if found:
@@ -139,12 +139,12 @@ def read(item: str, names: ClassNames) -> Range | list[Part]:
     if prefix and not complete and SIGN_AND_WEIGHT.match(item, prefix.end())[0].strip():  # type: ignore[index]
         parts, _ = _terms(item[prefix.end() :], names)  # as in conv5:-0.5*3
         if parts[0].layer:
-            raise UserError(f"{item!r} names two layers for one term: leave one of them out")
+            raise UserError(f"{item!r} has two layers for one term: remove one of them")
         parts[0] = replace(parts[0], layer=prefix[1])
     numbers = NUMBERS.fullmatch(item)
     if numbers and "-" in numbers["sum"] and len(parts) > 2 and all(re.fullmatch(INDEX, p.element) for p in parts):
         weighted = item.replace(numbers["sum"], f"1*{numbers['sum']}")
-        raise UserError(f"{item!r} can be read as a range or as a sum: for the sum set {weighted!r}")
+        raise UserError(f"{item!r} could be a range or a sum: set {weighted!r} for the sum")
     return [replace(part, layer=part.layer or parts[0].layer) for part in parts]
 
 
@@ -153,7 +153,7 @@ def _layers(unit: Range | list[Part]) -> list[str | None]:
 
 
 def _range(item: str, names: ClassNames) -> Range | None:
-    """The range that a text says; None for another text, and where its words are a class name."""
+    """The range in a text; None if it is no range, or is a class name."""
     match = RANGE.fullmatch(item)
     if not match or (match["outer"] and match["inner"]) or names.candidates(item) or names.candidates(match["members"]):
         return None
@@ -187,9 +187,9 @@ def _terms(item: str, names: ClassNames) -> tuple[list[Part], bool]:
 
 
 def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
-    """The term that a text says, or None if its element is unknown.
+    """The term in a text, or None if its element is unknown.
 
-    In the first term a sign may belong to the class name; in others it connects them.
+    In the first term a sign may belong to the class name; in others it connects the terms.
     """
     if first and names.candidates(text.strip()):
         return Part(text, None, 1.0, text.strip(), None)

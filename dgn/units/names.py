@@ -1,4 +1,4 @@
-"""Class names of a layer, and which elements a name in a unit's text means."""
+"""Look up a layer's elements by class name."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ MOST_SUGGESTED = 5
 
 
 class ClassNames:
-    """Finds elements by their names.
+    """Finds elements by name.
 
-    Case, apostrophes, commas, hyphens and underscores do not matter, and any synonym of "maillot, tank suit" will do.
+    Case, apostrophes, commas, hyphens and underscores do not matter; any synonym in "maillot, tank suit" matches.
     The closest spelling wins: ImageNet has "Cardigan", a dog, and "cardigan", a garment.
 
     Args:

@@ -1,4 +1,4 @@
-"""Scores of units: what the ascent maximises."""
+"""Objectives and scores of units: what the ascent maximises."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -38,7 +38,7 @@ class LogProbability:
 
 
 class Margin:
-    """Each value minus the largest value that the unit does not name; the value itself where the unit names all."""
+    """Each value minus the largest value outside the unit; the value itself if the unit names every element."""
 
     name = "the unit's value minus the largest of the others"
 
@@ -62,7 +62,7 @@ class Scorer(nn.Module):
         self.objective = objective
         rows = [unit.terms for unit in units]
         if not isinstance(objective, Logit) and any(term.direction is not None for row in rows for term in row):
-            raise UserError("a direction has no log-probability and no margin: set objective=logit")
+            raise UserError("this objective is not defined for a direction: set objective=logit")
         self.steps: Any = nn.ModuleList()
         for terms in zip_longest(*rows):  # the k-th of every row; a row with fewer repeats its first, with weight zero
             filled = [term or row[0] for term, row in zip(terms, rows, strict=True)]

@@ -1,4 +1,4 @@
-"""Scores of every unit for every image: real images are looked at once, whatever the number of units."""
+"""Scores of all units for each image in one pass, used for dataset examples."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The network under study at one layer, the units, and how they are scored."""
+"""The target network at one layer, with its units and their scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Units of one layer: which elements, where, and with which weights."""
+"""Units of one layer as weighted sums of elements at positions."""
 
 import math
 import re
@@ -61,7 +61,7 @@ def parse(items: Sequence[str | int] | str | int, shape: Sequence[int], classes:
         shape: of the layer's activation: (D,) of a vector, (C, H, W) of a map, (T, D) of a sequence of tokens.
         classes: names of the elements, or None.
 
-    Raises UserError for what is not a unit, with the nearest names or the numbers that are allowed.
+    Raises UserError for a text that is not a unit, with the nearest names or the allowed numbers.
     """
     layer = _Layer(tuple(shape), ClassNames(classes or []))
     return [unit for item in as_list(items) for unit in layer.units(item)]
@@ -96,8 +96,8 @@ class _Layer:
             raise UserError(f"the range {found.text!r} is empty: set {sign}{last}-{first}, "
                             f"or {sign}1*{first}-{last} for a difference")  # fmt: skip
         if found.last is not None and any(self._is_another_name(end) for end in (first, last)):
-            raise UserError(f"the range {found.text!r} can be read in two ways, because classes of this layer are "
-                            "called by numbers other than their own: set single names, or units=all")  # fmt: skip
+            raise UserError(f"the range {found.text!r} is ambiguous, because some class names of this layer are "
+                            "numbers of other classes: set single names, or units=all")  # fmt: skip
         return [self._member(i, sign, found.place) for i in range(first, last + 1)]
 
     def _is_another_name(self, channel: int) -> bool:
@@ -109,15 +109,15 @@ class _Layer:
         at = "" if place is None else f"@{place}"
         element = self.names.classes[channel] if self._is_another_name(channel) else str(channel)
         if self.names.candidates(element) not in ([], [channel]):
-            raise UserError(f"no text means element {channel} alone: several classes are called {element!r}, and "
-                            f"another one {channel}: set unique names in target.classes")  # fmt: skip
+            raise UserError(f"cannot name element {channel}: several classes are called {element!r}, and another class "
+                            f"is called {channel}; set unique names in target.classes")  # fmt: skip
         part = Part(f"{sign}{element}{at}", None, float(f"{sign}1"), element, place)
         return self._sum([part])
 
     def _term(self, part: Part) -> Term:
         if not math.isfinite(part.weight) or part.weight == 0:
             size = "zero" if part.weight == 0 else "too large"
-            raise UserError(f"the weight in {part.text.strip()!r} is {size}")
+            raise UserError(f"the weight in {part.text.strip()!r} is {size}: set a finite number other than zero")
         channel = self._channel(part.element)
         if channel is None:
             direction, label = directions.read(part.element, self.count), Path(part.element).stem
@@ -132,7 +132,7 @@ class _Layer:
         named = self.names.candidates(element)
         if len(named) > 1:
             numbers = ", ".join(map(str, named))
-            raise UserError(f"{len(named)} classes are called {element!r}: set one of their numbers, {numbers}")
+            raise UserError(f"{len(named)} classes are called {element!r}: set one of their indices, {numbers}")
         if named:
             return named[0]
         if re.fullmatch(INDEX, element):
@@ -141,23 +141,24 @@ class _Layer:
         if element.endswith(directions.SUFFIXES):
             return None
         if element[:1] in SIGNS:
-            raise UserError(f"there is no unit {element!r}: a term has one sign, and an element behind it")
+            raise UserError(f"there is no unit {element!r}: set one sign per term, before its element")
         last = self.count - 1
         if self.names.classes:
-            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}")
-        naming = ", or name the network's outputs by target.classes=FILE or target.classes=[a,b,c]"
-        raise UserError(f"there is no unit {element!r}: this layer has no names; set an index from 0 to {last}"
-                        + naming * (len(self.shape) == 1))  # fmt: skip
+            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)} "
+                            "(list all class names with dgn networks NAME --classes)")  # fmt: skip
+        naming = ", or class names by target.classes=FILE or target.classes=[a,b,c]"
+        raise UserError(f"there is no unit {element!r}, because this layer has no class names: set an index from 0 to "
+                        f"{last}" + naming * (len(self.shape) == 1))  # fmt: skip
 
     def _check_index(self, text: str, index: int) -> None:
         if index >= self.count:
-            raise UserError(f"there is no unit {text!r}: this layer has {self.count}, from 0 to {self.count - 1}")
+            raise UserError(f"there is no unit {text!r}: set an index from 0 to {self.count - 1}")
 
     def _place(self, element: str, place: str | None) -> int | str:
         """A place as `Term` has it."""
         if len(self.shape) == 1:
             if place is not None:
-                raise UserError(f"'{element}@{place}' names a position, but this layer is a vector: set {element}")
+                raise UserError(f"'{element}@{place}' has a position, but this layer is a vector: set {element}")
             return 0
         if place in {None, "mean", "max"}:
             return place or "mean"
@@ -169,17 +170,17 @@ class _Layer:
             last = self.shape[0] - 1
             raise UserError(f"'{element}@{place}' is not a token: set @cls, @0 to @{last}, @mean or @max")
         if int(number) >= self.shape[0]:
-            raise UserError(f"'{element}@{place}' is outside this layer's tokens: they go to {self.shape[0] - 1}")
+            raise UserError(f"'{element}@{place}' is not a token of this layer: set @0 to @{self.shape[0] - 1}")
         return int(number)
 
     def _position(self, element: str, place: str) -> int:
         _, height, width = self.shape
         match = re.fullmatch(rf"({INDEX})x({INDEX})", place)
         if place != "center" and not match:
-            raise UserError(f"'{element}@{place}' is not a place in a map: set @ROWxCOLUMN, @center, @mean or @max")
+            raise UserError(f"'{element}@{place}' is not a position: set @ROWxCOLUMN, @center, @mean or @max")
         row, column = (int(match[1]), int(match[2])) if match else (height // 2, width // 2)
         if row >= height or column >= width:
-            ends = f"rows go to {height - 1}, columns to {width - 1}"
+            ends = f"set a row from 0 to {height - 1} and a column from 0 to {width - 1}"
             raise UserError(f"'{element}@{place}' is outside this layer's map: {ends}")
         return row * width + column
 

@@ -1,4 +1,4 @@
-"""Units from a text file, one a line."""
+"""Units from a text file, one per line."""
 
 import re
 from collections.abc import Sequence

@@ -5,12 +5,12 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ def watch(small_bundle, monkeypatch):
     def start(unit="lemon", *words):
         typed = [f"bundle={small_bundle}", f"units={choices.listed(unit)}", "seeds=1", "batch_size=1", "ascent.steps=8",
                  *words]  # fmt: skip
-        return interactive.Live(configure(None, None, typed, {})[0])
+        return interactive.Live(configure(None, None, typed)[0])
 
     return start
 
@@ -82,13 +82,20 @@ def test_what_was_stopped_can_be_repeated(watch, tmp_path, whole):
     assert row.steps == taken and row.score == pytest.approx(last.row.score, rel=1e-5)
 
 
-def test_a_closed_page_ends_its_climb(watch):
+def test_a_closed_page_ends_its_climb(watch, monkeypatch):
+    watches = []
+
+    class Kept(interactive.Watch):
+        def __init__(self, *words):
+            super().__init__(*words)
+            watches.append(self)
+
+    monkeypatch.setattr(interactive, "Watch", Kept)
     run = watch("lemon", "ascent.steps=5000")
     shots = run.shots()
     next(shots)
-    started = time.monotonic()
-    shots.close()
-    assert time.monotonic() - started < 2
+    shots.close()  # returns when the climb has ended
+    assert 1 <= watches[0].steps < 5000
 
 
 def test_two_climbs_at_once_are_what_each_is_alone(watch):
@@ -113,9 +120,9 @@ def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
     ("unit", "words", "sentence"),
     [
         ("lemmon", [], "did you mean 'lemon'"),
-        ("0-3", [], "the explorer climbs one picture"),
+        ("0-3", [], "the explorer makes one picture at a time"),
         ("${oc.env:HOME}", [], "cannot hold"),
-        (" ", [], "no unit is named"),
+        (" ", [], "there is no unit"),
         ("0", ["target.layer=fc9"], "fc9"),
         ("conv5:3@9x9", [], "9x9"),
     ],
@@ -126,6 +133,7 @@ def test_a_mistake_is_one_sentence(watch, unit, words, sentence):
     assert "\n" not in str(error.value)
 
 
+@hypothesis.settings(max_examples=50)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12))
 def test_a_unit_on_the_command_line_is_the_unit(unit):
     try:
@@ -158,7 +166,7 @@ def test_a_unit_that_is_in_no_list_stands_on_the_page():
 
 
 def test_no_unit_to_begin_with_is_a_sentence():
-    with pytest.raises(UserError, match="no unit is named"):
+    with pytest.raises(UserError, match="there is no unit"):
         choices.Choices(["units=[]"])
 
 
@@ -329,5 +337,6 @@ def test_in_a_browser_two_visitors_watch_stop_and_keep(browser, explorer, tmp_pa
     words = shlex.split(line.removeprefix("python"))
     subprocess.run([sys.executable, *words, f"output={tmp_path / 'typed'}"], cwd=ROOT, check=True, timeout=120)
     assert picture(kept) == picture(tmp_path / "typed")
-    assert Image.open(next((kept / "images").glob("*.png"))).size == (64, 64)
+    with Image.open(next((kept / "images").glob("*.png"))) as image:
+        assert image.size == (64, 64)
     assert [url for url in asked if not url.startswith((explorer, "data:", "blob:"))] == []

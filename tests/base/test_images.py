@@ -63,7 +63,7 @@ def test_a_file_is_read_as_its_central_square(tmp_path):
     wide[:, 10:20] = 255
     Image.fromarray(wide).save(tmp_path / "x.png")
     assert images.load_square(tmp_path / "x.png", 10).min() == 255
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot read the image"):
         images.read(tmp_path / "none.png", 10)
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_usable_image_is_unreadable(name, tmp_path):
     (tmp_path / "x.png").write_bytes(write())
     with pytest.raises(images.Unreadable, match=reason):
         images.load_square(tmp_path / "x.png", 8)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot read the image"):
         images.read(tmp_path / "x.png", 8)
 
 

@@ -102,7 +102,7 @@ def test_everything_tiny(capsys):
 def test_an_unknown_section_is_one_sentence():
     with pytest.raises(SystemExit) as end:
         main(["benchmark", "trainig"])
-    assert str(end.value) == "error: there is no section 'trainig': type synthesis, training, rows, startup"
+    assert str(end.value) == "error: there is no section 'trainig': choose from synthesis, training, rows, startup"
 
 
 def test_help_needs_no_torch():

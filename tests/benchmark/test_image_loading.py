@@ -15,6 +15,6 @@ def test_a_line_with_workers_without_and_from_memory(image_tree, memory, monkeyp
           "data.workers=1", f"data.memory_gib={memory}"])  # fmt: skip
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
     assert lines[1] == "imagefolder: 12 images, 16 of 20 px, in batches of 4"
-    expected = ["reading with 1 workers", "reading without workers", "from memory, for they fit data.memory_gib"]
+    expected = ["reading with 1 workers", "reading without workers", "reading from memory (they fit data.memory_gib)"]
     assert [line.split(":")[0] for line in lines[2:]] == expected[: 2 + memory]
     assert all(re.search(r": [1-9]\d* images/s$", line) for line in lines[2:])

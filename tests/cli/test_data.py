@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
         (["bench", "data.rot=x"], "there is no key 'data.rot': did you mean 'root'"),
         (["bench", "data=imagnet"], "did you mean 'imagenet'"),
         (["bench", "data.batch_size=0", "data.root=x"], "out of range"),
-        (["prepare"], "SRC, DST: see dgn data prepare --help"),
+        (["prepare"], "SRC, DST; see dgn data prepare --help"),
         (["prepare", "a", "b", "sise=3"], "there is no key 'sise': did you mean 'size'"),
         (["prepare", "a", "b", "size=big"], "size=big is not a whole number"),
         (["measure"], "see dgn data --help"),

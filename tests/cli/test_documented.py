@@ -18,7 +18,11 @@ from dgn.settings.check import check
 from dgn.sweeps import jobs
 from tests.commands import ROOT, run
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "dgn/assets").glob("*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "dgn/assets").glob("*.md")),
+]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 SCRIPTS = {"train.py": "train", "synthesize.py": "synthesize"}
 

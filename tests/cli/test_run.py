@@ -1,6 +1,5 @@
 """The two commands as a user types them: mistakes, sweeps, whole runs."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from safetensors.torch import save_file
 from dgn import settings
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
-from tests.commands import ROOT
+from tests.commands import ROOT, table
 from tests.commands import run as command
 
 
@@ -31,13 +30,13 @@ def apart(*words, cwd=ROOT, code=0):
         (["network@targt=caffenet64"], "did you mean 'network@target'"),
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
-        (["seeds.a=1"], "seeds is a value, 2"),
+        (["seeds.a=1"], "seeds is a single value (2)"),
         (["units=a,b"], "type 'units=[a,b]'"),
-        (["units=[a"], "cannot be read: a list is [a,b]"),
+        (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),
         (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
         (["judge=x"], "set network@judge=x"),
-        (["judge.weights=x"], "no judge is chosen yet: set network@judge=NAME as well"),
+        (["judge.weights=x"], "no judge is chosen: set network@judge=NAME as well"),
         (["network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["seeds=many"], "seeds=many is not a whole number"),
         (["ascent.noise=null"], "ascent.noise=null is not a number"),
@@ -45,13 +44,13 @@ def apart(*words, cwd=ROOT, code=0):
         (["start=image", "start.pth=x"], "there is no key 'start.pth': did you mean 'path'"),
         (["generator._target_=my.G", "generator.cods=x"], "there is no key 'generator.cods': did you mean 'codes'"),
         (["panels={a: ['units=lemon'], b: ['seeds=many']}"], "seeds=many is not a whole number"),
-        (["activated=maybe"], "is not true or false"),
+        (["post_activation=maybe"], "is not true or false"),
         (["ascent.steps=0"], "ascent.steps=0 is out of range: set ascent.steps to 1 or more"),
         (["ascent.steps=abc"], "ascent.steps=abc is not a whole number"),
         (["target.steps=1.5"], "target.steps=1.5 is not a whole number"),
         (["seeds=1.5"], "seeds=1.5 is not a whole number"),
         (["experiment=dmo"], "there is no experiment 'dmo': did you mean 'demo'"),
-        (["-m", "seed=0,1", "hydra/launcher=jblib"], "hydra/launcher=joblib comes with pip install 'dgn[sweep]'"),
+        (["-m", "seed=0,1", "hydra/launcher=jblib"], "install hydra/launcher=joblib by pip install 'dgn[sweep]'"),
         (["-m", "resume=true,false"], "resume does not change the result"),
     ],
 )
@@ -72,7 +71,7 @@ def test_a_process_of_its_own_says_the_same(words, tmp_path):
 def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
     settings.write(settings.plain(config("synthesize", "output=x")), tmp_path, "synthesize")
     words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}", "--config-name=config", "prior=none")
-    assert "no other prior can be chosen" in command(*words, cwd=tmp_path, code=1)[1]
+    assert "cannot choose another prior" in command(*words, cwd=tmp_path, code=1)[1]
 
 
 @pytest.mark.slow
@@ -83,14 +82,14 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
         ("synthesize.py", ["target.layer=fc9"], "there is no layer 'fc9'"),
         ("synthesize.py", ["bundle=none"], "there is no bundle 'none'"),
         ("train.py", ["data=imagefolder"], "data.root=DIR"),
-        ("train.py", ["data.root=/none"], "there is no /none"),
+        ("train.py", ["data.root=/none"], "/none does not exist"),
         ("train.py", ["data=photos", "encoder.layer=fc16"], "there is no layer 'fc16'"),
         ("train.py", ["task=classifier", "data.root=one", "data.val_images=2"], "one is the only class"),
-        ("train.py", ["data=photos", "trainer.devices=2"], "with trainer=ddp alone"),
+        ("train.py", ["data=photos", "trainer.devices=2"], "several devices needs trainer=ddp"),
         (
             "train.py",
             ["data.root=one", *(f"loss.feature.layers.{name}=0" for name in ("conv2", "conv3", "conv5"))],
-            "no loss.feature.layers has a weight",
+            "all loss.feature.layers have weight 0",
         ),
     ],
 )
@@ -136,7 +135,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     shown, _ = command(*words, cwd=tmp_path)
     assert "% of 2, mean score" in shown
     assert f"page: {out}/index.html" in shown
-    rows = list(csv.DictReader((out / "results.csv").open()))
+    rows = table(out / "results.csv")
     assert [(r["unit"], r["seed"]) for r in rows] == [(u, s) for u in ("goldfish", "-3", "10", "11") for s in "01"]
     assert all((out / r["image"]).exists() and r["state"] == "done" and r["steps"] == "5" for r in rows)
     assert [r["unit"] for r in rows if r["judge_rank"] in set("12345")] == ["goldfish", "goldfish"]
@@ -190,7 +189,7 @@ def test_a_stopped_synthesis_goes_on(small_bundle, tmp_path, monkeypatch):
         command(*words, f"output={half}", code=9)
     assert not (half / "results.csv").exists()
     _, error = command(*words, "seeds=3", "resume=true", f"output={half}", code=1)
-    assert "started with another seeds" in error
+    assert "seeds was 1 and is now 3" in error
     command(*words, "resume=true", f"output={half}")
     for name in ("images/00000-1-0.png", "images/00001-2-0.png", "codes.safetensors"):
         assert (half / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -217,13 +216,13 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(small_bundle
     assert "RuntimeError: a bug" in error and "Traceback" in error
     said, _ = command("-m", "dgn", "report", "sweep", str(lab), code=1)
     assert "sweep: 1 of 3 points finished" in said
-    states = {row["prior.k"]: (row["state"], row["reason"]) for row in csv.DictReader((lab / "points.csv").open())}
+    states = {row["prior.k"]: (row["state"], row["reason"]) for row in table(lab / "points.csv")}
     assert states == {"1": ("failed", "RuntimeError: a bug"), "2": ("finished", ""), "3": ("stopped", "")}
     kept = sorted(lab.glob("*/images/00000-1-0.png"))
     before = [path.stat().st_mtime_ns for path in kept]
     assert len(kept) == 3
     said, _ = command(*words, "data.workers=3")  # which makes no other point
-    assert said.count("finished already") == 1 and "sweep: 3 of 3 points finished" in said
+    assert said.count("already finished, skipped") == 1 and "sweep: 3 of 3 points finished" in said
     assert [path.stat().st_mtime_ns for path in kept] == before  # batches that were done are kept
     assert [path.parts[-3].rpartition("-")[0] for path in kept] == ["prior.k-1", "prior.k-2", "prior.k-3"]
     assert not list(lab.glob("*/failed.txt")) and len(list(lab.glob("*/images/*"))) == 6
@@ -246,7 +245,7 @@ def test_shards_through_a_launcher_are_the_whole_run(small_bundle, image_tree, t
 def test_what_would_run_a_sweep_again_is_refused(tmp_path):
     words = ["-m", "seed=0,1", "trainer=ddp", "trainer.devices=2", f"output={tmp_path}"]
     _, error = command(str(ROOT / "train.py"), *words, code=1)
-    assert error.count("would start the whole sweep again: type trainer.devices=1") == 4  # at once, and in the end
+    assert error.count("would start the whole sweep again: set trainer.devices=1") == 4  # at once, and in the end
 
 
 @pytest.mark.slow
@@ -259,15 +258,15 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
         "caffenet64-fc6-imagefolder.bundle.safetensors",
         "caffenet64-pool5-imagefolder.bundle.safetensors",
     ]
-    found = list(csv.DictReader((priors / "points.csv").open()))
+    found = table(priors / "points.csv")
     assert [row["encoder.layer"] for row in found] == ["fc6", "pool5"]
     assert all(float(row["unexplained/pixels"]) > 0 and row["images"] == "8" for row in found)
     shown, _ = command(str(ROOT / "train.py"), "-m", *words)
-    assert shown.count("finished already") == 2
+    assert shown.count("already finished, skipped") == 2
     words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
-    assert f"there is no bundle caffenet64-fc7-* in {priors}: python train.py" in error
-    assert [row["inverts.layer"] for row in csv.DictReader((lab / "rows.csv").open())] == ["fc6", "pool5"]
+    assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by python train.py" in error
+    assert [row["inverts.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
 
@@ -279,13 +278,13 @@ def test_training_to_a_bundle_that_synthesis_takes(image_tree, tmp_path):
     shown, _ = command(str(ROOT / "train.py"), *words, "debug=true", f"output={out}", cwd=tmp_path)
     bundle = out / "caffenet64-fc6-imagefolder.bundle.safetensors"
     assert f"bundle: {bundle}" in shown
-    metrics = {row["metric"] for row in csv.DictReader((out / "metrics.csv").open())}
+    metrics = {row["metric"] for row in table(out / "metrics.csv")}
     assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/d_real", "share/pixel", "share/adversarial",
             "balance/count", "val/inversion/pixels", "val/inversion/fc6", "images_per_second"} <= metrics  # fmt: skip
     assert len(list((out / "grids").iterdir())) == 2
     command(str(ROOT / "synthesize.py"), f"bundle={bundle}", "debug=true", f"output={tmp_path}/s", cwd=tmp_path)
     # what the bundle says of itself is what was measured last, and a complete run only writes it again
-    errors = {row["metric"]: float(row["value"]) for row in csv.DictReader((out / "metrics.csv").open())}
+    errors = {row["metric"]: float(row["value"]) for row in table(out / "metrics.csv")}
     written = bundle.read_bytes()
     record = load(bundle).record
     assert (record["encoder"], record["layer"], record["encoder_size"]) == ("caffenet64", "fc6", 64)
@@ -325,7 +324,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     assert "type data.resize=16 data.crop=16" in error
     words += ["data.resize=16", "data.crop=16", *judge_words]
     shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
-    errors = {row["error"]: float(row["value"]) for row in csv.DictReader((out / "errors.csv").open())}
+    errors = {row["error"]: float(row["value"]) for row in table(out / "errors.csv")}
     assert {"inversion/fc6", "unexplained/pixels"} <= set(errors)
     assert errors["inversion/pixels"] > 0
     assert {"judge_top1/real", "judge_top5/reconstructions"} <= set(errors)
@@ -341,7 +340,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
 def test_a_folder_of_real_images_that_is_not_there_is_said_before_any_climb(small_bundle, tmp_path):
     words = [f"bundle={small_bundle}", "units=[1]", "data.root=/none", f"output={tmp_path}/out"]
     _, error = command(str(ROOT / "synthesize.py"), *words, cwd=tmp_path, code=1)
-    assert "there is no /none" in error
+    assert "/none does not exist" in error
     assert not (tmp_path / "out/config.yaml").exists()
 
 

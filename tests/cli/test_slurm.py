@@ -51,7 +51,7 @@ def test_two_points_of_two_ranks_and_one_that_fails(tmp_path):
     assert code == 1 and "2 of 3 points finished" in shown, shown
     assert (lab / "index.html").exists() and len(list(lab.glob("log_every-*"))) == 3
     (failed,) = lab.glob("log_every-0-*")
-    assert (failed / "failed.txt").read_text() == "log_every=0 is less than one: type log_every=1 or more\n"
+    assert (failed / "failed.txt").read_text() == "log_every=0 is out of range: set log_every to 1 or more\n"
     for every in (1, 2):
         (point,) = lab.glob(f"log_every-{every}-*")
         assert (point / "rank0of2").read_text() == (point / "rank1of2").read_text()

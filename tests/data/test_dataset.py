@@ -195,7 +195,7 @@ def test_the_first_are_named_once(skipped, capsys):
     skipped.add(5)
     skipped.check()
     assert capsys.readouterr().out.splitlines() == [
-        "skipping images that cannot be read: a/004.png (it is not an image); from here on they are only counted"
+        "warning: skipping unreadable images: a/004.png (it is not an image); further ones are only counted"
     ]
     assert len(skipped) == 2 and 5 in skipped and 6 not in skipped
 
@@ -209,9 +209,9 @@ def test_too_many_are_an_error(skipped):
     with pytest.raises(UserError) as error:
         skipped.check()
     assert str(error.value) == (
-        "5 of 10 images cannot be read (50 %, among them a/003.png (it is not an image), "
+        "5 of 10 images cannot be read (50 %, such as a/003.png (it is not an image), "
         "a/004.png (it is not an image), a/005.png (it is not an image)): "
-        "mend or remove them, or type data.max_unreadable=SHARE with more than the 0.4 that may be skipped"
+        "repair or remove them, or set data.max_unreadable above 0.4, the share that may be skipped"
     )
 
 

@@ -79,17 +79,17 @@ def test_a_test_folder_without_classes_is_left_out(tree, capsys):
 @pytest.mark.parametrize(
     ("folders", "sentence"),
     [
-        (("train/cat", "val"), "val has no folders of images by class"),
-        (("train", "val"), "train has no folders of images by class"),
-        (("train/cat", "val/dog"), r"no class of val \(dog\) is one of train \(cat\)"),
-        (("cat", "dog", "test"), "a folder called test but none for training images"),
-        (("val/cat", "test/cat"), "a folder called test, val but none for training images"),
+        (("train/cat", "val"), "val has no folder of images per class"),
+        (("train", "val"), "train has no folder of images per class"),
+        (("train/cat", "val/dog"), r"val \(dog\) and train \(cat\) share no class"),
+        (("cat", "dog", "test"), "has test, but no folder for training images"),
+        (("val/cat", "test/cat"), "has test, val, but no folder for training images"),
         (("train/cat", "Training/cat", "val/cat"), r"several folders for training images \(Training, train\)"),
         (("train/cat", "val/cat", "valid/cat"), r"several folders for held-out images \(val, valid\)"),
-        (("train/train/cat", "val/val/cat"), "train holds train, called like parts"),
-        (("train/cat", "train/val"), "holds val, called like parts"),
-        (("set/train/cat", "set/val/cat"), "set holds train and val, called like parts"),
-        (("bottle/train/good", "bottle/test/good", "cable/train/good"), "bottle holds test and train, called"),
+        (("train/train/cat", "val/val/cat"), "train holds train, which look like parts"),
+        (("train/cat", "train/val"), "holds val, which look like parts"),
+        (("set/train/cat", "set/val/cat"), "set holds train and val, which look like parts"),
+        (("bottle/train/good", "bottle/test/good", "cable/train/good"), "bottle holds test and train, which"),
     ],
 )
 def test_folders_that_are_not_clear_are_a_sentence(tree, folders, sentence):
@@ -134,7 +134,7 @@ def test_tiny_imagenet_as_it_is_unpacked(tree, images_in, capsys):
     assert val.load(0).shape == (16, 16, 3)
     assert "val/n03 (no such class in train)" in capsys.readouterr().out
     (root / "val" / "val_annotations.txt").write_text("000.JPEG n01\n")
-    with pytest.raises(UserError, match=r"expected an image, a tab and its class, not '000\.JPEG n01'"):
+    with pytest.raises(UserError, match=r"has the line '000\.JPEG n01': write an image, a tab and its class"):
         read(root)
 
 

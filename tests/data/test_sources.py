@@ -26,13 +26,13 @@ def test_without_val_every_nth_image_is_held_out(image_tree):
 def test_images_apart_and_without_classes_are_a_sentence(tmp_path, images_in):
     for part in ("train", "val"):
         images_in(tmp_path / part, 2)
-    with pytest.raises(UserError, match="train has no folders of images by class"):
+    with pytest.raises(UserError, match="train has no folder of images per class"):
         sources.imagefolder(str(tmp_path), size=16, held_out=4)
 
 
 def test_to_hold_out_every_image_is_a_sentence(image_tree):
     for count in (0, 1):
-        with pytest.raises(UserError, match=r"set data\.sources\.held_out=2 or more"):
+        with pytest.raises(UserError, match=r"data\.sources\.held_out=0 leaves no training images: set 2 or more"):
             sources.imagefolder(str(image_tree / "train"), size=16, held_out=count)
 
 
@@ -49,7 +49,7 @@ def test_imagenet_in_folders_and_as_kaggle_gives_it(tmp_path, images_in, inner):
         images_in(base / "train" / name, 2, suffix=".JPEG")
     val = images_in(base / "val", 2, suffix=".JPEG")
     if not inner:
-        with pytest.raises(UserError, match="sort the validation images into folders"):
+        with pytest.raises(UserError, match="sort the validation images into the folders"):
             sources.imagenet(str(tmp_path), 16)
     (tmp_path / "LOC_val_solution.csv").write_text(
         f"ImageId,PredictionString\n{val[0].stem},n01443537 1 2 3 4\n{val[1].stem},n01440764 1 2 3 4 n01440764 5 6 7\n"
@@ -80,7 +80,7 @@ def test_places365_by_its_lists(tmp_path, images_in):
     with pytest.raises(UserError, match=r"places365_val\.txt is empty"):
         sources.places365(str(tmp_path), 16)
     (tmp_path / "places365_val.txt").write_text("000.jpg\n")
-    with pytest.raises(UserError, match=r"places365_val\.txt is not a list of Places365, a name and a number a line"):
+    with pytest.raises(UserError, match=r"places365_val\.txt is not a list of Places365 \(a name and a number per"):
         sources.places365(str(tmp_path), 16)
 
 
@@ -92,7 +92,7 @@ def test_places365_whose_classes_are_numbered_otherwise(tmp_path, images_in):
     (tmp_path / "categories_places365.txt").write_text("/a/alley 1\n/a/airfield 0\n")
     assert sources.places365(str(tmp_path), 16)[0].classes == ["a/airfield", "a/alley"]
     (tmp_path / "categories_places365.txt").write_text("/a/alley 2\n/a/airfield 0\n")
-    with pytest.raises(UserError, match="does not number its classes from 0 on"):
+    with pytest.raises(UserError, match="does not number its classes 0, 1, 2"):
         sources.places365(str(tmp_path), 16)
 
 

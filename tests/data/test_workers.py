@@ -25,5 +25,5 @@ def test_a_number_is_that_number(setting, expected):
 
 @pytest.mark.parametrize("setting", ["many", -1, 1.5, None])
 def test_anything_else_is_a_sentence(setting):
-    with pytest.raises(UserError, match=r"type data.workers=2, or auto"):
+    with pytest.raises(UserError, match=r"set data.workers=2, or auto"):
         count(setting, 5)

@@ -110,14 +110,14 @@ def test_training_images_are_scored_where_few_are_held_out(target, data, monkeyp
         return which, capsys.readouterr().out.splitlines()[1:]
 
     assert chosen(2, "bread", "cup") == ("val", [])
-    assert chosen(4, "d", "bread") == ("train", ["real images: the training images are scored, because fewer than 4 "
-        "held-out ones count for bread: real_from=val scores the held-out ones"])  # fmt: skip
+    assert chosen(4, "d", "bread") == ("train", ["real images: scoring the training images, because bread has fewer "
+        "than 4 held-out images: set real_from=val for the held-out ones"])  # fmt: skip
     assert chosen(5, "bread") == ("val", [])  # there are too few of those, too
     assert chosen(4, "d", "0.5*bread+0.5*cup") == ("val", [])  # no image is of these
     assert chosen(7, "3", output=False)[0] == "train"
     assert chosen(6, "3", output=False)[0] == "val"
     which, (line,) = chosen(4, "bread", most=11)
-    assert which == "val" and "real_from=train scores 12 instead" in line
+    assert which == "val" and "set real_from=train to score 12 images" in line
 
 
 def test_the_best_over_batches_are_the_best_of_all(monkeypatch):

@@ -80,7 +80,7 @@ def test_the_judge_of_a_config(node, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["judge.classes=[one]"], "has one class, which is always its first"),
+        (["judge.classes=[one]"], "has only one class"),
         (["judge.classes=null"], "has no class names: set judge.classes=imagenet"),
         (["judge.classes=imagenet"], "judge.classes=imagenet has 1000 names, but .* has 3 outputs"),
     ],
@@ -94,7 +94,7 @@ def test_what_is_no_judge_is_a_sentence(node, monkeypatch, words, sentence):
 def test_a_judge_that_takes_no_such_input_is_a_sentence(node, monkeypatch):
     monkeypatch.setattr(nn, "Linear", Flat)
     with pytest.raises(
-        UserError, match=r"the network does not take an input of \(2, 3, 9, 9\).*set judge\.input\.size="
+        UserError, match=r"the network fails on an input of shape \(2, 3, 9, 9\).*set judge\.input\.size="
     ):
         judge.load(node("judge.input.size=9"), {})
 
@@ -102,5 +102,5 @@ def test_a_judge_that_takes_no_such_input_is_a_sentence(node, monkeypatch):
 def test_a_network_that_took_part_is_no_judge(node):
     from dgn.networks import zoo
 
-    with pytest.raises(UserError, match="took part as the target, so it is no judge: type network@judge=ANOTHER"):
+    with pytest.raises(UserError, match="is also the target, so it cannot judge: set network@judge=ANOTHER"):
         judge.load(node(), {"the target": zoo.identity(node())})

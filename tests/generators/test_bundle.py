@@ -51,14 +51,14 @@ def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
     asked = {"network": "caffenet64", "layer": "fc6", "data": "*"}
     assert lookup.find(str(priors), asked).parent.name == "a"
     assert lookup.find(str(priors), asked | {"layer": "pool5", "data": "faces"}).parent.name == "c"
-    with pytest.raises(UserError, match=r"2 bundles in .* are caffenet64-pool5-\*: set bundle=ONE of .*photos.*"):
+    with pytest.raises(UserError, match=r"holds 2 bundles caffenet64-pool5-\*: set bundle to one of .*photos.*"):
         lookup.find(str(priors), asked | {"layer": "pool5"})
 
 
 def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
     with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
         lookup.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
-    line = re.search(r"python train\.py (.*) makes it", str(error.value))[1]
+    line = re.search(r"make it by python train\.py (.*)", str(error.value))[1]
     found = config("train", *line.split())
     made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
     assert (found.output, made) == (f"{priors}/caffenet64-fc7-places365", "caffenet64-fc7-places365")
@@ -136,9 +136,9 @@ def test_a_header_with_other_values_is_an_error_not_a_crash(small_bundle, tmp_pa
         ("size", True, "size=True is not a whole number"),
         ("code_scale", 0, "code_scale=0 is out of range: set code_scale to more than 0"),
         ("code_scale", float("nan"), "code_scale=nan is not a finite number"),
-        ("output", "sigmoid", "output=sigmoid is none of its choices"),
+        ("output", "sigmoid", "output=sigmoid is not a valid choice"),
         ("gains", {"d": "big"}, "gains.d=big is not a number"),
-        ("layers", "fc0", "no word 'fc0'"),
+        ("layers", "fc0", "'fc0' has no channels"),
         ("layers", "fc32 fc128 8x4x4 d8 c8 c8", "layers.13.bias of its generator is"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_wrong_value_is_named(small_bundle, tmp_path, key, value, sentence):
     path = with_header(
         small_bundle, tmp_path / "x.safetensors", lambda about: about["generator"]["args"].update({key: value})
     )
-    with pytest.raises(UserError, match=f"is not a sound bundle .*({sentence})"):
+    with pytest.raises(UserError, match=f"is not a valid bundle .*({sentence})"):
         bundle.load(path)
 
 
@@ -177,7 +177,7 @@ def test_moments_that_are_none_are_a_sentence(small_bundle, tmp_path, name, chan
     if harmless:
         bundle.load(path)
         return
-    with pytest.raises(UserError, match="is not a sound bundle") as error:
+    with pytest.raises(UserError, match="is not a valid bundle") as error:
         bundle.load(path)
     assert "\n" not in str(error.value)
 
@@ -187,7 +187,7 @@ def test_a_header_cannot_claim_more_memory_than_the_file_bears_out(tmp_path, gen
     g = generator()
     g.args["layers"] = "fc24 fc128 8x4x4 d8 c999999 c999999 shuffle3"  # four million million weights
     bundle.save(path, g, moments, torch.rand(3, 12), {})
-    with pytest.raises(UserError, match="not a sound bundle"):
+    with pytest.raises(UserError, match="not a valid bundle"):
         bundle.load(path)
 
 

@@ -55,11 +55,11 @@ def test_the_images_of_any_output_are_read(form):
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        (lambda image: image.mean((2, 3)), r"gives \(1, 3\) of torch.float32: it must give images"),
-        (lambda image: {"a": 1}, "gives a dict: it must give images"),
-        (lambda image: None, "gives a NoneType"),
-        (lambda image: image.clamp(0, 1).mul(255).byte(), "of torch.uint8: it must give images .* of floating-point"),
-        (lambda image: image.sampel, r"does not take a code of shape \(6,\)"),
+        (lambda image: image.mean((2, 3)), r"returns \(1, 3\) of torch.float32: it must return"),
+        (lambda image: {"a": 1}, "returns a dict: it must return"),
+        (lambda image: None, "returns a NoneType"),
+        (lambda image: image.clamp(0, 1).mul(255).byte(), "of torch.uint8: it must return floating-point images"),
+        (lambda image: image.sampel, r"does not accept a code of shape \(6,\)"),
     ],
 )
 def test_an_output_without_images_is_a_sentence(form, sentence):
@@ -81,14 +81,14 @@ def test_codes_may_be_an_array_a_list_or_a_tensor_with_a_graph():
     [
         ({"codes": [[1.0], [2.0, 3.0]]}, "are not an array of numbers"),
         ({"codes": np.array(["a", "b"])}, "are not an array of numbers"),
-        ({"codes": np.zeros(6)}, "two finite codes or more"),
-        ({"codes": np.full((3, 6), np.nan)}, "two finite codes or more"),
+        ({"codes": np.zeros(6)}, "moments need at least two codes"),
+        ({"codes": np.full((3, 6), np.nan)}, "moments need at least two codes"),
         ({"shape": [0]}, "is not the shape of a code"),
         ({"shape": [6.5]}, "is not the shape of a code"),
-        ({"shape": "6"}, "is no list"),
-        ({"shape": [6], "std": 0}, "standard deviation 0"),
-        ({"shape": [6], "mean": float("nan")}, "cannot have the mean nan"),
-        ({"shape": [6], "range": (0, float("inf"))}, "for black and for white"),
+        ({"shape": "6"}, "is not a list"),
+        ({"shape": [6], "std": 0}, "and std 0"),
+        ({"shape": [6], "mean": float("nan")}, "generator.moments has mean nan"),
+        ({"shape": [6], "range": (0, float("inf"))}, "for black and white"),
     ],
 )
 def test_codes_or_moments_that_are_none_are_a_sentence(keys, sentence):

@@ -124,10 +124,10 @@ def test_the_pattern_fits_any_code_and_size(code_shape, size):
 
 
 def test_a_code_larger_than_the_image_is_refused():
-    with pytest.raises(UserError, match="nothing to generate"):
+    with pytest.raises(UserError, match="is not smaller than the image"):
         pattern((8, 16, 16), 16, 8, [8])
     for word in ("z3", "relu"):
-        with pytest.raises(UserError, match=f"no word '{word}'"):
+        with pytest.raises(UserError, match=f"'{word}' is not a layer"):
             Deepsim(code_shape=(4,), size=4, layers=word, norm=False, slope=0, gains={}, output="tanh", code_scale=1.0)
 
 

@@ -37,7 +37,7 @@ def test_networks_without_a_file_are_told_apart_by_their_weights(random, wider):
 def test_an_unknown_encoder_is_not_any_encoder(random, wider):
     for node in (random, wider):
         assert not inverted.inverts(of(encoder_sha256=None), node)
-    with pytest.raises(UserError, match="does not record with which weights: train it again"):
+    with pytest.raises(UserError, match="does not record the weights: train it again"):
         inverted.same_encoder(of(encoder_sha256=None), random, "encoder")
 
 

@@ -6,7 +6,8 @@ from safetensors.torch import save_file
 
 from dgn.base.errors import UserError
 from dgn.generators.loading import decoder
-from dgn.synthesis.load import load_prior, prior_name
+from dgn.synthesis.inputs import prior_name
+from dgn.synthesis.load import load_prior
 
 MODULE = """
 from torch import nn
@@ -56,22 +57,16 @@ def test_pixels_and_the_bundle_are_named(prior):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((*OWN,), r"set generator\.codes=FILE of real ones, or"),
-        ((*OWN, "generator.codes=two.safetensors"), "2 tensors: call the real codes 'codes'"),
-        ((*OWN, "generator.moments.shape=[5]"), r"does not take a code of shape \(5,\)"),
-        (
-            (*OWN, "generator.moments.shape=6"),
-            "shape=6 is not a list: set generator.moments.shape to a list",
-        ),
-        (
-            (*OWN, "generator.moments.shape=[6]", "generator.range=[0]"),
-            r"range=\[0\] cannot be used: .*at least 2 items",
-        ),
+        ((*OWN,), r"set generator\.codes=FILE with real codes, or"),
+        ((*OWN, "generator.codes=two.safetensors"), "2 tensors: save the codes alone, or under the name 'codes'"),
+        ((*OWN, "generator.moments.shape=[5]"), r"does not accept a code of shape \(5,\)"),
+        ((*OWN, "generator.moments.shape=6"), "shape=6 is not a list: set generator.moments.shape to a list"),
+        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] .*at least 2 items"),
         (
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
-            "is not what it gives for black and for white",
+            "is not a range: set the output values for black and white",
         ),
-        (("generator._target_=my_decoders.H",), "cannot be imported"),
+        (("generator._target_=my_decoders.H",), "cannot import"),
     ],
 )
 def test_a_mistake_is_a_sentence(prior, words, sentence):

@@ -53,7 +53,7 @@ def test_every_curve_that_is_logged_has_a_chart():
 
 def test_without_the_package_one_sentence_says_what_to_type(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
-    with pytest.raises(UserError, match="type pip install wandb-workspaces"):
+    with pytest.raises(UserError, match="install it by pip install wandb-workspaces"):
         dashboard.workspace("me", "dgn", "x", [], None)
 
 
@@ -72,7 +72,7 @@ def test_a_dry_run_prints_what_is_sent(sweep, tmp_path, monkeypatch):
     assert '"lab"' in dry.stdout  # the group
     refused = run(sweep, "--entity", "me", **env)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "type wandb login, or --dry-run" in refused.stderr and "Traceback" not in refused.stderr
+    assert "run wandb login, or add --dry-run" in refused.stderr and "Traceback" not in refused.stderr
     with serve() as server:
         sent = run(sweep, "--entity", "me", **env, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
         assert sent.returncode == 0, sent.stderr

@@ -65,7 +65,7 @@ def rises(network, layer, contract):
     chosen = units.parse(["0+1+2+3+4", "2*0-1*1+3+4"], shape, None)
     target = Target(features, chosen, lambda rows: units.Scorer(rows, units.Logit()), False)
     prior = bundle.Bundle(g, g.moments(), torch.empty(0), {})
-    found = climb(configure(None, None, WORDS, {})[0], prior, target, [(unit, 0) for unit in chosen], Bar(1))
+    found = climb(configure(None, None, WORDS)[0], prior, target, [(unit, 0) for unit in chosen], Bar(1))
     assert found.alive.all()
     return bool((found.curves[:, -1] > found.curves[:, 0]).all())
 

@@ -120,7 +120,7 @@ def test_the_output_is_a_layer_of_every_network(tiny, contract):
     x = torch.rand(2, 3, 16, 16)
     torch.testing.assert_close(Features(tiny, "output", contract, activated=False)(x), tiny(x))
     tiny.output = nn.Identity()  # a layer of that name wins: this one is never run
-    with pytest.raises(UserError, match="'output' \\(Identity\\) was not run"):
+    with pytest.raises(UserError, match="does not run the layer 'output' \\(Identity\\)"):
         Features(tiny, "output", contract, activated=False)(x)
 
 
@@ -146,7 +146,7 @@ def test_tokens(contract):
         found = Features(network, f"attention@{place}", contract, activated=False)(x)
         torch.testing.assert_close(found, expected)
     torch.testing.assert_close(network.head(tokens[:, 0]), network(x))
-    for layer, words in (("attention@5", "type @cls, @0 to @4"), ("head@cls", "gives \\(2, 4\\)")):
+    for layer, words in (("attention@5", "set @cls, @0 to @4"), ("head@cls", "returns \\(2, 4\\)")):
         with pytest.raises(UserError, match=words):
             Features(network, layer, contract, activated=False)(x)
 
@@ -171,7 +171,7 @@ def test_what_gives_no_tensor_is_a_sentence(contract):
         def forward(self, x):
             return {"x": 1}
 
-    with pytest.raises(UserError, match="'0' gives a dict"):
+    with pytest.raises(UserError, match="'0' returns a dict"):
         Features(nn.Sequential(Named()), "0", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 
@@ -214,7 +214,9 @@ def test_a_list_of_layers_names_its_layers(contract):
                 x = block(x)
             return x
 
-    with pytest.raises(UserError, match=r"'blocks' \(ModuleList\) .* choose blocks.0, blocks.1, blocks.2, …$"):
+    with pytest.raises(
+        UserError, match=r"only the parts of the layer 'blocks' \(ModuleList\): choose blocks.0, blocks.1, blocks.2, …$"
+    ):
         Features(Listed(), "blocks", contract, activated=False)(torch.rand(1, 3, 16, 16))
 
 

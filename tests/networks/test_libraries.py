@@ -43,17 +43,16 @@ def test_timms_contract_is_that_of_the_weights_record(synthesis):
 
 def test_pretrained_weights_that_are_not_there_are_a_sentence_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    started = time.monotonic()
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)  # between two attempts, were there any
     with pytest.raises(UserError) as error:
         libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
-    assert "squeezenet1_1-b8a52dc0.pth cannot be fetched (no network)" in str(error.value)
+    assert "squeezenet1_1-b8a52dc0.pth (no network)" in str(error.value)
     assert f"put that file into {tmp_path}/hub/checkpoints, or set target.weights=FILE" in str(error.value)
     pytest.importorskip("timm")
-    with pytest.raises(
-        UserError, match=r"huggingface.co/timm/test_resnet.*cannot be fetched .*set target.weights=FILE"
-    ):
+    with pytest.raises(UserError, match=r"huggingface.co/timm/test_resnet.*: download .*set target.weights=FILE"):
         libraries.timm_model("test_resnet", pretrained=True)
-    assert time.monotonic() - started < 10
+    assert sum(waits) < 1
 
 
 def test_pretrained_weights_that_are_there_need_no_network(tmp_path, monkeypatch):
@@ -81,7 +80,7 @@ def test_what_is_in_a_weights_file_is_not_run(tmp_path, monkeypatch, content):
     file = tmp_path / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth"
     file.parent.mkdir(parents=True)
     file.write_bytes(content) if isinstance(content, bytes) else torch.save({"w": content}, file)
-    with pytest.raises(UserError, match=r"b8a52dc0\.pth is not a weights file that can be read safely .*: delete it"):
+    with pytest.raises(UserError, match=r"b8a52dc0\.pth is damaged or holds more than weights .*: delete it"):
         libraries.torchvision_model("squeezenet1_1", weights="DEFAULT")
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
 

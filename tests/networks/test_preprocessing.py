@@ -32,7 +32,7 @@ def test_other_channel_counts(contract):
     assert torch.equal(four.normalise(x), x[:, [0, 1, 2, 0]])
     own = torch.rand(2, 4, 16, 16)
     assert torch.equal(four.normalise(own), own)
-    with pytest.raises(UserError, match="images of 4 channels cannot go into a network of 3"):
+    with pytest.raises(UserError, match="images of 4 channels do not fit a network of 3"):
         contract.normalise(own)
 
 
@@ -43,7 +43,7 @@ def test_what_is_no_input_gets_a_sentence(contract):
     for change, words in (
         ({"sise": 3}, "there is no key 'target.input.sise': did you mean 'size'"),
         ({"size": None}, r"target\.input\.size=null is not a whole number"),
-        ({"order": "gray"}, "order=gray is none of its choices: did you mean 'bgr'"),
+        ({"order": "gray"}, "order=gray is not a valid choice: did you mean 'bgr'"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),
         ({"channels": 0}, "channels=0 is out of range: set target.input.channels to 1 or more"),
@@ -63,5 +63,6 @@ def test_other_channels_are_saved_side_by_side(tmp_path):
 
     for count, size, mode in ((1, (8, 8), "L"), (3, (8, 8), "RGB"), (4, (4 * 8 + 3 * 2, 8), "L")):
         images.save(tmp_path / "x.png", torch.rand(count, 8, 8))
-        with Image.open(tmp_path / "x.png") as shown:
-            assert (shown.size, shown.mode) == (size, mode)
+        shown = Image.open(tmp_path / "x.png")
+        shown.load()  # closes the file
+        assert (shown.size, shown.mode) == (size, mode)

@@ -1,20 +1,15 @@
 """The listing of a network's layers."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from dgn.cli import main
-from dgn.cli import networks as command
 from dgn.networks.features import Features
 from dgn.networks.summary import layers
-
-ROOT = Path(__file__).parents[2]
+from dgn.synthesis.list_layers import member
+from tests.commands import run
 
 
 def test_shapes_parameters_and_flops(tiny, contract):
@@ -68,12 +63,12 @@ def test_what_is_not_run_is_not_listed_and_nothing_stays(tiny, contract):
     ],
 )
 def test_a_network_by_any_of_its_names(name, words):
-    assert command.member(name, None) == words
+    assert member(name) == words
 
 
 def test_timms_names_count():
     pytest.importorskip("timm")
-    assert command.member("tf_efficientnet_lite1", None)[0] == "network@target=timm"
+    assert member("tf_efficientnet_lite1")[0] == "network@target=timm"
 
 
 @pytest.fixture
@@ -102,13 +97,30 @@ def test_ones_own_networks_are_listed(folder, capsys):
     assert "1000" in capsys.readouterr().out
 
 
+def test_class_names_are_listed_with_their_indices(folder, capsys):
+    main(["networks", "caffenet64", "--classes"])  # from its weights file
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 200 and lines[0].split() == ["0", "goldfish"]
+    main(["networks", "squeezenet1_1", "--classes"])  # without a weights file
+    assert "  980  volcano" in capsys.readouterr().out.splitlines()
+    main(["networks", "squeezenet1_1", "--classes", "target.classes=[a,b]"])
+    assert capsys.readouterr().out.splitlines() == ["    0  a", "    1  b"]
+    main(["networks", "torchvision", "target.args.name=squeezenet1_1", "--classes"])
+    assert len(capsys.readouterr().out.splitlines()) == 1000
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (
+            ["my_listed.Net", "target.input.size=8", "--classes"],
+            "my_listed.Net has no class names: set target.classes=",
+        ),
+        (["torchvision", "target.args.name=squeezenet1_1", "target.args.num_classes=7", "--classes"], "no class names"),
         (["caffenet46"], "there is no network 'caffenet46': did you mean 'caffenet64'"),
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
         (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
-        (["my_listed.Nets"], "cannot be imported"),
+        (["my_listed.Nets"], "cannot import"),
         (["torchvision"], "target.args.name has no value: set target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),
         (["timm", "target.args.model_name=resnt50"], "did you mean 'resnet50'"),
@@ -126,7 +138,5 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
 
 @pytest.mark.slow
 def test_the_command_as_it_is_typed():
-    words = [sys.executable, "-m", "dgn", "networks", "caffenet64"]
-    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]
+    shown, _ = run("-m", "dgn", "networks", "caffenet64")
+    assert shown.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]

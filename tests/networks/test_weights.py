@@ -77,7 +77,7 @@ def test_a_common_prefix_is_taken_off_and_said(network, tmp_path, capsys, prefix
     save_file({f"{prefix}{name}": value for name, value in state.items()}, tmp_path / "w.safetensors")
     weights.load(network, tmp_path / "w.safetensors")
     assert same(network, state)
-    assert f"prefix '{prefix}' is taken off" in capsys.readouterr().out
+    assert f"removed the prefix '{prefix}'" in capsys.readouterr().out
 
 
 def test_a_prefix_of_the_networks_own_stays(tmp_path, capsys):
@@ -100,9 +100,9 @@ def test_a_training_checkpoint_gives_its_state_dict(network, tmp_path, capsys):
     torch.save({"state_dict": state, "epoch": 3, "optimizer": {"state": {}}}, tmp_path / "w.ckpt")
     weights.load(network, tmp_path / "w.ckpt")
     assert same(network, state)
-    assert "the prefix 'state_dict.' is taken off" in capsys.readouterr().out
+    assert "removed the prefix 'state_dict.'" in capsys.readouterr().out
     torch.save([1, 2], tmp_path / "w.ckpt")
-    with pytest.raises(UserError, match="has no dictionary of tensors"):
+    with pytest.raises(UserError, match="has no state dict"):
         weights.read(tmp_path / "w.ckpt")
 
 
@@ -116,7 +116,7 @@ class Evil:
 @pytest.mark.filterwarnings("ignore:.*(TorchScript|torch.jit)")
 def test_a_file_that_names_code_is_refused(tmp_path, capsys):
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(UserError, match="not a weights file that can be read safely"):
+    with pytest.raises(UserError, match=r"cannot load weights from|cannot be loaded safely"):
         weights.read(tmp_path / "evil.pth")
     assert "ran" not in capsys.readouterr().out
     torch.save(nn.Linear(2, 3), tmp_path / "whole.pth")  # a pickled module
@@ -139,11 +139,11 @@ def test_weights_that_are_not_there():
 @pytest.mark.parametrize("content", [b"", b"\x80\x02", b"an error page", b"."])
 def test_a_file_without_weights_is_a_sentence(tmp_path, content):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(UserError, match=r"w\.pth is not a weights file that can be read safely"):
+    with pytest.raises(UserError, match=r"weights from .*w\.pth|w\.pth cannot be loaded safely"):
         weights.read(tmp_path / "w.pth")
     (tmp_path / "w.safetensors").write_bytes(content)
     for read in (weights.read, weights_file.metadata):
-        with pytest.raises(UserError, match=r"w\.safetensors is not a weights file that can be read safely"):
+        with pytest.raises(UserError, match=r"cannot load weights from .*w\.safetensors"):
             read(tmp_path / "w.safetensors")
 
 
@@ -176,7 +176,7 @@ def test_what_is_left_out_is_printed(network, tmp_path, capsys):
     torch.save(prefixed("model.", other(network)) | {"criterion.weight": torch.ones(5)}, tmp_path / "w.pth")
     weights.load(network, tmp_path / "w.pth")
     said = capsys.readouterr().out
-    assert "w.pth: criterion.weight (1 in all)" in said and "warning" not in said
+    assert "ignored 1 other tensors in" in said and "warning" not in said
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -192,10 +192,10 @@ def test_where_two_prefixes_fit_one_is_to_be_set(network, tmp_path, wrap, strict
     state, second = other(network), {name: torch.full_like(value, 5) for name, value in network.state_dict().items()}
     torch.save(wrap(state, second), tmp_path / "w.ckpt")
     with pytest.raises(
-        UserError, match=r"all weights of this network 2 times: set prefix=(\S+) or prefix=(\S+)"
+        UserError, match=r"holds 2 sets of weights for this network: set prefix=(\S+) or prefix=(\S+)"
     ) as error:
         weights.load(network, tmp_path / "w.ckpt", strict=strict)
-    chosen = str(error.value).partition(" or prefix=")[2].partition(" ")[0]
+    chosen = str(error.value).partition(" or prefix=")[2].partition(",")[0]
     weights.load(network, tmp_path / "w.ckpt", strict=strict, prefix=chosen)
     assert same(network, second)
 
@@ -265,7 +265,7 @@ def state_of(state):
 
 def test_by_order_takes_no_file_of_other_shapes(network, tmp_path):
     torch.save({f"x{i}": torch.ones(3) for i in range(9)}, tmp_path / "w.pth")
-    with pytest.raises(UserError, match=r"not the network's 8 in order and shape: set by_order=false"):
+    with pytest.raises(UserError, match=r"the network's 8 tensors in the same order and shapes: set by_order="):
         weights.load(network, tmp_path / "w.pth", by_order=True)
 
 
@@ -297,10 +297,10 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save(held, path)
     for refuse in (lambda: weights.load(network, path), lambda: bundle.load(path)):
-        with pytest.raises(UserError, match=r"a checkpoint of a training, .*a run writes .* when it finishes"):
+        with pytest.raises(UserError, match=r"a training checkpoint, .*a finished run writes"):
             refuse()
         (tmp_path / "made.bundle.safetensors").touch()
-        with pytest.raises(UserError, match=r"use .*made.bundle.safetensors, which the run wrote.*resume=true"):
+        with pytest.raises(UserError, match=r"set .*made.bundle.safetensors, which this run wrote.*resume=true"):
             refuse()
         (tmp_path / "made.bundle.safetensors").unlink()
     held["state_dict"] = prefixed("network.", other(network))

@@ -1,7 +1,6 @@
 """The pages in a real browser, opened from disk."""
 
 import math
-import time
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -178,24 +177,18 @@ def test_nothing_sticks_out_of_a_narrow_screen(visit, run_page, sweep_folder, sc
         assert all(image.bounding_box()["width"] >= 100 for image in page.locator("article img").all())
 
 
-def test_four_thousand_rows_are_there_within_two_seconds(visit, tmp_path, run_folder, monkeypatch):
+def test_of_four_thousand_rows_those_in_view_are_drawn(visit, tmp_path, run_folder, monkeypatch):
     random = np.random.default_rng(0)
     pictures = [Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize((64, 64)) for _ in range(50)]
     monkeypatch.setitem(run_folder.__globals__, "PICTURES", pictures)
     units = tuple(f"unit {i}" for i in range(1000))
     path = report.write_page([run_folder(tmp_path / "atlas", units, seeds=4)], tmp_path / "atlas", "Atlas")
     page = visit(path)
-    seconds = []
-    for _ in range(3):  # the best of three: other processes may be at work
-        started = time.monotonic()
-        page.goto(path.as_uri())
-        assert page.locator("article img").first.evaluate("img => img.decode().then(() => img.naturalWidth)") == 64
-        assert page.locator("#count").inner_text() == "1000 of 1000 units"
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < 2, seconds
-    started = time.monotonic()
+    assert page.locator("article img").first.evaluate("img => img.decode().then(() => img.naturalWidth)") == 64
+    assert page.locator("#count").inner_text() == "1000 of 1000 units"
+    drawn = "[...document.querySelectorAll('article h3')].filter(h => h.checkVisibility({contentVisibilityAuto: true}))"
+    assert 0 < page.evaluate(f"{drawn}.length") < 100
     page.fill("#filter", "unit 777")
     assert names(page) == ["unit 777"]
-    assert time.monotonic() - started < 2
     link = page.locator("article:visible a").first.get_attribute("href")  # to the whole picture
     assert (path.parent / unquote(link)).exists()

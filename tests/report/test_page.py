@@ -54,8 +54,8 @@ def test_what_the_judge_said_and_the_real_images_are_beside_each_picture(tmp_pat
     ]
     results.write(run / "results.csv", rows)
     page = report.write_page([run], tmp_path, "T").read_text()
-    assert "judge #3" in page and "judge #6" in page and "1.25 × the best real" in page
-    assert "the judge&#39;s first answer in 0 of 2, among its first five in 1" in page
+    assert "judge #3" in page and "judge #6" in page and "1.25 × best real" in page
+    assert "judge top-1 0, top-5 1 of 2" in page
 
 
 def test_what_is_shown_is_escaped(tmp_path):
@@ -79,7 +79,7 @@ def test_real_images_that_two_runs_have_are_shown_once(tmp_path, run_folder):
         text = "unit,place,score,name,image\ngoldfish,1,2.5,x.png,images/00000-goldfish-0.png\n"
         (run / "real.csv").write_text(text)
     page = report.write_page(runs, tmp_path, "T").read_text()
-    assert page.count("real images that fire it most") == 1
+    assert page.count("real images with the highest score") == 1
     assert page.count("data:image/png;base64,") == 2 * 4
     assert page.count("data:image/webp;base64,") == 1  # a thumbnail: real images are shown small
 
@@ -117,10 +117,10 @@ def test_what_is_said_of_the_method_is_what_the_run_did(tmp_path):
                       searched="the pixels themselves", score="its lead", minimised=1)  # fmt: skip
     page = report.write_page([run], tmp_path, "T").read_text()
     assert (
-        "The search started from the code of the image cup.jpg and changed the pixels themselves; nothing limits it."
+        "The search started from the code of the image cup.jpg and optimised the pixels themselves; nothing limits it."
         in page
     )
-    assert "the score that was climbed: its lead." in page and "A unit with a minus in front" in page
+    assert "The number in bold is the score: its lead." in page and "A unit with a minus in front" in page
     assert "A sum of units" not in page and "noise" not in page and "standard deviations" not in page
 
 
@@ -137,8 +137,8 @@ def test_runs_that_were_made_otherwise_are_told_apart(tmp_path):
 
 def test_an_old_run_s_page_says_no_more_than_is_known(tmp_path):
     page = report.write_page([write_run(tmp_path / "a")], tmp_path, "T").read_text()
-    assert "<p>Each picture was found by gradient ascent on the score of its unit.</p>" in page
-    assert "The number in bold is the score that was climbed." in page
+    assert "<p>Each picture was made by gradient ascent on the score of its unit.</p>" in page
+    assert "The number in bold is the score." in page
 
 
 def test_no_folder_of_this_machine_is_on_the_page(tmp_path):
@@ -176,7 +176,7 @@ def test_a_dead_row_is_never_the_best(tmp_path, score):
 @pytest.mark.parametrize("name", ["../../x", "/x", "a/b", "..", "", ".hidden", "a\\b", "x."])
 def test_a_panel_that_leads_out_of_its_run_is_refused(tmp_path, name):
     OmegaConf.save({"panels": {name: ["seeds=1"]}}, tmp_path / "config.yaml")
-    with pytest.raises(UserError, match="cannot be a folder"):
+    with pytest.raises(UserError, match="is not a folder name"):
         report.write_page([tmp_path], tmp_path)
 
 
@@ -212,11 +212,11 @@ def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
     broken = write_run(tmp_path / "b")
     (broken / "config.yaml").write_text("a: [")
     for words, sentence in (
-        (["page", run, run], "needs a folder of its own: add --output DIR"),
+        (["page", run, run], "needs its own folder: add --output DIR"),
         (["page", run, sweep_folder, "--output", tmp_path], "is a sweep"),
-        (["page", tmp_path / "none"], "there is no such folder"),
+        (["page", tmp_path / "none"], "it does not exist"),
         (["page", tmp_path], "it has no manifest.json"),
-        (["page", broken], "is not the config of a run"),
+        (["page", broken], "is not a run's config"),
     ):
         with pytest.raises(SystemExit, match=sentence):
             ask(*words)

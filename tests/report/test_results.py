@@ -53,7 +53,7 @@ def test_dead_rows_have_no_part_in_the_means():
 
 def test_what_is_no_table_is_refused(tmp_path):
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="not the results table"):
+    with pytest.raises(UserError, match="not a run's results table"):
         results.read(tmp_path / "results.csv")
 
 
@@ -74,10 +74,10 @@ def test_tensors_are_the_library_s_file_whole_or_not_at_all(tmp_path):
 @pytest.mark.parametrize("image", ["/etc/hostname", "../x.png", "images/../../x.png"])
 def test_a_picture_outside_its_folder_is_refused(tmp_path, image):
     results.write(tmp_path / "results.csv", [replace(ROW, image=image)])
-    with pytest.raises(UserError, match=r"results\.csv is not the results table of a run .* is not in its folder"):
+    with pytest.raises(UserError, match=r"results\.csv is not a run's results table .* is not in its folder"):
         results.read(tmp_path / "results.csv")
     (tmp_path / "real.csv").write_text(f"unit,place,score,name,image\n1,1,2.0,x,{image}\n")
-    with pytest.raises(UserError, match=r"real\.csv is not the table of a run's real images"):
+    with pytest.raises(UserError, match=r"real\.csv is not a run's table of real images"):
         results.read_real(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_a_line_that_was_cut_short_is_a_sentence(tmp_path):
     results.write(tmp_path / "results.csv", [ROW])
     text = (tmp_path / "results.csv").read_text()
     (tmp_path / "results.csv").write_text(text[: text.index("done")])
-    with pytest.raises(UserError, match=r"results\.csv is not the results table of a run"):
+    with pytest.raises(UserError, match=r"results\.csv is not a run's results table"):
         results.read(tmp_path / "results.csv")
 
 

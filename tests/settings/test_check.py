@@ -17,21 +17,21 @@ def checked(command, *words):
 @pytest.mark.parametrize(
     ("command", "words", "sentence"),
     [
-        ("synthesize", ["ascent.units=STD"], "ascent.units=STD is none of its choices: did you mean 'std'"),
+        ("synthesize", ["ascent.units=STD"], "ascent.units=STD is not a valid choice: did you mean 'std'"),
         (
             "synthesize",
             ["ascent.render=before"],
-            "ascent.render=before is none of its choices",
+            "ascent.render=before is not a valid choice",
         ),
         (
             "synthesize",
             ["prior=box", "prior.lower=zeros"],
-            "prior.lower=zeros is none of its choices",
+            "prior.lower=zeros is not a valid choice",
         ),
         (
             "synthesize",
             ["prior=box", "prior.lower=null"],
-            "prior.lower=null is none",
+            "prior.lower=null is not a valid choice",
         ),
         ("synthesize", ["ascent.full_view_fraction=2"], "ascent.full_view_fraction=2 is out of range"),
         ("synthesize", ["ascent.step=-1"], "ascent.step=-1 is out of range: set ascent.step to more than 0"),
@@ -55,7 +55,7 @@ def checked(command, *words):
             ["target.input.size=0"],
             "target.input.size=0 is out of range",
         ),
-        ("synthesize", ["target.input.order=grb"], "target.input.order=grb is none of its choices"),
+        ("synthesize", ["target.input.order=grb"], "target.input.order=grb is not a valid choice"),
         ("synthesize", ["judge=squeezenet"], "set network@judge=squeezenet"),
         (
             "synthesize",
@@ -73,7 +73,7 @@ def checked(command, *words):
         ("train", ["module.clip=abc"], "module.clip=abc is not a number"),
         ("train", ["module.optimiser_g.betas=[0.5,b]"], "module.optimiser_g.betas=b is not a number"),
         ("train", ["log_every=0"], "log_every=0 is out of range: set log_every to 1 or more"),
-        ("train", ["data.workers=many"], "data.workers=many is none of its choices: there are: auto"),
+        ("train", ["data.workers=many"], "data.workers=many is not a valid choice: choose from auto"),
         ("train", ["task=classifier", "module.peak_lr=fast"], "module.peak_lr=fast is not a number"),
     ],
 )

@@ -155,6 +155,6 @@ def test_the_gpu_of_a_shard(config):
 @pytest.mark.parametrize("word", ["experiment=null", "prior=null", "network@target=null"])
 def test_no_member_of_a_group_is_a_sentence(word):
     key = word.partition("=")[0]
-    with pytest.raises(UserError, match=f"{word} chooses nothing: leave it out for the default, or set {key}=NAME"):
+    with pytest.raises(UserError, match=f"{word} is not possible: leave it out for the default, or set {key}=NAME"):
         settings.words("synthesize", [word])
     assert settings.words("synthesize", ["judge=null"]) == ["judge=null"]  # a key

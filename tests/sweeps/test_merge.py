@@ -50,7 +50,7 @@ def test_what_does_not_belong_together_is_a_sentence(shards, tmp_path, run_folde
     stale = run_folder(tmp_path / "stale", UNITS, own=[2, 5], shard="2/3")
     (stale / "manifest.json").write_text(json.dumps(results.about(stale) | {"weights": {"target": "bb"}}))
     for given, sentence in (
-        (folders[:2], r"shard 2/3 is not among these folders: run it with shard=2/3"),
+        (folders[:2], r"shard 2/3 is missing: run it with shard=2/3"),
         ([*folders, folders[0]], "are both shard 0/3"),
         ([*folders[:2], other], "are not of one run: seed is None and 7"),
         ([*folders[:2], stale], "are not of one run: target is aa and bb"),
@@ -70,7 +70,7 @@ def test_a_shard_is_not_overwritten_by_the_whole_run(shards, tmp_path):
     folders, _ = shards
     before = {path: path.read_bytes() for path in folders[0].rglob("*") if path.is_file()}
     for output in (folders[0], tmp_path / "s1/../s0"):
-        with pytest.raises(UserError, match="s0 is itself one of the shards: type --output with another folder"):
+        with pytest.raises(UserError, match="s0 is itself one of the shards: set another --output DIR"):
             merge(folders, output)
     assert {path: path.read_bytes() for path in folders[0].rglob("*") if path.is_file()} == before
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import warnings
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,8 +19,8 @@ from dgn import UserError, decoder, synthesize
 from dgn.base import malloc
 from dgn.generators import bundle
 from dgn.synthesis.api import configure
+from tests.commands import ROOT, run
 
-ROOT = Path(__file__).parents[2]
 QUICK = ("seeds=1", "ascent.steps=8", "batch_size=8")
 
 
@@ -64,7 +63,7 @@ def test_a_live_network_may_be_of_a_local_class_or_traced(prior):
         pass
 
     for net in (Local(*network().children()), torch.fx.symbolic_trace(network())):
-        config, choices = configure(net, 1, (), {})
+        config, choices = configure(net, 1, ())
         assert choices["network@target"] == "custom" and "<locals>" in config.target.builder
         found = synthesize(net, 1, "seeds=1", "ascent.steps=1", prior=prior, input={"size": 16})
         assert found.images.shape == (1, 3, 16, 16)
@@ -85,8 +84,9 @@ class Detector(nn.Module):
 def test_one_output_has_a_score_and_neither_rank_nor_probability(prior, capsys):
     found = synthesize(Detector(), 0, "seeds=1", "ascent.steps=2", "batch_size=1", prior=prior, input={"size": 16})
     assert (found.rows[0].rank, found.rows[0].probability, found.rows[0].state) == (None, None, "done")
-    told = capsys.readouterr().out
-    assert "output gives several tensors: [0] is read" in told and "top-1" not in told
+    told = found.log
+    assert capsys.readouterr().out == ""
+    assert "layer output returns several tensors; using [0]" in told and "top-1" not in told
 
 
 def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
@@ -108,12 +108,12 @@ def test_a_folder_gets_what_the_command_writes(prior, tmp_path):
 
 def test_the_prior_is_the_one_that_suits_the_network(small_bundle, tmp_path, capsys):
     suited = {"default_bundle": small_bundle, "input": {"size": 16}}
-    found = synthesize(network(), 1, *QUICK, output=tmp_path / "suited", **suited)
+    found = synthesize(network(), 1, *QUICK, output=tmp_path / "suited", verbose=True, **suited)
     assert found.images.shape == (1, 3, 16, 16) and "prior: small\n" in capsys.readouterr().out
     assert f"\nbundle: {small_bundle}\n" in (tmp_path / "suited/config.yaml").read_text()
-    synthesize(network(), 1, *QUICK, "bundle=caffenet64-fc6", output=tmp_path / "other", **suited)
+    synthesize(network(), 1, *QUICK, "bundle=caffenet64-fc6", output=tmp_path / "other", verbose=True, **suited)
     assert "prior: caffenet64-fc6\n" in capsys.readouterr().out
-    assert configure(network(), 1, (), {})[0].bundle == "caffenet64-fc6"
+    assert configure(network(), 1, ())[0].bundle == "caffenet64-fc6"
 
 
 def test_an_application_of_hydras_around_stays(prior, tmp_path):
@@ -127,12 +127,12 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
 @pytest.mark.parametrize(
     ("target", "units", "words", "keys", "sentence"),
     [
-        ("nope.Net", 1, (), {}, "nope.Net cannot be imported"),
+        ("nope.Net", 1, (), {}, "cannot import the network nope.Net"),
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
         (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
         (network(), 1, ("seeds=0",), {}, "set seeds to 1 or more"),
-        (network(), 1, (), {"layr": "3"}, "a target has no 'layr': did you mean 'layer'"),
+        (network(), 1, (), {"layr": "3"}, "there is no setting 'layr': did you mean 'layer'"),
         (network(), 1, (), {"layer": "77"}, "there is no layer '77'"),
         (network(), 1, (), {"input": {"sise": 16}}, "did you mean 'size'"),
         (network(), 1, ("objective=marign",), {}, "did you mean 'margin'"),
@@ -144,7 +144,13 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
             "the layer output has one element, .*set objective=logit",
         ),
         (network(), 1, ("generator=custom",), {}, "generator._target_ has no value"),
-        ("caffenet64", 1, ("experiment=range_of_codes",), {}, "these words are of 3 runs .*: ask for them one by one"),
+        (
+            "caffenet64",
+            1,
+            ("experiment=range_of_codes",),
+            {},
+            "these settings have 3 panels .*: synthesize one",
+        ),
     ],
 )
 def test_a_mistake_is_a_sentence(target, units, words, keys, sentence):
@@ -196,9 +202,9 @@ def test_ones_own_decoder_with_measured_and_with_given_moments():
 def test_a_decoder_that_does_not_fit_is_a_sentence():
     for make, words in (
         (lambda: decoder(G()), "generator.codes=FILE"),
-        (lambda: decoder(G(), shape=[7]), "does not take a code of shape \\(7,\\)"),
-        (lambda: decoder(nn.Linear(6, 6), shape=[6]), "gives \\(1, 6\\): it must give images"),
-        (lambda: decoder(G(), torch.zeros(1, 6)), "two finite codes or more"),
+        (lambda: decoder(G(), shape=[7]), "does not accept a code of shape \\(7,\\)"),
+        (lambda: decoder(nn.Linear(6, 6), shape=[6]), "returns \\(1, 6\\) of torch.float32: it must return"),
+        (lambda: decoder(G(), torch.zeros(1, 6)), "moments need at least two codes"),
     ):
         with pytest.raises(UserError, match=words):
             make()
@@ -210,7 +216,7 @@ def test_other_channel_counts_from_g_to_page(tmp_path, prior, channels):
     keys = {"size": 16, "channels": channels, "mean": [0.5], "std": [0.5]}
     own = decoder(G(channels), shape=[6], range=(-1, 1))
     found = synthesize(net, [1], *QUICK, prior=own, output=tmp_path / "own", input=keys)
-    assert found.images.shape == ((1, 1, 16, 16) if channels == 1 else (1, 1, 16, 4 * 16 + 3 * 2))
+    assert found.images.shape == (1, channels, 16, 16)
     assert "data:image/png" in found.page.read_text()
     # an RGB generator serves it, too, and so do pixels
     assert synthesize(net, [1], *QUICK, prior=prior, input=keys).images.shape == (1, 3, 16, 16)
@@ -219,10 +225,7 @@ def test_other_channel_counts_from_g_to_page(tmp_path, prior, channels):
 
 
 def command(folder, *words, code=0):
-    call = [sys.executable, str(ROOT / "synthesize.py"), *words, "seeds=1", "ascent.steps=2"]
-    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, done.stderr + done.stdout
-    return done.stdout + done.stderr
+    return "".join(run(ROOT / "synthesize.py", *words, "seeds=1", "ascent.steps=2", cwd=folder, code=code))
 
 
 @pytest.mark.slow
@@ -231,7 +234,7 @@ def test_ones_own_decoder_in_one_line(users_folder):
              "generator.args.width=4", "units=[1]", "output=out"]  # fmt: skip
     shown = command(users_folder, *words)
     assert "prior: g" in shown
-    assert "prefix 'module.' is taken off" in shown
+    assert "removed the prefix 'module.'" in shown
     about = json.loads((users_folder / "out/manifest.json").read_text())
     assert len(about["weights"]["generator"]) == 64
     assert (users_folder / "out/index.html").exists()

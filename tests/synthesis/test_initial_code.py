@@ -75,7 +75,7 @@ def test_pictures_from_one_image_differ_by_their_seeds(synthesis, small_bundle, 
 
     first, second = pictures("moved")
     assert first != second
-    with pytest.raises(UserError, match=r"lemon would get the same picture for each of its 2 seeds.*: set seeds=1"):
+    with pytest.raises(UserError, match=r"all 2 seeds would give the same picture of lemon.*: set seeds=1"):
         pictures("still", "ascent.transform_strength=0")
     assert len(set(pictures("noisy", "ascent.transform_strength=0", "start.noisy=true"))) == 2
 
@@ -102,5 +102,5 @@ def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inv
 
 def test_a_generator_that_takes_other_codes_than_the_images_says_so(image_code):
     pixels = decoder(Pixels(size=16, channels=3))
-    with pytest.raises(UserError, match=r"takes codes of \(3, 16, 16\), and the image's is of \(1024,\): set start="):
+    with pytest.raises(UserError, match=r"code has shape \(1024,\), but this generator .* \(3, 16, 16\): set start="):
         image_code()(pixels, [0], 1.0)

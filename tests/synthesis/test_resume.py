@@ -5,7 +5,6 @@ import resource
 import numpy as np
 import pytest
 import torch
-from hydra.errors import InstantiationException
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -26,12 +25,12 @@ def test_shards_share_out_whole_batches():
 
 @pytest.mark.parametrize("shard", ["2/2", "0/0", "one", "1", "-1/2"])
 def test_what_is_no_shard_is_a_sentence(shard):
-    with pytest.raises(UserError, match="type shard=0/4"):
+    with pytest.raises(UserError, match="set shard=0/4"):
         resume.batches(10, 4, shard)
 
 
 def test_a_shard_without_rows_is_a_sentence():
-    with pytest.raises(UserError, match=r"10 rows are 3 batches.*type at most shard=0/3"):
+    with pytest.raises(UserError, match=r"10 rows make 3 batches.*set 3 shards or fewer"):
         resume.batches(10, 4, "3/4")
 
 
@@ -76,7 +75,7 @@ def stopped(synthesis, small_bundle, tmp_path, monkeypatch):
 def test_a_run_whose_units_changed_does_not_go_on(stopped):
     file, output, go_on = stopped
     file.write_text("5\n3\n4\n")
-    with pytest.raises(UserError, match=r"was started with other units: type output=DIR"):
+    with pytest.raises(UserError, match=r"it has other units; set another output=DIR"):
         go_on()
     file.write_text("3\n4\n")
     go_on()
@@ -99,7 +98,7 @@ def test_a_run_with_fewer_units_than_it_has_batches_does_not_go_on(stopped):
 def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
     held = bundle.load(small_bundle)
     bundle.save(small_bundle, held.generator, held.moments, held.codes + 1, held.record)
-    with pytest.raises(UserError, match=r"was started with something else as its bundle: type output=DIR"):
+    with pytest.raises(UserError, match=r"its bundle has changed; set another output=DIR"):
         stopped[2]()
 
 
@@ -123,7 +122,7 @@ def test_a_run_whose_files_changed_does_not_go_on(synthesis, small_bundle, tmp_p
     changes = {"directions": {"direction_of": 2.0}, "start": {"start_of": 9}, "classes": {"name": "b"}}
     for what, change in changes.items():
         write(**change)
-        with pytest.raises(UserError, match=f"was started with something else as its {what}: type output=DIR"):
+        with pytest.raises(UserError, match=f"its {what} has changed; set another output=DIR"):
             go()
 
 
@@ -140,29 +139,17 @@ def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(synthesis, u
     go()
     go()  # neither the target nor the generator has weights: they are the same again
     units.write_text("layer4:1\n")
-    with pytest.raises(UserError, match="something else as its layer"):
+    with pytest.raises(UserError, match="its layer has changed"):
         go()
     units.write_text("fc:1\n")
     codes = load_file(users_folder / "codes.safetensors")["codes"]
     save_file({"codes": 100 * codes}, users_folder / "codes.safetensors")
-    with pytest.raises(UserError, match="something else as its codes"):
+    with pytest.raises(UserError, match="its codes has changed"):
         go()
     save_file({"codes": codes}, users_folder / "codes.safetensors")
     monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda self: torch.nn.init.ones_(self.weight))
-    with pytest.raises(UserError, match=r"something else as its (generator|target)"):
+    with pytest.raises(UserError, match=r"its (generator|target) has changed"):
         go()
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("prior.max_mahalanobis=-1",), "max_mahalanobis=-1 is out of range"),
-    ],
-)
-def test_a_mistake_in_the_climb_leaves_nothing_behind(synthesis, tmp_path, words, sentence):
-    with pytest.raises((UserError, InstantiationException), match=sentence):
-        synthesize(synthesis(*words, "units=[3]"), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_mistake_in_the_start_leaves_nothing_behind(synthesis, tmp_path):
@@ -177,9 +164,9 @@ def test_a_mistake_in_the_start_leaves_nothing_behind(synthesis, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("trainer.devices=2",), r"on one device: type trainer\.devices=1, and share them out by shard=0/2"),
-        (("trainer.precision=half",), "the trainer cannot be set up .*half.*: set trainer=cpu"),
-        (("trainer.accelerator=abacus",), "the trainer cannot be set up .*abacus"),
+        (("trainer.devices=2",), r"one device: set trainer\.devices=1, and start one run per device with shard=0/2"),
+        (("trainer.precision=half",), "Lightning refuses these trainer settings .*half.*: set trainer=cpu"),
+        (("trainer.accelerator=abacus",), "Lightning refuses these trainer settings .*abacus"),
     ],
 )
 def test_a_trainer_that_makes_no_pictures_is_a_sentence(synthesis, tmp_path, words, sentence):

@@ -1,7 +1,6 @@
 """E's codes of the training images, computed once."""
 
 import resource
-import time
 from threading import Thread
 
 import numpy as np
@@ -95,8 +94,9 @@ def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp
     with files.alone(folder, ""):
         thread = Thread(target=keep, args=(encoder, data, about))
         thread.start()
-        while "waiting for it" not in capsys.readouterr().out:
-            time.sleep(0.01)
+        said = ""
+        while "waiting for another run" not in said and thread.is_alive():
+            said += capsys.readouterr().out
         np.save(folder / "codes.npy", whole.codes)
     thread.join(60)
     assert not thread.is_alive() and encoder.seen == seen
@@ -160,4 +160,4 @@ def test_a_run_with_kept_codes_from_another_encoders_generator(training, image_t
     for out in ("second", "third"):
         held = bundle.load(next((tmp_path / out).glob("*.safetensors")))
         assert held.record["images_seen"] > 0
-    assert capsys.readouterr().out.count("first layer reads from the codes what can be told from them of fc6") == 2
+    assert capsys.readouterr().out.count("first layer fitted by ridge regression from the new codes to fc6") == 2

@@ -62,6 +62,6 @@ def test_ones_own_encoder_to_pictures(words, code_shape, signed, training, image
 
 
 def test_tokens_are_no_code_but_one_of_them_is():
-    with pytest.raises(UserError, match=r"type encoder\.layer=NAME@cls or NAME@mean"):
+    with pytest.raises(UserError, match=r"set encoder\.layer=NAME@cls or NAME@mean"):
         pattern((5, 12), 32, 16, [8])
     assert pattern((12,), 32, 16, [8])

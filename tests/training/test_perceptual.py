@@ -35,5 +35,5 @@ def test_a_file_without_the_backbone_is_a_sentence(tmp_path):
     from dgn.training.perceptual import Lpips
 
     torch.save({"other": torch.zeros(1)}, tmp_path / "x.pth")
-    with pytest.raises(UserError, match=r"no weights for LPIPS's alex"):
+    with pytest.raises(UserError, match=r"does not fit LPIPS's backbone alex"):
         Lpips("alex", str(tmp_path / "x.pth"))

@@ -19,13 +19,13 @@ VECTOR, MAP = torch.rand(2, 12), torch.rand(2, 8, 4, 4)
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["generator=bundle"], VECTOR, "set generator=small, generator=deepsim"),
+        (["generator=bundle"], VECTOR, "set generator=small or generator=deepsim"),
         (["generator.kind=deepsym"], VECTOR, "there is no generator.kind 'deepsym'.*did you mean 'deepsim'"),
-        (["generator.layers='fc24 fc128 8x4x5 d8 shuffle3'"], VECTOR, "do not take a code of .12,. to an image"),
-        (["generator.layers='fc24 fc128'"], VECTOR, "end in .128,., which is no image of 3 channels"),
-        (["generator.layers='c8 shuffle1'"], MAP, "end in .1, 8, 8., which is no image of 3 channels"),
-        (["generator.layers='c8 shuffle3'"], MAP, "make images of 8 px for a generator.size of 64"),
-        (["generator=deepsim"], VECTOR, "make images of 256 px for a generator.size of 64"),
+        (["generator.layers='fc24 fc128 8x4x5 d8 shuffle3'"], VECTOR, "do not fit a code of shape .12,."),
+        (["generator.layers='fc24 fc128'"], VECTOR, "end in .128,., not in 3 channels"),
+        (["generator.layers='c8 shuffle1'"], MAP, "end in .1, 8, 8., not in 3 channels"),
+        (["generator.layers='c8 shuffle3'"], MAP, "make images of 8 px, but generator.size is 64"),
+        (["generator=deepsim"], VECTOR, "make images of 256 px, but generator.size is 64"),
     ],
 )
 def test_a_generator_that_makes_no_such_images_is_a_sentence(config, words, code, sentence):
@@ -43,19 +43,19 @@ def test_a_generator_of_its_words_and_size(config):
 @pytest.mark.parametrize(("batch", "parts"), [(6, 4), (6, 6)])
 def test_a_batch_without_such_parts_is_a_sentence(training, tmp_path, batch, parts):
     words = ["data=photos", f"data.batch_size={batch}", f"module.accumulate={parts}"]
-    with pytest.raises(UserError, match=f"a batch of {batch} has no {parts} equal parts of two images or more"):
+    with pytest.raises(UserError, match=f"cannot split a batch of {batch} into {parts} equal parts"):
         tasks.run(training(*words), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["generator.size=128"], r"generator\.size=128 is not the side of the images, data\.crop=64: leave it out"),
-        (["generator=bundle"], "set generator=small, generator=deepsim"),
-        (["discriminator.size=32"], r"discriminator\.size=32 is not the side of the images"),
-        (["discriminator=deepsim", "data.crop=32"], "discriminator.convs leave nothing of images of 32 px"),
-        (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not take a code of .1024,. to an image"),
-        (["generator.layers='fc24 fc128 8x4x4 d8 c8/3'"], "do not take a code of .1024,. to an image"),
+        (["generator.size=128"], r"generator\.size=128 differs from data\.crop=64: leave generator\.size out"),
+        (["generator=bundle"], "set generator=small or generator=deepsim"),
+        (["discriminator.size=32"], r"discriminator\.size=32 differs from data\.crop"),
+        (["discriminator=deepsim", "data.crop=32"], "images of 32 px are too small for discriminator.convs"),
+        (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not fit a code of shape .1024,."),
+        (["generator.layers='fc24 fc128 8x4x4 d8 c8/3'"], "do not fit a code of shape .1024,."),
         (["trainer.precision=bf16-true"], "type trainer.precision=bf16-mixed or 32-true"),
     ],
 )
@@ -68,8 +68,8 @@ def test_what_a_run_goes_on_without_is_named():
     before = {"loss": {"feature": {"layers": {"conv2": 0, "pool5": 0.3}}}, "resume": False}
     now = {"loss": {"feature": {"layers": {"conv2": 1}}}, "resume": True}
     assert list(changes(before, now)) == [
-        "goes on with loss.feature.layers.conv2=1 instead of 0",
-        "goes on with loss.feature.layers.pool5=None instead of 0.3",
+        "resuming with loss.feature.layers.conv2=1 instead of 0",
+        "resuming with loss.feature.layers.pool5=None instead of 0.3",
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_run_goes_on_with_the_weights_that_it_began_with(tmp_path):
         torch.save({"begun": {"encoder_sha256": before}, "state_dict": {}, "images": 3}, path)
         assert restored(Begun(now), path, None) == 3
     torch.save({"begun": {"encoder_sha256": "a"}, "state_dict": {}, "images": 3}, path)
-    with pytest.raises(UserError, match=r"last\.ckpt was trained with other weights of the encoder: put those back"):
+    with pytest.raises(UserError, match=r"last\.ckpt was trained with other weights of the encoder; set those"):
         restored(Begun("b"), path, None)
 
 
@@ -137,7 +137,7 @@ def test_an_input_that_a_network_of_ones_own_does_not_take_is_a_sentence(role, u
     if role == "comparator":
         words += [*(f"loss.feature.layers.{name}=0" for name in LAYERS), "+loss.feature.layers.fc=1"]
     _, error = run(*TRAIN, *words, cwd=users, code=1)
-    assert error.startswith("error: the network does not take an input of (1, 3, 224, 224)")
+    assert error.startswith("error: the network fails on an input of shape (1, 3, 224, 224)")
     assert f"type {role}.input.size=" in error and len(error.strip().splitlines()) == 1
     assert not (users / "out/config.yaml").exists()
     run(*TRAIN, *words, f"{role}.input.size=48", cwd=users)
@@ -147,7 +147,7 @@ def test_an_input_that_a_network_of_ones_own_does_not_take_is_a_sentence(role, u
 def test_the_length_of_a_run_is_estimated_once(tmp_path):
     shown, _ = run(*TRAIN, "iterations=15", "eval_every=15", f"output={tmp_path}/out")
     (line,) = re.findall(r".*images/s: .*", shown)
-    assert re.fullmatch(r"\S+ images/s: the remaining 4 iterations take about \S+ seconds, without evaluations", line)
+    assert re.fullmatch(r"\S+ images/s: about \S+ seconds left for 4 iterations, without evaluations", line)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_name_is_found_in_its_closest_spelling():
         ("ole", "did you mean 'polecat'?"),
         ("egyptian", "did you mean 'Egyptian cat'?"),
         ("buss", "did you mean 'bus'?"),
-        ("xyz", "there are: Egyptian cat, Persian cat"),
+        ("xyz", "choose from Egyptian cat, Persian cat"),
     ],
 )
 def test_classes_that_contain_the_word_are_suggested_first(word, suggestion):

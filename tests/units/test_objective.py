@@ -90,7 +90,7 @@ def test_a_direction_from_a_file(tmp_path, monkeypatch, kind):
     assert (unit.channel, unit.label) == (None, "cat-1")
     with pytest.raises(UserError, match="objective=logit"):
         score(x[:1], file, objective=units.Margin())
-    with pytest.raises(UserError, match="this layer has 12"):
+    with pytest.raises(UserError, match="this layer needs"):
         units.parse([file], (12,), None)
 
 
@@ -123,14 +123,14 @@ def test_a_direction_does_not_spoil_the_rows_beside_it(tmp_path):
 def test_a_direction_that_cannot_be_followed(tmp_path):
     path = tmp_path / "two.safetensors"
     save_file({"a": torch.ones(3), "b": torch.ones(3)}, path)
-    with pytest.raises(UserError, match="2 tensors: name the one to use 'direction'"):
+    with pytest.raises(UserError, match="2 tensors: save the direction alone, or under the name 'direction'"):
         units.parse([str(path)], (3,), None)
     save_file({"a": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match="zero or not finite"):
+    with pytest.raises(UserError, match="zero or holds NaN or inf"):
         units.parse([str(path)], (3,), None)
     bad = tmp_path / "bad.npy"
     bad.write_bytes(b"no numbers")
-    with pytest.raises(UserError, match="no direction that can be read"):
+    with pytest.raises(UserError, match="cannot read a direction"):
         units.parse([str(bad)], (3,), None)
 
 

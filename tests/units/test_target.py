@@ -57,7 +57,7 @@ def test_names_are_those_of_the_output_alone(target, file):
     hidden = target(["conv:3-4", "-conv:all@max"], classes=LETTERS)
     assert hidden.features.layers == ["conv"] and len(hidden.units) == 2 + 8 and hidden.classes is None
     assert len(target("fc:all", classes=["a", "b"]).units) == 12
-    with pytest.raises(UserError, match="this layer has no names; set an index from 0 to 11"):
+    with pytest.raises(UserError, match="this layer has no class names: set an index from 0 to 11"):
         target("fc:a", classes=LETTERS)
 
 
@@ -82,7 +82,7 @@ def test_a_class_whose_name_is_not_unique_is_not_compared_with_a_judges(target):
 
 
 def test_units_of_two_layers_name_the_default_one(target):
-    with pytest.raises(UserError, match=r"not in conv and output \(the default\)"):
+    with pytest.raises(UserError, match=r"several layers, conv and output \(the default\)"):
         target(["conv:1", "2"])
 
 
@@ -90,7 +90,7 @@ def test_a_judge_has_as_many_names_as_outputs(network_settings, monkeypatch, tin
     monkeypatch.setattr("dgn.networks.zoo.frozen", lambda settings: tiny)
     for classes, words in (("imagenet", "judge.classes=imagenet has 1000 names, but .* has 7 outputs"),
                            (LETTERS[:6], "judge.classes has 6 names, but .* has 7 outputs"),
-                           ("auto", "does not give one number for each of its 1000")):  # fmt: skip
+                           ("auto", r"does not return one score per class name \(1000\)")):  # fmt: skip
         with pytest.raises(UserError, match=words):
             judge.load(network_settings(classes=classes, input={"size": 16}), {})
     assert judge.load(network_settings(classes=LETTERS, input={"size": 16}), {}).knows("a")
