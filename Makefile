@@ -41,4 +41,7 @@ browser:
 check: install ## formatter, linter, type checker, import contract
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy && .venv/bin/lint-imports
 
-.PHONY: help install demo test test-all browser check
+docs: install ## the API reference from the docstrings, build/docs/index.html; a warning is an error
+	@$(PY) docs/reference.py build/docs
+
+.PHONY: help install demo test test-all browser check docs

@@ -44,6 +44,7 @@ def run(command: str, typed: Sequence[str]) -> None:
 
     @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name=command)
     def job(config: DictConfig) -> None:
+        sys.argv = typed_by_user  # which Lightning types again to start a process for every further device
         if submitted := callback.submitted():
             signal.signal(signal.SIGTERM, stop)  # submitit's own handler only records it
         try:
@@ -59,12 +60,12 @@ def run(command: str, typed: Sequence[str]) -> None:
             else:
                 failed.append(error)  # raised below: Hydra would print its own lines above the message
 
-    before, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
+    typed_by_user, sys.argv = sys.argv, [f"{command}.py", *words]  # where Hydra reads them
     try:
         with messages.explained(command, words):
             job()
     finally:
-        sys.argv = before
+        sys.argv = typed_by_user
         remove_empty(callback.NewFolders.noted)
     if failed:
         raise failed[0]

@@ -13,6 +13,9 @@ class Log(Logger):
 
     `log_metrics` receives `images`, the number of images seen, as the x-axis of all curves. Methods do nothing by
     default.
+
+    Args:
+        folder: of the run, which exists.
     """
 
     version = ""

@@ -11,7 +11,9 @@ from dgn.base.typed import Positive
 class NormalisedGradient(torch.optim.Optimizer):
     """y ← y + lr · g / mean|g|, the mean over all elements of a row (released act_max.py, its code step).
 
-    `.grad` is the gradient of the score: the code climbs it.
+    Args:
+        params: the codes, each (N, *code_shape). `.grad` is the gradient of the score, which the codes climb.
+        lr: the mean step of an element, in units of the code.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: Positive) -> None:
@@ -27,5 +29,10 @@ class NormalisedGradient(torch.optim.Optimizer):
 
 
 def climb_adam(params: Iterable[Tensor], lr: Positive) -> torch.optim.Optimizer:
-    """Adam that maximises; it works per element, so rows stay independent."""
+    """Adam that maximises; it works per element, so rows stay independent.
+
+    Args:
+        params: the codes, each (N, *code_shape).
+        lr: Adam's learning rate, in units of the code.
+    """
     return torch.optim.Adam(params, lr=lr, maximize=True)

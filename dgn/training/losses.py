@@ -18,13 +18,17 @@ def half_sum(x: Tensor, y: Tensor, scale: float = 1.0) -> Tensor:
 
 
 def mean_square(x: Tensor, y: Tensor, variance: float = 1.0) -> Tensor:
-    """Mean squared difference over `variance` (that of the pixels: 1 means no better than a grey image)."""
+    """Mean squared difference of `x` and `y`, both (N, C, H, W) in [0, 1], over `variance`.
+
+    With the variance of the pixels, 1 means no better than a grey image.
+    """
     return (x - y).square().mean() / variance
 
 
 def relative(x: Tensor, y: Tensor) -> Tensor:
     """‖x − y‖² / ‖x‖² per image, mean over the batch: 1 for a reconstruction without any of x's features.
 
+    `x` of the real image and `y` of G's are codes (N, D) or maps (N, C, H, W).
     ‖x‖² counts as at least a thousandth of the batch's mean: an x without features would be worth any number of others.
     """
     axes = tuple(range(1, x.ndim))  # not flatten, which would copy maps that are channels-last

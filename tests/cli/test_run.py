@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from dgn import settings
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
+from dgn.training import tasks
 from tests.commands import ROOT, table
 from tests.commands import run as command
 
@@ -31,7 +32,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
         (["seeds.a=1"], "seeds is a single value (2)"),
-        (["units=a,b"], "type 'units=[a,b]'"),
+        (["units=a,b"], "set 'units=[a,b]' for a list"),
         (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),
         (["volcano"], "is not a setting: write KEY=VALUE"),
         (["start=image"], "start.path has no value"),
@@ -240,6 +241,16 @@ def test_shards_through_a_launcher_are_the_whole_run(small_bundle, image_tree, t
     command(script, "-m", *words, "shard=0/2,1/2", "hydra/launcher=joblib", f"output={shards}")
     for path in [*whole.rglob("*.png"), whole / "codes.safetensors", whole / "real.csv"]:
         assert (shards / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
+
+
+@pytest.mark.parametrize("start", [(ROOT / "train.py",), ("-m", "dgn", "train")])
+def test_further_ranks_are_started_by_the_line_that_was_typed(start, tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(tasks, "run", lambda *_: lines.append(sys.argv[:]))
+    words = ["encoder.layer=1.10", "data=photos", "debug=true", f"output={tmp_path}/out"]
+    command(*start, *words)
+    ((_, *typed),) = lines
+    assert typed == [*(["train"] if start[0] == "-m" else []), *words]
 
 
 def test_what_would_run_a_sweep_again_is_refused(tmp_path):

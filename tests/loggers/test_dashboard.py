@@ -39,7 +39,7 @@ def run(*words, **env):
 def test_what_was_swept_is_named_by_where_the_runs_keep_it(sweep, tmp_path):
     assert dashboard.swept(sweep) == ["prior.k", "data.name"]  # a schedule has no name
     (sweep / "first/config.yaml").unlink()
-    with pytest.raises(UserError, match=r"no point of .* has begun"):
+    with pytest.raises(UserError, match=r"no point of .* has started"):
         dashboard.swept(sweep)
     with pytest.raises(UserError, match="not the folder of a sweep"):
         dashboard.swept(tmp_path)

@@ -20,7 +20,7 @@ def test_only_the_first_process_is_heard(tmp_path, monkeypatch):
 
 
 def test_a_missing_package_or_an_unknown_mode_is_an_error(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"there is no logger\.mode=onlin: did you mean 'online'"):
+    with pytest.raises(UserError, match=r"logger\.mode=onlin is not a valid choice: did you mean 'online'"):
         WandbLog(tmp_path, mode="onlin", **LABELS)
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match="pip install wandb"):

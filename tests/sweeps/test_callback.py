@@ -27,7 +27,7 @@ def _started_here(monkeypatch):
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
 def test_processes_that_lightning_starts_are_refused(config, words, monkeypatch):
-    with pytest.raises(UserError, match=r"type trainer\.devices=1"):
+    with pytest.raises(UserError, match=r"set trainer\.devices=1"):
         refuse_ranks(config("train", *words))
     monkeypatch.setenv("SLURM_PROCID", "1")
     refuse_ranks(config("train", *words))

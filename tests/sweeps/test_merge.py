@@ -52,7 +52,7 @@ def test_what_does_not_belong_together_is_a_sentence(shards, tmp_path, run_folde
     for given, sentence in (
         (folders[:2], r"shard 2/3 is missing: run it with shard=2/3"),
         ([*folders, folders[0]], "are both shard 0/3"),
-        ([*folders[:2], other], "are not of one run: seed is None and 7"),
+        ([*folders[:2], other], "are not of one run, because seed is None and 7"),
         ([*folders[:2], stale], "are not of one run: target is aa and bb"),
         ([*folders, run_folder(tmp_path / "x", UNITS, own=[0], shard="0/2")], "is shard 0/2, the others are of 3"),
         ([whole], "is a whole run, not a shard"),
@@ -77,5 +77,7 @@ def test_a_shard_is_not_overwritten_by_the_whole_run(shards, tmp_path):
 
 def test_another_run_s_folder_is_not_overwritten(shards, tmp_path, run_folder):
     other = run_folder(tmp_path / "out", UNITS, prior="none")
-    with pytest.raises(UserError, match=r"the shards and the run in .* are not of one run: prior is None and none"):
+    with pytest.raises(
+        UserError, match=r"the shards and the run in .* are not of one run, because prior is None and none"
+    ):
         merge(shards[0], other)
