@@ -102,8 +102,8 @@ class Best:
     def top(self) -> tuple[Tensor, Tensor]:
         """(at most `most`, units) scores from the highest on, and the images that have them."""
         scores, index = (torch.cat(part) for part in zip(*self.parts, strict=True))
-        found = scores.topk(min(self.most, len(scores)), dim=0)
-        self.parts, self.waiting = [(found.values, index.gather(0, found.indices))], 0
+        highest = scores.topk(min(self.most, len(scores)), dim=0)
+        self.parts, self.waiting = [(highest.values, index.gather(0, highest.indices))], 0
         return self.parts[0]
 
 
@@ -149,9 +149,9 @@ def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) 
     """
     if not target.is_output:
         return [sum(of_class.values())] * len(chosen)
-    found = ClassNames(list(of_class))
-    places = [None if (name := target.wanted(unit)) is None else found.find(name) for unit in chosen]
-    return [0 if i is None else of_class[found.classes[i]] for i in places]
+    names = ClassNames(list(of_class))
+    places = [None if (name := target.wanted(unit)) is None else names.find(name) for unit in chosen]
+    return [0 if i is None else of_class[names.classes[i]] for i in places]
 
 
 def relate(rows: Sequence[results.Row], best: Mapping[str, float]) -> list[results.Row]:

@@ -50,12 +50,12 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
 
 def _digest(tensors: Iterable[Any]) -> str:
     """SHA-256 of the tensors; other entries of a state dict are ignored."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for tensor in tensors:
         if isinstance(tensor, Tensor):
             dense = tensor.detach().cpu().to_dense().contiguous()
-            found.update(dense.flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+            digest.update(dense.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def method(config: SynthesizeSettings, prior: Bundle, target: Target) -> dict[str, Any]:
@@ -118,13 +118,13 @@ def manifest(
 
 def versions() -> dict[str, str]:
     """Versions of the installed packages that affect the result."""
-    found = {}
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def commit() -> str | None:

@@ -71,11 +71,11 @@ def batches(rows: int, size: int, shard: str | None) -> list[int]:
     match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
     if not match or int(match[1]) >= int(match[2]):
         raise UserError(f"shard={shard} is not a share: set shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
-    own = firsts[int(match[1]) :: int(match[2])]
-    if not own:
+    chosen = firsts[int(match[1]) :: int(match[2])]
+    if not chosen:
         raise UserError(f"shard={shard} is empty: {rows} rows make {len(firsts)} batches of batch_size={size}, so set "
                         f"{len(firsts)} shards or fewer (shard=0/{len(firsts)})")  # fmt: skip
-    return own
+    return chosen
 
 
 def _path(output: Path, first: int) -> Path:
