@@ -56,7 +56,7 @@ def test_a_batch_without_such_parts_is_a_sentence(training, tmp_path, batch, par
         (["discriminator=deepsim", "data.crop=32"], "images of 32 px are too small for discriminator.convs"),
         (["generator.layers='fc24 fc128 8x4xq d8 shuffle3'"], "do not fit a code of shape .1024,."),
         (["generator.layers='fc24 fc128 8x4x4 d8 c8/3'"], "do not fit a code of shape .1024,."),
-        (["trainer.precision=bf16-true"], "type trainer.precision=bf16-mixed or 32-true"),
+        (["trainer.precision=bf16-true"], "set trainer.precision=bf16-mixed or 32-true"),
     ],
 )
 def test_sizes_and_words_that_do_not_fit_are_sentences(training, tmp_path, words, sentence):
@@ -87,7 +87,7 @@ def test_a_run_goes_on_with_the_weights_that_it_began_with(tmp_path):
         torch.save({"begun": {"encoder_sha256": before}, "state_dict": {}, "images": 3}, path)
         assert restored(Begun(now), path, None) == 3
     torch.save({"begun": {"encoder_sha256": "a"}, "state_dict": {}, "images": 3}, path)
-    with pytest.raises(UserError, match=r"last\.ckpt was trained with other weights of the encoder; set those"):
+    with pytest.raises(UserError, match=r"last\.ckpt: it was trained with other weights of the encoder; set those"):
         restored(Begun("b"), path, None)
 
 
