@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -19,6 +20,11 @@ from dgn.generators import bundle
 from dgn.generators.deepsim import Deepsim
 from dgn.generators.moments import Moments
 from dgn.networks.features import Preprocessing
+from dgn.networks.settings import NetworkSettings
+from dgn.settings.check import check
+from dgn.synthesis.api import configure
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.settings import TASKS, TrainSettings
 from tests.run_folders import point_folder, run_folder, sweep_folder  # noqa: F401, as fixtures
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +60,42 @@ def config():
     def build(command: str, *words: str) -> DictConfig:
         GlobalHydra.instance().clear()
         return settings.composed(command, settings.words(command, list(words))).config
+
+    return build
+
+
+@pytest.fixture
+def synthesis():
+    """The settings of synthesize.py with some words."""
+
+    def build(*words: str) -> SynthesizeSettings:
+        return configure(None, None, words)[0]
+
+    return build
+
+
+@pytest.fixture
+def training():
+    """The settings of train.py with some words."""
+
+    def build(*words: str) -> TrainSettings:
+        composed = settings.composed("train", settings.words("train", list(words)))
+        return check(composed, TASKS[composed.config.task])
+
+    return build
+
+
+@pytest.fixture
+def network_settings():
+    """The settings of a network with conf/network_base.yaml's defaults and some keys; `input` is merged."""
+
+    def build(builder: str = "torch.nn.Linear", **keys: Any) -> NetworkSettings:
+        size = {"size": 224, "mean": 0.5, "std": 0.5, "scale": 1, "channels": 3, "order": "rgb",
+                "interpolation": "bilinear", "fit": "resize"} | keys.pop("input", {})  # fmt: skip
+        node = {"name": "net", "_target_": builder, "args": {}, "weights": None, "strict": True, "by_order": False,
+                "prefix": None, "layer": "output", "classes": None, "eval_layers": [], "steps": 200,
+                "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "input": size}  # fmt: skip
+        return NetworkSettings.model_validate(node | keys)
 
     return build
 

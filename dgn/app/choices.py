@@ -8,14 +8,16 @@ from functools import cache
 from typing import Any
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from dgn import settings
 from dgn.base.errors import UserError
 from dgn.networks import zoo
+from dgn.networks.settings import NetworkSettings
 from dgn.networks.summary import Layer, layers
 from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
+from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.grammar import as_list, layer_of
 from dgn.units.names import ClassNames
 
@@ -54,9 +56,9 @@ class Choices:
     def __init__(self, words: list[str]) -> None:
         self.words = words
         config, _ = self._configured(words)
-        self.layers, self._network, self._of = cache(self._layers), cache(self._node), cache(self._composed)
-        self.unit = as_list(settings.plain(config)["units"])[0]
-        self._default = str(config.target.name)
+        self.layers, self._network, self._of = cache(self._layers), cache(self._target), cache(self._composed)
+        self.unit = as_list(config.units)[0]
+        self._default = config.target.name
         own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
         others = [] if own else [name for name in trained() if name != self._default]
         self.networks = [self._default, *others]
@@ -67,7 +69,7 @@ class Choices:
         So is what the config does not have: its slider is hidden, but the page sends it all the same.
         """
         words = [] if network == self._default else [f"network@target={network}"]
-        if layer != self._network(network)["layer"]:
+        if layer != self._network(network).layer:
             words.append(f"target.layer={layer}")
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
         had = {key: default for key, default in self.defaults(network).items() if default is not None}
@@ -95,12 +97,12 @@ class Choices:
                 return named
         return layer
 
-    def _composed(self, network: str) -> tuple[DictConfig, dict[str, Any]]:
+    def _composed(self, network: str) -> tuple[SynthesizeSettings, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]
         return self._configured([*self.words, *words])
 
-    def _node(self, network: str) -> dict[str, Any]:
-        return settings.plain(self._of(network)[0].target)
+    def _target(self, network: str) -> NetworkSettings:
+        return self._of(network)[0].target
 
     def _layers(self, network: str) -> list[Layer]:
         node = self._network(network)
@@ -109,18 +111,19 @@ class Choices:
     def defaults(self, network: str) -> dict[str, Any]:
         """What a network has of every slider's key and every group; None for a key that the config does not have."""
         config, members = self._of(network)
-        found = {slider.key: OmegaConf.select(config, slider.key) for slider in SLIDERS}
+        plain = OmegaConf.create(config.plain())
+        found = {slider.key: OmegaConf.select(plain, slider.key) for slider in SLIDERS}
         return found | {group: members[group] for group in GROUPS} | {"seed": config.seed}
 
     def layer(self, network: str) -> str:
         """The layer that is read by default."""
-        return str(self._network(network)["layer"])
+        return str(self._network(network).layer)
 
-    def compose(self, typed: list[str]) -> DictConfig:
-        """The config of `typed`; UserError, one sentence, for what cannot be."""
+    def compose(self, typed: list[str]) -> SynthesizeSettings:
+        """The settings of `typed`; UserError, one sentence, for what cannot be."""
         return self._configured(typed)[0]
 
-    def _configured(self, words: list[str]) -> tuple[DictConfig, dict[str, Any]]:
+    def _configured(self, words: list[str]) -> tuple[SynthesizeSettings, dict[str, Any]]:
         return configure(None, None, words)
 
 

@@ -14,8 +14,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from dgn.app import stage
 from dgn.app.choices import GROUPS, SLIDERS, Choices, command, replaced
 from dgn.base.errors import UserError
-from dgn.generators import loading
 from dgn.settings import messages
+from dgn.synthesis.inputs import prior_name
 from dgn.synthesis.interactive import Live
 
 AT_ONCE = 4  # climbs of several visitors; more wait in a queue
@@ -76,11 +76,11 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
             try:
                 typed = words(*chosen)
                 run = Live(choices.compose(typed))
-                steps = run.config["ascent"]["steps"]
-                used = stage.said(f"prior: {loading.name(run.config)}")
+                steps = run.config.ascent.steps
+                used = stage.said(f"prior: {prior_name(run.config)}")
                 for shot in run.shots():
-                    at = run.config["ascent"]["steps"] if shot.row else steps
-                    drawn = stage.stage(shot, at, run.subject.target.layers[0])
+                    at = run.config.ascent.steps if shot.row else steps
+                    drawn = stage.stage(shot, at, run.target.layer)
                     yield run, drawn, used, gr.skip(), *buttons(False, True, False)
             except Exception as error:
                 yield None, stage.EMPTY, stage.said(sentence(error), True), gr.skip(), *buttons(True, False, False)

@@ -1,7 +1,7 @@
 """Typed settings: a mistake becomes one sentence that names the key."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -18,11 +18,13 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a group of keys",
@@ -47,6 +49,10 @@ class Settings(BaseModel):
 
     model_config = STRICT
 
+    def plain(self) -> dict[str, Any]:
+        """The settings as dictionaries and lists with the keys of the YAML: for `config.yaml`, identities and logs."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -63,32 +69,49 @@ def validated(model: type[Model], values: Mapping[str, Any], path: str = "") -> 
         raise UserError(sentence(error, values, path, model)) from None
 
 
-def check_arguments(function: Callable[..., Any], values: Mapping[str, Any], path: str) -> None:
-    """UserError if a config's values do not fit the annotations of the class or function that receives them.
+def arguments(
+    function: Callable[..., Any], values: Mapping[str, Any], path: str = "", filled: Collection[str] | None = ()
+) -> dict[str, Any]:
+    """Check keyword arguments against the annotations of the class or function that receives them.
 
-    Not checked here: values with a `_target_` of their own, names with a leading underscore, and parameters without an
+    Not checked: values with a `_target_` of their own, names with a leading underscore, and parameters without an
     annotation of plain data.
+
+    Args:
+        path: of `values` in the config, with a dot at its end.
+        filled: parameters that the caller sets itself; None if it may set any that is missing here.
+
+    Raises UserError, one sentence, for an argument that is missing, unknown, or not of the annotated type and range.
     """
     parameters, open_ended = _parameters(function)
+    taken = [name for name in parameters if name not in (filled or ())]
+    checked = dict(values)
     for key, value in values.items():
         if str(key).startswith("_") or (isinstance(value, Mapping) and "_target_" in value):
             continue
-        if key not in parameters:
-            if open_ended:
-                continue
-            hint = nearest(str(key), parameters) if parameters else "this part has no settings"
+        if key in taken:
+            checked[key] = _argument(parameters[key].annotation, value, f"{path}{key}.")
+        elif not open_ended:
+            hint = nearest(str(key), taken) if taken else "this part has no settings"
             raise UserError(f"there is no key '{path}{key}': {hint}")
-        kind = parameters[key]
-        if kind is inspect.Parameter.empty:
-            continue
-        try:
-            adapter = TypeAdapter(kind, config=None if _is_model(kind) else NUMBERS)
-        except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
-            continue
-        try:
-            adapter.validate_python(tuple(value) if _is_tuple(kind) and isinstance(value, list) else value)
-        except ValidationError as error:
-            raise UserError(sentence(error, value, f"{path}{key}.", kind)) from None
+    for name in taken if filled is not None else ():
+        if name not in values and parameters[name].default is inspect.Parameter.empty:
+            raise UserError(f"{path}{name} has no value: set {path}{name}=…")
+    return checked
+
+
+def _argument(kind: Any, value: Any, path: str) -> Any:
+    """The value as the annotated type; unchanged if the annotation is not one of plain data."""
+    if kind is inspect.Parameter.empty:
+        return value
+    try:
+        adapter = TypeAdapter(kind, config=None if _is_model(kind) else NUMBERS)
+    except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
+        return value
+    try:
+        return adapter.validate_python(tuple(value) if _is_tuple(kind) and isinstance(value, list) else value)
+    except ValidationError as error:
+        raise UserError(sentence(error, value, path, kind)) from None
 
 
 def _is_model(kind: Any) -> bool:
@@ -100,15 +123,15 @@ def _is_tuple(kind: Any) -> bool:
     return kind is tuple or get_origin(kind) is tuple
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The annotations of all keyword parameters, including those a class passes on to its parents.
+def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
+    """All keyword parameters with resolved annotations, including those a class passes on to its parents.
 
     Also returns whether further keywords are accepted.
     """
     calls = [function]
     if inspect.isclass(function):
         calls = [vars(parent)["__init__"] for parent in function.__mro__[:-1] if "__init__" in vars(parent)]
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, inspect.Parameter] = {}
     for call in calls:
         try:
             signature, hints = inspect.signature(call), get_type_hints(call, include_extras=True)
@@ -116,7 +139,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
             return parameters, True
         for name, parameter in signature.parameters.items():
             if name != "self" and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
-                parameters.setdefault(name, hints.get(name, inspect.Parameter.empty))
+                parameters.setdefault(name, parameter.replace(annotation=hints.get(name, parameter.empty)))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
             return parameters, False
     return parameters, bool(calls)
@@ -146,6 +169,8 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
         return f"{key}={shown} is not text: put it in quotes"
     if wanted:
         return f"{key}={shown} is not {' or '.join(wanted)}: set {key} to {wanted[0]}"
+    if same[0]["type"] == "value_error":  # a validator of ours, whose words go on from the key and its value
+        return f"{key}={shown} {same[0]['ctx']['error']}"
     return f"{key}={shown} cannot be used: {same[0]['msg']}"
 
 
@@ -162,12 +187,15 @@ def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:
     return (path + ".".join(walked)).rstrip("."), values
 
 
-def _fields(model: Any, path: Sequence[Any]) -> list[str]:
-    """The keys that are allowed at a path."""
+def _fields(kind: Any, path: Sequence[Any]) -> list[str]:
+    """The keys that are allowed at a path; pydantic's own names of alternatives are skipped."""
     for part in path:
-        kinds = [model, *get_args(model)]
-        fields: Mapping[str, Any] = next((k.model_fields for k in kinds if _is_model(k) and part in k.model_fields), {})
-        model = fields[part].annotation if part in fields else model
-    names = [field.alias or name for kind in (model, *get_args(model)) if _is_model(kind)
-             for name, field in kind.model_fields.items()]  # fmt: skip
+        fields = next((model.model_fields for model in _models(kind) if part in model.model_fields), {})
+        kind = fields[part].annotation if part in fields else kind
+    names = [field.alias or name for model in _models(kind) for name, field in model.model_fields.items()]
     return list(dict.fromkeys(names))
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    """The classes of settings in a type, those among alternatives included."""
+    return [kind] if _is_model(kind) else [model for part in get_args(kind) for model in _models(part)]

@@ -14,9 +14,10 @@ from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import given
 from dgn.networks import zoo
 from dgn.synthesis.api import configure
-from dgn.synthesis.run import load
+from dgn.synthesis.load import load
+from dgn.synthesis.settings import SynthesizeSettings
 from dgn.training.tasks import build_generator
-from dgn.units.target import Subject
+from dgn.units.target import Target
 
 ROWS = 64
 UNITS = f"units=[0-{ROWS - 1}]"
@@ -30,15 +31,15 @@ class Case:
     """Networks and settings of a climb of `ROWS` units.
 
     Attributes:
-        config: plain, of synthesize.py.
-        prior, subject: G and the target as synthesis has them.
+        config: of synthesize.py.
+        prior, target: G and the target as synthesis has them.
         network: the target as it is built, nothing folded.
         see: G and a code (1, ...) to what the target takes, as the released code has it.
     """
 
-    config: dict[str, Any]
+    config: SynthesizeSettings
     prior: Bundle
-    subject: Subject
+    target: Target
     network: nn.Module
     see: Callable[[Any, Tensor], Tensor]
 
@@ -57,10 +58,10 @@ def composed(command: str, *words: str) -> dict[str, Any]:
     return settings.plain(config)
 
 
-def decided(*words: str) -> dict[str, Any]:
-    """The plain config of synthesize.py with these words."""
-    config = settings.plain(configure(None, None, words)[0])
-    return config | {"trainer": lightning.decided(config["trainer"])}
+def decided(*words: str) -> SynthesizeSettings:
+    """The settings of synthesize.py with these words."""
+    config, _ = configure(None, None, words)
+    return config.model_copy(update={"trainer": lightning.decided(config.trainer)})
 
 
 def paper() -> Case:
@@ -69,27 +70,27 @@ def paper() -> Case:
     layers = composed("train", "experiment=deepsim_fc6", "data=photos", "data.crop=227")["generator"]
     generator = build_generator(layers, torch.zeros(1, 4096)).eval().requires_grad_(False)
     moments = given([4096], mean=1.1, std=3.7, signed=False)  # what CaffeNet's fc6 has
-    network = zoo.module(config["target"])
+    network = zoo.module(config.target)
     for module in network.modules():  # PyTorch's own start lets activations die away
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    prior, subject = load(config, network, Bundle(generator, moments, torch.empty(0, 4096), {}))
+    prior, target = load(config, network, Bundle(generator, moments, torch.empty(0, 4096), {}))
 
     def see(generator: Any, code: Tensor) -> Tensor:
         return images.crop_centre(generator.layers(code), 227)  # both sides are BGR minus the mean
 
-    return Case(config, prior, subject, network, see)
+    return Case(config, prior, target, network, see)
 
 
 def shipped(*words: str) -> Case:
     """A target with its default bundle."""
     config = decided(*words)
-    prior, subject = load(config)
-    contract = zoo.contract(config["target"])
+    prior, target = load(config)
+    contract = zoo.contract(config.target)
 
     def see(generator: Generator, code: Tensor) -> Tensor:
         return contract.normalise(contract.fitted(generator(code)))
 
-    network = zoo.module(config["target"])
+    network = zoo.module(config.target)
     network.eval()
-    return Case(config, prior, subject, network, see)
+    return Case(config, prior, target, network, see)

@@ -35,9 +35,9 @@ class Clock(pl.Callback):
 def ours(case: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
     """The climb as synthesize.py runs it, without its files: `rate` in rows × steps a second."""
     built, clock = build(case), Clock(seconds)
-    config = built.config | {"batch_size": batch}
-    config["trainer"] = config["trainer"] | {"precision": PRECISIONS[precision]}
-    climb(config, built.prior, built.subject, [(unit, 0) for unit in built.subject.units[:batch]], clock)
+    trainer = built.config.trainer | {"precision": PRECISIONS[precision]}
+    config = built.config.model_copy(update={"batch_size": batch, "trainer": trainer})
+    climb(config, built.prior, built.target, [(unit, 0) for unit in built.target.units[:batch]], clock)
     return {"rate": batch * clock.rate}
 
 
@@ -61,16 +61,16 @@ def literally(case: Case, weights: bool) -> Iterator[Tensor]:
 
     One unit, fp32, NCHW; two stages: the target's input is moved, then the code towards what was moved.
     """
-    ascent, moments = case.config["ascent"], case.prior.moments
-    unit = moments.scale if ascent["units"] == "std" else 1.0
+    ascent, moments = case.config.ascent, case.prior.moments
+    unit = moments.scale if ascent.units == "std" else 1.0
     upper = moments.mean + 3 * moments.std
     generator, network = case.prior.generator, case.network
     for module in (generator, network):
         module.to(memory_format=torch.contiguous_format).requires_grad_(weights)
-    channel, start, end = case.subject.units[0].terms[0].channel, ascent["step"] * unit, ascent["end"] * unit
-    code = ascent["noise"] * unit * draw(case.config["seed"], generator.code_shape)[None]
-    for i in range(ascent["steps"]):
-        step = start + (end - start) * i / ascent["steps"]
+    channel, start, end = case.target.units[0].terms[0].channel, ascent.step * unit, ascent.end * unit
+    code = ascent.noise * unit * draw(case.config.seed, generator.code_shape)[None]
+    for i in range(ascent.steps):
+        step = start + (end - start) * i / ascent.steps
         code = code.detach().requires_grad_()
         seen = case.see(generator, code)
         crop = seen.detach().requires_grad_()
@@ -88,5 +88,5 @@ def count(case: Case) -> int:
     """FLOPs of a row's step, a multiplication and an addition counting as two: forward, and back to the code."""
     code = torch.rand(1, *case.prior.generator.code_shape, requires_grad=True)
     with FlopCounterMode(display=False) as counter:
-        case.subject.score(case.subject.units[:1])(case.subject.target(case.prior.generator(code))).sum().backward()
+        case.target.score(case.target.units[:1])(case.target.features(case.prior.generator(code))).sum().backward()
     return counter.get_total_flops()

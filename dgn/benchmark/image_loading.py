@@ -3,18 +3,16 @@
 import time
 from collections.abc import Iterator
 
-from omegaconf import DictConfig
-
 from dgn import data
 from dgn.data.workers import count, readers
-from dgn.settings import plain
+from dgn.training.settings import TrainSettings
 
 SECONDS = 10.0  # a line
 
 
-def bench(config: DictConfig) -> Iterator[str]:
-    """A `train` config's loader with its workers, without, and from memory where the images fit: a line each."""
-    module = data.build(plain(config.data), plain(config.augment), config.seed)
+def bench(config: TrainSettings) -> Iterator[str]:
+    """The loader with its workers, without, and from memory where the images fit: a line each."""
+    module = data.build(config.data, config.augment, config.seed)
     images = module.train
     yield (f"{module.name}: {len(images)} images, {images.augment.crop} of {images.source.size} px, "
            f"in batches of {module.batch_size}")  # fmt: skip

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.typed import validated
@@ -14,7 +12,7 @@ from dgn.cli.parser import Parser
 from dgn.data.settings import PrepareSettings
 from dgn.settings.check import check
 from dgn.settings.messages import explained
-from dgn.training.settings import TASKS
+from dgn.training.settings import TASKS, TrainSettings
 
 
 def parser() -> Parser:
@@ -68,9 +66,8 @@ def run(words: Sequence[str]) -> None:
             raise UserError(f"{error}: mend that and run the same command again to continue") from error
 
 
-def training(words: Sequence[str]) -> DictConfig:
-    """The checked config of `train.py` with these overrides, without output folder and logger."""
+def training(words: Sequence[str]) -> TrainSettings:
+    """The settings of `train.py` with these overrides, without output folder and logger."""
     composed = settings.composed("train", [*settings.words("train", words), "output=unused"])
     composed.config.logger = {}
-    check(composed, TASKS[composed.config.task])
-    return composed.config
+    return check(composed, TASKS[composed.config.task])

@@ -1,13 +1,14 @@
 """`dgn networks NAME [KEY=VALUE …]`: list the layers of a network, or its class names."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
 from dgn import settings
 from dgn.base.errors import UserError
+from dgn.base.typed import validated
 from dgn.cli.parser import Parser
+from dgn.networks.settings import NetworkSettings
 from dgn.settings.check import check_missing
 from dgn.settings.messages import explained
 
@@ -34,15 +35,15 @@ def run(words: Sequence[str]) -> None:
     from dgn.synthesis.list_layers import without_weights
 
     with explained("synthesize", asked.words):
-        node = target(asked.name, asked.words, asked.config_dir)
+        network = target(asked.name, asked.words, asked.config_dir)
     if asked.classes:
-        print("\n".join(f"{i:>5}  {name}" for i, name in enumerate(class_names(node))))
+        print("\n".join(f"{i:>5}  {name}" for i, name in enumerate(class_names(network))))
     else:
-        print(table(layers(zoo.module(without_weights(node)), zoo.contract(node))))
+        print(table(layers(zoo.module(without_weights(network)), zoo.contract(network))))
 
 
-def target(name: str, words: list[str], config_dir: str | None) -> dict[str, Any]:
-    """The network's config; its weights may be missing, because shapes do not depend on them."""
+def target(name: str, words: list[str], config_dir: str | None) -> NetworkSettings:
+    """The network's settings; its weights may be missing, because shapes do not depend on them."""
     from dgn.synthesis.list_layers import member
 
     chosen = [*member(name, config_dir), *words]
@@ -50,19 +51,19 @@ def target(name: str, words: list[str], config_dir: str | None) -> dict[str, Any
     if OmegaConf.is_missing(config.target, "weights"):
         config.target.weights = None
     check_missing({"target": OmegaConf.to_container(config.target, resolve=False)})
-    return settings.plain(config.target)
+    return validated(NetworkSettings, settings.plain(config.target), "target.")
 
 
-def class_names(node: Mapping[str, Any]) -> list[str]:
+def class_names(network: NetworkSettings) -> list[str]:
     """The names of the network's outputs, in order; UserError if it has none."""
     from dgn.networks import zoo
     from dgn.networks.summary import layers
     from dgn.synthesis.list_layers import without_weights
 
-    names = zoo.classes(node)
-    if node["classes"] == "auto":  # the names of ImageNet, if there are as many outputs
-        (outputs,) = layers(zoo.module(without_weights(dict(node))), zoo.contract(node))[-1].shape[:1]
-        names = zoo.classes_of(node, outputs, "target")
+    names = zoo.classes(network)
+    if network.classes == "auto":  # the names of ImageNet, if there are as many outputs
+        (outputs,) = layers(zoo.module(without_weights(network)), zoo.contract(network))[-1].shape[:1]
+        names = zoo.classes_of(network, outputs, "target")
     if names is None:
-        raise UserError(f"{node['name']} has no class names: set target.classes=FILE or imagenet, or use indices")
+        raise UserError(f"{network.name} has no class names: set target.classes=FILE or imagenet, or use indices")
     return names

@@ -20,11 +20,11 @@ from dgn import settings
 from dgn.base import ranks
 from dgn.base.errors import Stopped
 from dgn.base.files import claim, remove_empty
-from dgn.base.typed import Settings
 from dgn.cli import help_text
 from dgn.cli.main import stop
 from dgn.settings import Composed, messages
 from dgn.settings.check import check
+from dgn.settings.command import CommandSettings
 from dgn.sweeps import callback, jobs
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.training.settings import TASKS as TASK_SETTINGS
@@ -77,17 +77,17 @@ def task(command: str, config: DictConfig) -> None:
         return
     choices = HydraConfig.get().runtime.choices
     OmegaConf.set_struct(config, False)
-    check(Composed(config, dict(choices)), model(command, config))
+    checked = check(Composed(config, dict(choices)), model(command, config))
     output = Path(HydraConfig.get().runtime.output_dir)
-    with claim(output, config.resume) if ranks.first() else nullcontext():
+    with claim(output, checked.resume) if ranks.first() else nullcontext():
         module = import_module(TASKS[command])
         import_module("dgn.base.process").prepare()
-        module.run(config, output)
+        module.run(checked, output)
         if callback.running() and ranks.first():
             jobs.finish(output)
 
 
-def model(command: str, config: DictConfig) -> type[Settings]:
+def model(command: str, config: DictConfig) -> type[CommandSettings]:
     """The settings class of a command's config."""
     return SynthesizeSettings if command == "synthesize" else TASK_SETTINGS[config.task]
 

@@ -1,28 +1,30 @@
 """Data: from folders of images to training batches."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from dgn.data.settings import AugmentSettings, DataSettings
 
 if TYPE_CHECKING:
     from dgn.data.loader import BATCH as BATCH
     from dgn.data.loader import DataModule as DataModule
 
-KEYS = ("batch_size", "workers", "memory_gib", "val_images", "max_unreadable")
+
+KEYS = {"batch_size", "workers", "memory_gib", "val_images", "max_unreadable"}
 
 
-def build(config: Mapping[str, Any], augment: Mapping[str, Any], seed: int) -> "DataModule":
-    """The data module of a `data` config with the task's `augment` settings."""
+def build(settings: DataSettings, augment: AugmentSettings, seed: int) -> "DataModule":
+    """The data module of a command's `data`, with random changes of the training images."""
     from dgn.base.instantiate import instantiate
     from dgn.data.loader import Augment, DataModule
 
-    train, val = instantiate(config["sources"])
+    train, val = instantiate(settings.sources)
     return DataModule(
         train=train,
         val=val,
-        name=config["name"],
-        augment=Augment(crop=config["crop"], **augment),
+        name=settings.name,
+        augment=Augment(crop=settings.crop, **augment.plain()),
         seed=seed,
-        **{key: config[key] for key in KEYS},
+        **settings.model_dump(include=KEYS),
     )
 
 

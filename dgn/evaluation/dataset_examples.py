@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from dgn import data
 from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
+from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.data.sources import Source
 from dgn.networks import class_names
 from dgn.networks.preprocessing import Preprocessing
@@ -23,46 +24,47 @@ from dgn.report import results
 from dgn.units import Unit
 from dgn.units.names import ClassNames
 from dgn.units.score_table import ScoreTable
-from dgn.units.target import Subject
+from dgn.units.target import Target
 
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
 MOST = 100_000  # training images that are scored without being asked for
 TOGETHER = 2048  # images whose scores are looked through at a time
+UNCHANGED = AugmentSettings(pad=0, flip=False, brightness=0)
 
 
-def real_images(config: Mapping[str, Any], subject: Subject, side: int) -> tuple[data.DataModule, str] | None:
+def real_images(
+    settings: DataSettings, which: Literal["val", "train", "auto"], seed: int, target: Target, side: int
+) -> tuple[data.DataModule, str] | None:
     """The images of `data`, as the target sees them, and which are scored, "val" or "train"; None without `data.root`.
 
     `side` is that of the pictures, px. UserError where the folder holds no images.
     """
-    which = config["real_from"]
-    if not config["data"]["root"]:
+    if not settings.root:
         return None
-    plain = {"pad": 0, "flip": False, "brightness": 0}
-    module = data.build(as_seen(config["data"], subject.target.contract, side), plain, config["seed"])
-    return module, choose(module, subject) if which == "auto" else which
+    module = data.build(as_seen(settings, target.features.contract, side), UNCHANGED, seed)
+    return module, choose(module, target) if which == "auto" else which
 
 
-def as_seen(config: Mapping[str, Any], contract: Preprocessing, side: int) -> dict[str, Any]:
-    """A `data` config whose images the target sees as it sees pictures of `side` px.
+def as_seen(settings: DataSettings, contract: Preprocessing, side: int) -> DataSettings:
+    """The settings with which the target sees real images as it sees pictures of `side` px.
 
-    The config's own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
+    The settings' own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
     centre of a real one, too, where pictures are larger than its input.
     """
-    resize, crop, sources = config["resize"], config["crop"], dict(config["sources"])
-    if contract.fit == "crop" and resize == crop == contract.size:
+    resize, sources = settings.resize, settings.sources
+    if contract.fit == "crop" and resize == settings.crop == contract.size:
         resize = max(resize, side)
-        sources["size"] = resize
-    return {**config, "sources": sources, "resize": resize, "val_images": None}
+        sources = sources | {"size": resize}
+    return settings.model_copy(update={"sources": sources, "resize": resize, "val_images": None})
 
 
-def choose(module: data.DataModule, subject: Subject) -> str:
+def choose(module: data.DataModule, target: Target) -> str:
     """Choose the real images to score for real_from=auto; prints a line unless they are simply the held-out ones.
 
     Training images are chosen if a unit has too few held-out images for a `relative` score, but enough of those.
     """
-    val, train = (scored(subject, subject.units, labels(part.source)) for part in (module.val, module.train))
-    few = [unit.label for unit, v, t in zip(subject.units, val, train, strict=True) if v < ENOUGH <= t]
+    val, train = (scored(target, target.units, labels(part.source)) for part in (module.val, module.train))
+    few = [unit.label for unit, v, t in zip(target.units, val, train, strict=True) if v < ENOUGH <= t]
     if not few:
         return "val"
     reason = f"{few[0]} has fewer than {ENOUGH} held-out images"
@@ -100,14 +102,14 @@ class Best:
     def top(self) -> tuple[Tensor, Tensor]:
         """(at most `most`, units) scores from the highest on, and the images that have them."""
         scores, index = (torch.cat(part) for part in zip(*self.parts, strict=True))
-        found = scores.topk(min(self.most, len(scores)), dim=0)
-        self.parts, self.waiting = [(found.values, index.gather(0, found.indices))], 0
+        highest = scores.topk(min(self.most, len(scores)), dim=0)
+        self.parts, self.waiting = [(highest.values, index.gather(0, highest.indices))], 0
         return self.parts[0]
 
 
 @torch.no_grad()
 def write_real_images(
-    module: data.DataModule, which: str, most: int, subject: Subject, chosen: Mapping[int, Unit], output: Path
+    module: data.DataModule, which: str, most: int, target: Target, chosen: Mapping[int, Unit], output: Path
 ) -> dict[str, float]:
     """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
 
@@ -117,12 +119,12 @@ def write_real_images(
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     units = list(chosen.values())
-    table = ScoreTable(units, subject.score(units).objective).to(subject.device)
+    table = ScoreTable(units, target.score(units).objective).to(target.device)
     best, seen = Best(max(most, 1)), []
-    with Progress(transient=True) as bar, lightning.on_device(subject.device, subject.target):
+    with Progress(transient=True) as bar, lightning.on_device(target.device, target.features):
         task = bar.add_task("scoring real images", total=len(source))
         for x, label, index in batches:
-            best.add(table(subject.target(x.to(subject.device))), index)
+            best.add(table(target.features(x.to(target.device))), index)
             seen.append(label)
             bar.update(task, advance=len(x))
     scores, index = (part.T.tolist() for part in best.top())
@@ -136,20 +138,20 @@ def write_real_images(
             rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
-    counts = scored(subject, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
+    counts = scored(target, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
     return {unit.text: top[0] for unit, top, count in zip(units, scores, counts, strict=True) if count >= ENOUGH}
 
 
-def scored(subject: Subject, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:
+def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:
     """How many real images can be each unit's best: those of its class, or all where the layer is not the output.
 
     `of_class` counts them by class name. A sum of classes and a class that is minimised have none.
     """
-    if not subject.is_output:
+    if not target.is_output:
         return [sum(of_class.values())] * len(chosen)
-    found = ClassNames(list(of_class))
-    places = [None if (name := subject.wanted(unit)) is None else found.find(name) for unit in chosen]
-    return [0 if i is None else of_class[found.classes[i]] for i in places]
+    names = ClassNames(list(of_class))
+    places = [None if (name := target.wanted(unit)) is None else names.find(name) for unit in chosen]
+    return [0 if i is None else of_class[names.classes[i]] for i in places]
 
 
 def relate(rows: Sequence[results.Row], best: Mapping[str, float]) -> list[results.Row]:

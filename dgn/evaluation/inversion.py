@@ -65,9 +65,9 @@ def named(
         wanted = [classes[label] for label in labels.tolist()]
         for what, shown in (("real", x), ("reconstructions", generator(encoder(x)))):
             for name, judge in judges.items():
-                found = judge.ranks(shown, wanted)
-                ranks.setdefault((name, what), []).extend(rank for rank in found if rank is not None)
-    return {f"{name}_top{k}/{what}": metrics.top(found, k) for (name, what), found in ranks.items() for k in (1, 5)}
+                places = judge.ranks(shown, wanted)
+                ranks.setdefault((name, what), []).extend(rank for rank in places if rank is not None)
+    return {f"{name}_top{k}/{what}": metrics.top(places, k) for (name, what), places in ranks.items() for k in (1, 5)}
 
 
 def picture(encoder: Features, generator: nn.Module, x: Tensor) -> Tensor:

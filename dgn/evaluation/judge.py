@@ -1,7 +1,6 @@
 """A judge: an independent network that classifies finished pictures."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from dgn.base.errors import UserError
 from dgn.evaluation import metrics
 from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
+from dgn.networks.settings import NetworkSettings
 from dgn.units.names import ClassNames
 
 
@@ -37,46 +37,46 @@ class Judge:
         Pictures (N, C, H, W) in [0, 1], on the network's device, are looked at as they are saved, in 8 bits.
         """
         known = [i for i, name in enumerate(wanted) if self.knows(name)]
-        found: list[int | None] = [None] * len(wanted)
+        places: list[int | None] = [None] * len(wanted)
         if known:
             labels = torch.tensor([self.names.find(str(wanted[i])) for i in known])
             scores = self.network(images.from_uint8(images.to_uint8(pictures[known])).to(pictures.device))
             for i, rank in zip(known, metrics.ranks(scores.cpu(), labels).tolist(), strict=True):
-                found[i] = rank
-        return found
+                places[i] = rank
+        return places
 
 
-def load(config: Mapping[str, Any], took_part: Mapping[str, str | None]) -> Judge:
-    """The judge of a network's config.
+def load(settings: NetworkSettings, took_part: Mapping[str, str | None]) -> Judge:
+    """The judge of a network's settings.
 
     `took_part` has the weights' identities of the networks that made the pictures, by what they are. UserError where
     the judge is one of them, or has no names for its outputs.
     """
-    name, own = config["name"], zoo.identity(config)
+    name, weights = settings.name, zoo.identity(settings)
     for part, identity in took_part.items():
-        if own is not None and own == identity:
+        if weights is not None and weights == identity:
             raise UserError(f"{name} is also {part}, so it cannot judge: set network@judge=ANOTHER")
-    classes = zoo.classes(config)
+    classes = zoo.classes(settings)
     if not classes:
         raise UserError(f"the judge {name} has no class names: set judge.classes=imagenet or judge.classes=FILE")
     if len(classes) == 1:
         raise UserError(f"the judge {name} has only one class: set network@judge=ANOTHER")
-    found = named(config)
-    if found is None:
+    judge = named(settings)
+    if judge is None:
         raise UserError(f"the judge {name} does not return one score per class name ({len(classes)}): set "
                         "judge.classes=FILE")  # fmt: skip
-    return found
+    return judge
 
 
-def named(config: Mapping[str, Any], role: str = "judge") -> Judge | None:
-    """The network of a config, which plays `role`, as a judge; None if its outputs have no names, or it has only one.
+def named(settings: NetworkSettings, role: str = "judge") -> Judge | None:
+    """The network, which plays `role`, as a judge; None if its outputs have no names, or it has only one.
 
     Raises UserError if it has more class names than outputs, or fewer.
     """
-    if len(zoo.classes(config) or []) < 2:
+    if len(zoo.classes(settings) or []) < 2:
         return None
-    network = zoo.features(config, OUTPUT, activated=True, role=role)
+    network = zoo.features(settings, OUTPUT, activated=True, role=role)
     with torch.no_grad():
         output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
-    classes = zoo.classes_of(config, output.shape[1], role) if output.ndim == 2 else None
-    return Judge(network, classes, config["name"]) if classes else None
+    classes = zoo.classes_of(settings, output.shape[1], role) if output.ndim == 2 else None
+    return Judge(network, classes, settings.name) if classes else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dgn.generators.header import arguments
+from dgn.base.typed import arguments
 
 
 class Generator(nn.Module):
@@ -28,9 +28,9 @@ class Generator(nn.Module):
     def for_codes(cls, codes: Tensor, **settings: Any) -> "Generator":
         """A new G for codes like these, (N, *code_shape), with the settings of its YAML.
 
-        Raises ValueError, one sentence, for settings that do not fit the annotations of the class.
+        Raises UserError, one sentence, for settings that do not fit the annotations of the class.
         """
-        return cls(**arguments(cls, {"code_shape": list(codes.shape[1:])} | settings))
+        return cls(**arguments(cls, {"code_shape": list(codes.shape[1:])} | settings, "generator."))
 
     def stem(self) -> list[Tensor]:
         """The weights under weight decay; none by default."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dgn.base import tensors
 from dgn.base.errors import UserError, first_line
+from dgn.base.typed import arguments
 from dgn.generators import header
 from dgn.generators.base import Generator
 from dgn.generators.kinds import KINDS, kind_of
@@ -100,7 +101,7 @@ def _class(kind: str, generator: type[Generator] | None, path: Path) -> type[Gen
 
 def _built(cls: type[Generator], args: Mapping[str, Any], state: Mapping[str, Tensor]) -> Generator:
     """G with its weights, frozen, in eval mode; ValueError or RuntimeError where they do not go together."""
-    checked = header.arguments(cls, args)
+    checked = arguments(cls, args)
     # What the header claims costs no memory until the tensors bear it out. A class of the user's own may compute
     # more than weights, and is built as it is.
     with torch.device("meta") if cls in KINDS.values() else nullcontext(), torch.random.fork_rng(devices=[]):

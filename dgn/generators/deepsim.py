@@ -209,6 +209,8 @@ def _layer(kind: str, numbers: str, cin: int, bias: bool) -> tuple[nn.Module, in
         return nn.ConvTranspose2d(cin, cout, 3, 1, 1, bias=bias), cout
     if kind == "c":
         kernel, stride, padding = rest or (3, 1, 1)
+        if kernel < 1 or stride < 1:
+            raise UserError(f"a generator's layers have no word {kind + numbers!r}: kernel and stride are one or more")
         return nn.Conv2d(cin, cout, kernel, stride, padding, bias=bias), cout
     return nn.Conv2d(cin, 4 * cout, 3, 1, 1, bias=bias), cout
 

@@ -1,11 +1,9 @@
 """The header of a bundle: JSON, checked for types and ranges before anything is built from it."""
 
-import inspect
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from dgn.base.errors import UserError
 
@@ -38,7 +36,7 @@ class Record(BaseModel):
 
 
 class GeneratorHeader(BaseModel):
-    """Which G the file holds: its kind, and the arguments of that class, see `arguments`."""
+    """Which G the file holds: its kind, and the arguments of that class, see `dgn.base.typed.arguments`."""
 
     model_config = ConfigDict(strict=True)
     kind: str
@@ -62,29 +60,6 @@ def parse(text: str | None, path: Path) -> Header:
         if text is None or any(problem["loc"][:1] in {(), ("schema",)} for problem in error.errors()):
             raise UserError(f"{path} is not a bundle of this version of dgn: make one with train.py") from None
         raise UserError(f"{path} is not a valid bundle ({_sentence(error)}): set another bundle=FILE") from None
-
-
-def arguments(builder: Callable[..., Any], args: Mapping[str, Any], filled: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Keyword arguments, checked against the annotations of the function or class that takes them.
-
-    `filled` names parameters that are filled in later. Raises ValueError, one sentence, for an argument that is
-    missing, unknown, or not of the annotated type and range.
-    """
-    function = builder.__init__ if isinstance(builder, type) else builder  # type: ignore[misc]
-    hints = get_type_hints(function, include_extras=True)
-    fields: dict[str, Any] = {}
-    extra: Literal["forbid", "allow"] = "forbid"
-    for name, parameter in inspect.signature(builder).parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            extra = "allow"
-        elif name not in filled:
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            fields[name] = (hints.get(name, Any), default)
-    config = ConfigDict(strict=True, extra=extra, arbitrary_types_allowed=True, protected_namespaces=())
-    try:
-        return dict(create_model("Arguments", __config__=config, **fields).model_validate(dict(args)))
-    except ValidationError as error:
-        raise ValueError(_sentence(error)) from None
 
 
 def _sentence(error: ValidationError) -> str:

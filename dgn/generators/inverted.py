@@ -1,49 +1,48 @@
 """The encoder that a bundle's G inverts, and whether a given network is that encoder."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from dgn.base.errors import UserError
 from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
+from dgn.networks.settings import NetworkSettings
 
 
-def identity(node: Mapping[str, Any]) -> str:
-    """What tells the weights of a network's config from others.
+def identity(network: NetworkSettings) -> str:
+    """What tells a network's weights from others.
 
     As `zoo.identity`; of a network without a file of weights, a hash of those that it is built with.
     """
-    return zoo.identity(node) or _hash_of_weights(node)
+    return zoo.identity(network) or _hash_of_weights(network)
 
 
-def _hash_of_weights(node: Mapping[str, Any]) -> str:
+def _hash_of_weights(network: NetworkSettings) -> str:
     digest = hashlib.sha256()
-    for name, value in sorted(zoo.frozen(node).state_dict().items()):
+    for name, value in sorted(zoo.frozen(network).state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return f"as built {digest.hexdigest()}"
 
 
-def inverts(bundle: Bundle, node: Mapping[str, Any]) -> bool:
-    """Whether `node`, a network's config, is of the network, layer and image size whose codes G inverts.
+def inverts(bundle: Bundle, network: NetworkSettings) -> bool:
+    """Whether this is the network, layer and image size whose codes G inverts.
 
     True for a decoder of one's own, of which nothing is recorded. False where the record says that the weights of the
     encoder were unknown: any network could be meant.
     """
-    record, size = bundle.record, node["input"]["size"]
-    if record.get("layer") not in {None, node["layer"]} or record.get("encoder_size") not in {None, size}:
+    record, size = bundle.record, network.input.size
+    if record.get("layer") not in {None, network.layer} or record.get("encoder_size") not in {None, size}:
         return False
     if "encoder_sha256" not in record:
         return True
-    return record["encoder_sha256"] is not None and record["encoder_sha256"] == identity(node)
+    return record["encoder_sha256"] is not None and record["encoder_sha256"] == identity(network)
 
 
-def same_encoder(bundle: Bundle, node: Mapping[str, Any], role: str) -> None:
-    """UserError where `node`, the config of the network in a role, is not of what G inverts, see `inverts`."""
-    if inverts(bundle, node):
+def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
+    """UserError where `network`, whose settings are the key `role`, is not what G inverts, see `inverts`."""
+    if inverts(bundle, network):
         return
     record = bundle.record
     encoder, layer = record.get("encoder", "?"), record.get("layer", "?")

@@ -1,6 +1,6 @@
-"""Load G and the moments of its code from a bundle, or from any decoder with measured or given moments."""
+"""Load a prior: a bundle by its name or path, or any decoder with measured or given moments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from os import fspath
 from pathlib import Path
@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError, first_line
-from dgn.generators import bundle, kinds, lookup
+from dgn.generators import bundle, lookup
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, given, measured, snapshot
+from dgn.generators.settings import DecoderSettings
 from dgn.networks import weights, weights_file, zoo
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -26,20 +27,17 @@ def load_bundle(name: Path | str) -> Bundle:
     return bundle.load(lookup.find(fspath(name)))
 
 
-def load_prior(config: Mapping[str, Any]) -> Bundle:
-    """The generator of the config, or the bundle's where it names none."""
-    node = config["generator"]
-    if "_target_" not in node:
-        return bundle.load(lookup.find(config["bundle"], config["bundle_filter"]), kinds.named(node.get("kind")))
+def load_decoder(settings: DecoderSettings) -> Bundle:
+    """The prior from a decoder's settings."""
     codes = None
-    if node["codes"]:
-        path = weights_file.find(node["codes"])
+    if settings.codes:
+        path = weights_file.find(settings.codes)
         tensors = weights.read(path)
         if "codes" not in tensors and len(tensors) != 1:
             raise UserError(f"{path} holds {len(tensors)} tensors: save the codes alone, or under the name 'codes'")
         codes = tensors.get("codes", next(iter(tensors.values())))
-    about = node["moments"]
-    return _prior(zoo.frozen(node), codes, about["shape"], about["mean"], about["std"], about["signed"], node["range"])
+    about = settings.moments
+    return _prior(zoo.frozen(settings), codes, about.shape, about.mean, about.std, about.signed, settings.range)
 
 
 def decoder(
@@ -111,11 +109,3 @@ def _codes(codes: Any) -> Tensor:
         raise UserError(
             f"the codes are not an array of numbers ({first_line(error)}): pass a tensor (M, ...)"
         ) from None
-
-
-def name(config: Mapping[str, Any]) -> str:
-    """The generator's name on the page."""
-    kind = config["generator"].get("_target_")
-    if kind:
-        return kind.rpartition(".")[2].lower()
-    return lookup.find(config["bundle"], config["bundle_filter"]).name.removesuffix(".bundle.safetensors")

@@ -14,7 +14,6 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
     `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
     them fits anything.
     """
-    name = str(name)  # a null or a number, where a config has one
     shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
     if name in shipped:
         return shipped[name]
@@ -28,7 +27,7 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
     """The one bundle in a folder, at any depth, that `inverts` fits."""
-    network, layer, data = (str(inverts[key]) for key in ("network", "layer", "data"))
+    network, layer, data = (inverts[key] for key in ("network", "layer", "data"))
     stem = f"{network}-{layer}-{data}"
     matching = sorted(folder.rglob(f"{stem.replace('[', '[[]')}.bundle.safetensors"))
     if len(matching) > 1:

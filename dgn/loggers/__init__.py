@@ -1,9 +1,8 @@
 """Loggers of a run: always `metrics.csv`, plus the one that `logger` chooses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
@@ -11,22 +10,23 @@ from dgn.loggers.csv import CsvLog
 from dgn.loggers.log import Log
 from dgn.loggers.tensorboard import TensorBoardLog
 from dgn.loggers.wandb import WandbLog
+from dgn.settings.command import CommandSettings
 
 __all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "observe"]
 
 
 @contextmanager
-def observe(config: Mapping[str, Any], folder: Path) -> Iterator[list[Log]]:
+def observe(config: CommandSettings, folder: Path) -> Iterator[list[Log]]:
     """The logs of one job, started with its config and always closed. Only the first process has any."""
     if not first():
         yield []
         return
-    always, chosen = CsvLog(folder), instantiate(config["logger"], folder=folder)
+    always, chosen = CsvLog(folder), instantiate(config.logger, folder=folder)
     logs = [always] if isinstance(chosen, CsvLog) else [always, chosen]
     status = "failed"
     try:
         for log in logs:
-            log.log_hyperparams(dict(config))
+            log.log_hyperparams(config.plain())
         yield logs
         status = "finished"
     finally:

@@ -1,7 +1,6 @@
-"""Build a network from its config (ours, torchvision's, timm's or your own class), with weights and preprocessing."""
+"""Build a network from its settings (ours, torchvision's, timm's or your own class), with weights and preprocessing."""
 
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
@@ -22,26 +21,26 @@ from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
 from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.fuse_bn import fold
-from dgn.networks.preprocessing import Preprocessing, from_config
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.settings import ModuleSettings, NetworkSettings
 from dgn.networks.validate import initialise, settle
 from dgn.networks.weights import load
 from dgn.networks.weights_file import carried_classes, find
 
 
-def module(config: Mapping[str, Any]) -> nn.Module:
+def module(settings: ModuleSettings) -> nn.Module:
     """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start.
 
     A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
-    weights, args = config.get("weights"), dict(config.get("args") or {})
-    if "classes" not in args and (names := carried_classes(weights)) and _takes_classes(config["_target_"]):
+    args = dict(settings.args)
+    if "classes" not in args and (names := carried_classes(settings.weights)) and _takes_classes(settings.builder):
         args["classes"] = len(names)
-    network = build(config["_target_"], args)
-    if lazy(network) and config.get("input"):
-        initialise(network, contract(config))
-    if weights:
-        keys = {key: config[key] for key in ("by_order", "strict", "prefix") if key in config}
-        load(network, find(weights), **keys)
+    network = build(settings.builder, args)
+    if lazy(network) and isinstance(settings, NetworkSettings):
+        initialise(network, contract(settings))
+    if settings.weights:
+        load(network, find(settings.weights), settings.by_order, settings.strict, settings.prefix)
     return network
 
 
@@ -52,11 +51,11 @@ def _takes_classes(target: str) -> bool:
         return False
 
 
-def frozen(config: Mapping[str, Any]) -> nn.Module:
-    """`module(config)` for what is not trained: without weights it is the same network in every process."""
+def frozen(settings: ModuleSettings) -> nn.Module:
+    """`module(settings)` for what is not trained: without weights it is the same network in every process."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        return module(config)
+        return module(settings)
 
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
@@ -142,71 +141,71 @@ def _called(builder: Callable, target: str, args: dict[str, Any]) -> Any:
         raise UserError(f"cannot build {target} with args={args} ({error})") from None
 
 
-def classes(config: Mapping[str, Any]) -> list[str] | None:
+def classes(settings: NetworkSettings) -> list[str] | None:
     """The names of the network's outputs, in order; None if it has none.
 
     `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), a text file with one name a line, a
     list, or null (or "weights"): those that the weights file carries, if it does. Raises UserError for a file that is
     not one.
     """
-    chosen = config.get("classes")
+    chosen = settings.classes
     if chosen is None or chosen == "weights":
-        carried = carried_classes(config.get("weights"))
+        carried = carried_classes(settings.weights)
         return class_names.readable(carried) if carried else None
     if isinstance(chosen, list):
         return class_names.complete(list(map(str, chosen)), "classes")
     if chosen in {"imagenet", "auto"}:
         return class_names.imagenet()
-    path = Path(os.path.expanduser(str(chosen)))
+    path = Path(chosen).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: set classes to an existing file, imagenet or null")
     return class_names.from_file(path)
 
 
-def classes_of(config: Mapping[str, Any], outputs: int, role: str) -> list[str] | None:
-    """`classes(config)` for a network with so many outputs. Raises UserError if there are more names or fewer.
+def classes_of(settings: NetworkSettings, outputs: int, role: str) -> list[str] | None:
+    """`classes(settings)` for a network with so many outputs. Raises UserError if there are more names or fewer.
 
     `role` is the network's key in the config: "target", "judge".
     """
-    found = classes(config)
-    if found is None or len(found) == outputs:
-        return found
-    if config.get("classes") in (None, "auto"):
+    names = classes(settings)
+    if names is None or len(names) == outputs:
+        return names
+    if settings.classes in (None, "auto"):
         return None
-    chosen = f"{role}.classes={config['classes']}" if isinstance(config["classes"], str) else f"{role}.classes"
-    raise UserError(f"{chosen} has {len(found)} names, but {config['name']} has {outputs} outputs: set one name per "
+    chosen = f"{role}.classes={settings.classes}" if isinstance(settings.classes, str) else f"{role}.classes"
+    raise UserError(f"{chosen} has {len(names)} names, but {settings.name} has {outputs} outputs: set one name per "
                     f"output, or {role}.classes=null")  # fmt: skip
 
 
-def contract(config: Mapping[str, Any]) -> Preprocessing:
-    """The input contract of a network's config."""
-    return from_config(config["input"])
+def contract(settings: NetworkSettings) -> Preprocessing:
+    """How images become the network's input."""
+    return Preprocessing.of(settings.input)
 
 
-def features(config: Mapping[str, Any], layers: Any, activated: bool, role: str = "target") -> Features:
-    """The network of a config, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
-    names = list(map(str, layers)) if isinstance(layers, list | tuple) else [str(layers)]
+def features(settings: NetworkSettings, layers: Sequence[str] | str, activated: bool, role: str = "target") -> Features:
+    """The network, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
+    names = [layers] if isinstance(layers, str) else list(layers)
     read_at = [name.partition("@")[0] for name in names]
-    network = frozen(config)
-    if not config.get("weights") and not _library_weights(config):
-        print(f"warning: {config['name']} has no weights file; its weights are random unless its class loads them")
-    return settle(Features(fold(network, read_at), names, contract(config), activated), role)
+    network = frozen(settings)
+    if not settings.weights and not _library_weights(settings):
+        print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads them")
+    return settle(Features(fold(network, read_at), names, contract(settings), activated), role)
 
 
-def identity(config: Mapping[str, Any]) -> str | None:
+def identity(settings: ModuleSettings) -> str | None:
     """The identity of a network's weights: the file's SHA-256, or the library's name for them; None if random."""
-    if config.get("weights"):
-        path = find(config["weights"])
+    if settings.weights:
+        path = find(settings.weights)
         status = path.stat()
         return _sha256(path.resolve(), status.st_mtime_ns, status.st_size)
-    chosen = _library_weights(config)
-    return f"{config.get('name') or config['_target_']} {chosen}" if chosen else None
+    chosen = _library_weights(settings)
+    name = settings.name if isinstance(settings, NetworkSettings) else settings.builder
+    return f"{name} {chosen}" if chosen else None
 
 
-def _library_weights(config: Mapping[str, Any]) -> Any:
+def _library_weights(settings: ModuleSettings) -> Any:
     """torchvision's or timm's name for the weights that it is asked for."""
-    args = config.get("args") or {}
-    return args.get("weights") or args.get("pretrained")
+    return settings.args.get("weights") or settings.args.get("pretrained")
 
 
 @cache

@@ -8,7 +8,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError, first_line
-from dgn.base.typed import Settings, check_arguments, validated
+from dgn.base.typed import Settings, arguments, validated
 from dgn.settings import renamed
 from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
@@ -17,8 +17,8 @@ NETWORKS = ("target", "encoder", "comparator", "classifier", "judge", "start.enc
 Model = TypeVar("Model", bound=Settings)
 
 
-def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
-    """Check a config and return its plain values, every interpolation resolved.
+def check(composed: Composed, model: type[Model]) -> Model:
+    """Check a config and return it as its class, every interpolation resolved; `plain()` gives the plain values.
 
     Raises UserError, one sentence, for a group set like a value (`target=x`), a missing value, a wrong type, a value
     outside its range or choices, or an unknown key.
@@ -28,10 +28,10 @@ def check(composed: Composed, model: type[Model]) -> dict[str, Any]:
     check_generator(composed)
     check_missing(OmegaConf.to_container(composed.config, resolve=False))
     values = plain(composed.config)
-    validated(model, values)
+    checked = validated(model, values)
     for path, node in nodes(values):
-        check_arguments(_class(node["_target_"], path), node, f"{path}.")
-    return values
+        arguments(_class(node["_target_"], path), node, f"{path}.", filled=None)
+    return checked
 
 
 def check_roles(composed: Composed) -> None:

@@ -1,5 +1,6 @@
 """A run's `config.yaml`: the resolved config, in a form that Hydra can load again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
     return values  # type: ignore[return-value]
 
 
-def write(config: DictConfig | dict[str, Any], folder: Path, command: str) -> None:
+def write(config: Mapping[str, Any], folder: Path, command: str) -> None:
     """Write a run's `config.yaml`; its first line is the command that repeats the run."""
     again = f"# again: python {command}.py --config-dir=THIS_FOLDER --config-name=config output=ANOTHER_FOLDER\n"
-    text = OmegaConf.to_yaml(OmegaConf.create(config), resolve=True)
+    text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
     write_text(folder / "config.yaml", f"{again}defaults: [run, _self_]\n{text}")
 
 

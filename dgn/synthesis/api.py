@@ -18,6 +18,7 @@ from dgn.base.errors import UserError
 from dgn.base.files import claim
 from dgn.base.memo import Memo
 from dgn.generators.bundle import Bundle
+from dgn.generators.settings import DecoderSettings
 from dgn.networks.preserve_state import preserve_state
 from dgn.settings import messages, renamed
 from dgn.settings.check import check
@@ -76,7 +77,7 @@ class Synthesizer:
         log = _Log(sys.stdout if talk else None)
         with process.restored(), TemporaryDirectory() as scratch, _untouched(live), redirect_stdout(log):
             folder = Path(scratch if output is None else output).expanduser()
-            config.output = str(folder)
+            config = config.model_copy(update={"output": str(folder)})
             try:
                 with claim(folder, config.resume):
                     if live is not None:
@@ -91,14 +92,15 @@ class Synthesizer:
 
     def _config(
         self, units: Any, words: Sequence[str], settings: Mapping[str, Any]
-    ) -> tuple[DictConfig, Bundle | None]:
-        """The checked config of a call, and the prior if it is an object."""
+    ) -> tuple[SynthesizeSettings, Bundle | None]:
+        """The checked settings of a call, and the prior if it is an object."""
         bundle, keywords = _bundle([self._settings, settings])
         config, choices = configure(self.target, units, [*self._words, *words], *keywords)
         if bundle is not None:
             if choices["generator"] != "bundle":
                 raise UserError(f"both a bundle and generator={choices['generator']} are set: leave one out")
-            config.generator = {"_target_": _path(getattr(bundle.generator, "network", bundle.generator))}
+            live = DecoderSettings.of_live(_path(getattr(bundle.generator, "network", bundle.generator)))
+            config = config.model_copy(update={"generator": live})
         return config, bundle
 
     def __repr__(self) -> str:
@@ -144,8 +146,8 @@ def synthesize(
 
 def configure(
     target: nn.Module | str | None, units: Any, words: Sequence[str], *keywords: Mapping[str, Any]
-) -> tuple[DictConfig, dict[str, Any]]:
-    """The command's config, checked as the command checks it, and the member chosen of every group.
+) -> tuple[SynthesizeSettings, dict[str, Any]]:
+    """The command's settings, checked as the command checks them, and the member chosen of every group.
 
     If None, `target` and `units` come from `words`. Later `keywords` override earlier ones.
     """
@@ -166,9 +168,9 @@ def configure(
         config.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
         if not any("name" in given or "target.name" in given for given in keywords):
             config.target.name = f"{type(target).__name__} (live)"
-    check(composed, SynthesizeSettings)
+    checked = check(composed, SynthesizeSettings)
     _check_taken_over(config, keywords)
-    return config, composed.choices
+    return checked, composed.choices
 
 
 def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]]) -> None:

@@ -17,7 +17,8 @@ from dgn.base import lightning, precision
 from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.synthesis.module import Synthesis
-from dgn.units.target import Subject
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.units.target import Target
 
 Rows = Sequence[tuple[units.Unit, int]]  # unit and seed
 
@@ -45,9 +46,9 @@ class Climbed:
 
 
 def climb(
-    config: dict[str, Any],
+    config: SynthesizeSettings,
     prior: Bundle,
-    subject: Subject,
+    target: Target,
     rows: Rows,
     *callbacks: pl.Callback,
     start: Callable[[Bundle, Sequence[int], float], Tensor] | None = None,
@@ -62,36 +63,36 @@ def climb(
         start: gives the initial codes; None makes the config's. A run of many batches makes it once.
     """
     started, count = time.monotonic(), len(rows)
-    rows = [*rows, *[rows[0]] * (batch_of(count, config["batch_size"]) - count)]
+    rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
     seeds = [seed for _, seed in rows]
-    ascent = config["ascent"]
-    unit = prior.moments.scale if ascent["units"] == "std" else 1.0
-    start = start or instantiate(config["start"])
+    ascent = config.ascent
+    unit = prior.moments.scale if ascent.units == "std" else 1.0
+    start = start or instantiate(config.start)
     module = Synthesis(
         generator=prior.generator,
-        target=subject.target,
-        score=subject.score([unit for unit, _ in rows]),
-        prior=instantiate(config["prior"], prior.moments),
-        codes=start(prior, seeds, ascent["noise"] * unit).float(),
+        target=target.features,
+        score=target.score([unit for unit, _ in rows]),
+        prior=instantiate(config.prior, prior.moments),
+        codes=start(prior, seeds, ascent.noise * unit).float(),
         seeds=seeds,
-        optimiser=instantiate(ascent["optimiser"]),
-        step=ascent["step"] * unit,
-        end=ascent["end"] * unit,
-        steps=ascent["steps"],
-        moves=[0.0 if subject.at_one_place(unit) else ascent["transform_strength"] for unit, _ in rows],
-        whole=ascent["full_view_fraction"],
-        render=ascent["render"],
+        optimiser=instantiate(ascent.optimiser),
+        step=ascent.step * unit,
+        end=ascent.end * unit,
+        steps=ascent.steps,
+        moves=[0.0 if target.at_one_place(unit) else ascent.transform_strength for unit, _ in rows],
+        whole=ascent.full_view_fraction,
+        render=ascent.render,
     )
-    trainer = lightning.trainer(config["trainer"], callbacks, [], max_epochs=1)
-    steps: Any = torch.arange(ascent["steps"])
+    trainer = lightning.trainer(config.trainer, callbacks, [], max_epochs=1)
+    steps: Any = torch.arange(ascent.steps)
     loader = torch.utils.data.DataLoader(steps, generator=torch.Generator())  # the caller's own would be moved on
-    with precision.prepared(prior.generator, subject.target):
+    with precision.prepared(prior.generator, target.features):
         trainer.fit(module, train_dataloaders=loader)
     with torch.no_grad(), lightning.on_device(trainer.strategy.root_device, module):
         images = module.images().clamp(0, 1)
         return Climbed(
             images=images[:count].cpu(),
-            activation=subject.target(images)[:count].cpu(),
+            activation=target.features(images)[:count].cpu(),
             codes=module.code.detach()[:count].cpu(),
             curves=module.curve.T[:count].cpu(),
             alive=module.alive[:count].cpu(),

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from dgn.base import images
 from dgn.base.errors import UserError
+from dgn.base.typed import validated
 from dgn.generators.bundle import Bundle
 from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
+from dgn.networks.settings import NetworkSettings
 
 
 def draw(seed: int, shape: Sequence[int]) -> Tensor:
@@ -59,13 +61,14 @@ class ImageCode(Noise):
 
     Without noise all seeds start from the same code; their transforms still differ, and so do their pictures.
 
-    `encoder` is the config of the network that the bundle's generator inverts; its weights and layer are checked
+    `encoder` has the settings of the network that the bundle's generator inverts; its weights and layer are checked
     against the bundle's record, because a bundle never names code to run. UserError if they differ, or if the
     generator has no record and takes codes of another shape.
     """
 
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
-        self.path, self.encoder, self.noisy = Path(str(path)).expanduser(), encoder, noisy
+        self.path, self.noisy = Path(str(path)).expanduser(), noisy
+        self.encoder = validated(NetworkSettings, encoder, "start.encoder.")
         self._code: Tensor | None = None
 
     def describe(self) -> str:
@@ -82,7 +85,7 @@ class ImageCode(Noise):
     def _encode(self, bundle: Bundle) -> Tensor:
         """The image's code, (1, *code_shape)."""
         same_encoder(bundle, self.encoder, "start.encoder")
-        encoder = zoo.features(self.encoder, self.encoder["layer"], activated=True, role="start.encoder")
+        encoder = zoo.features(self.encoder, str(self.encoder.layer), activated=True, role="start.encoder")
         code = encoder(images.read(self.path, encoder.contract.size))
         shape = tuple(bundle.generator.code_shape)
         if tuple(code.shape[1:]) != shape:

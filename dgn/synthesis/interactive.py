@@ -8,17 +8,19 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from dgn import report, settings
+from dgn import report
 from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.base.files import claim
 from dgn.report import results
 from dgn.synthesis import resume, run
 from dgn.synthesis.climb import Climbed, Watch, climb
-from dgn.synthesis.provenance import contents, weights
+from dgn.synthesis.inputs import weights
+from dgn.synthesis.load import load, load_judge
+from dgn.synthesis.provenance import contents
+from dgn.synthesis.settings import SynthesizeSettings
 
 EVERY = 0.15  # seconds between two shots; the eye follows no faster
 
@@ -44,18 +46,18 @@ class Live:
     UserError for an inconsistent config, or one with more than one picture.
 
     Attributes:
-        config: resolved; after a stop, the config of the shorter climb.
+        config: after a stop, the settings of the shorter climb.
         changed: the keys that a stop has changed.
     """
 
-    def __init__(self, config: DictConfig) -> None:
-        self.config = settings.plain(config)
-        self.config["trainer"] = lightning.decided(self.config["trainer"])
-        self.prior, self.subject = run.load(self.config)
-        if len(self.subject.units) * self.config["seeds"] != 1:
+    def __init__(self, config: SynthesizeSettings) -> None:
+        self.config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+        self.prior, self.target = load(self.config)
+        self.judge = load_judge(self.config, self.prior, self.target)
+        if len(self.target.units) * self.config.seeds != 1:
             raise UserError("the explorer makes one picture at a time: enter one unit, such as lemon or "
                             "0.5*lemon+0.5*orange, and set seeds=1")  # fmt: skip
-        self.rows = [(self.subject.units[0], self.config["seed"])]
+        self.rows = [(self.target.units[0], self.config.seed)]
         self.changed: dict[str, Any] = {}
         self._stopped = Event()
         self._climbed: Climbed | None = None
@@ -69,7 +71,7 @@ class Live:
         seen: SimpleQueue[Shot | None] = SimpleQueue()
         watch = Watch(lambda images, curve: seen.put(Shot(images[0], curve[:, 0], None)), EVERY, self._stopped)
         with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(climb, self.config, self.prior, self.subject, self.rows, watch)
+            work = pool.submit(climb, self.config, self.prior, self.target, self.rows, watch)
             work.add_done_callback(lambda _: seen.put(None))
             try:
                 while (shot := seen.get()) is not None:
@@ -78,21 +80,21 @@ class Live:
                 self.stop()
         self._climbed = work.result()
         self._shorten(watch.steps)
-        (row,) = run.describe(self._climbed, self.rows, 0, self.subject)
+        (row,) = run.describe(self._climbed, self.rows, 0, self.target, self.judge)
         yield Shot(self._climbed.images[0], self._climbed.curves[0], row)
 
     def _shorten(self, steps: int) -> None:
         """Make a climb that was stopped one that can be repeated: the step falls as far as it had fallen by then."""
-        ascent, climbed = self.config["ascent"], self._climbed
-        if climbed is None or steps == ascent["steps"]:
+        ascent, climbed = self.config.ascent, self._climbed
+        if climbed is None or steps == ascent.steps:
             return
-        total = ascent["steps"]
-        end = ascent["step"] + (ascent["end"] - ascent["step"]) * steps / total
+        total = ascent.steps
+        end = ascent.step + (ascent.end - ascent.step) * steps / total
         end = float(f"{end:.12g}")  # to be read; the step itself is a float32
-        whole = max(0, steps - (total - round(ascent["full_view_fraction"] * total))) / steps
+        whole = max(0, steps - (total - round(ascent.full_view_fraction * total))) / steps
         now = {"steps": steps, "end": end, "full_view_fraction": float(f"{whole:.12g}")}
         self.changed = {f"ascent.{key}": value for key, value in now.items()}
-        self.config["ascent"] = ascent | now
+        self.config = self.config.model_copy(update={"ascent": ascent.model_copy(update=now)})
         climbed.curves = climbed.curves[:, :steps]
 
     def keep(self, output: Path) -> Path:
@@ -102,11 +104,11 @@ class Live:
         """
         if self._climbed is None:
             raise UserError("there is no picture yet: press Start, then wait for the end or press Stop")
-        config = self.config | {"output": str(output)}
+        config = self.config.model_copy(update={"output": str(output)})
         with claim(output, resume=False):
             used = weights(config)
-            resume.begin(output, config, {0: self.rows}, used | contents(config, used, self.prior, self.subject))
-            described = run.record(self._climbed, self.rows, 0, output, self.subject)
+            resume.begin(output, config, {0: self.rows}, used | contents(config, used, self.prior, self.target))
+            described = run.record(self._climbed, self.rows, 0, output, self.target, self.judge)
             resume.save(output, 0, self._climbed.codes, self._climbed.curves, described)
-            run.synthesize(OmegaConf.create(config), output, self.subject.target.network, self.prior)
-            return report.write_page([output], output, config["title"])
+            run.synthesize(config, output, self.target.features.network, self.prior)
+            return report.write_page([output], output, config.title)

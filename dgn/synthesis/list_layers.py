@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from dgn import settings as run_settings
 from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
 from dgn.networks import summary, zoo
 from dgn.networks.preserve_state import preserve_state
+from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.api import configure
 
 
@@ -28,11 +28,11 @@ def layers(target: nn.Module | str, **settings: Any) -> summary.Layers:
     if isinstance(target, nn.Module):
         config, _ = configure(target, None, (), settings)
         with preserve_state(target):
-            return summary.layers(target.cpu(), zoo.contract(run_settings.plain(config.target)))
+            return summary.layers(target.cpu(), zoo.contract(config.target))
     chosen = member(target) if isinstance(target, str) else []
     config, _ = configure(None if chosen else target, None, chosen, settings)
-    node = without_weights(run_settings.plain(config.target))
-    return summary.layers(zoo.module(node), zoo.contract(node))
+    network = without_weights(config.target)
+    return summary.layers(zoo.module(network), zoo.contract(network))
 
 
 def member(name: str, config_dir: str | None = None) -> list[str]:
@@ -52,7 +52,7 @@ def member(name: str, config_dir: str | None = None) -> list[str]:
     raise UserError(f"there is no network {name!r}: {nearest(name, [*listed, *known])}")
 
 
-def without_weights(node: dict[str, Any]) -> dict[str, Any]:
-    """A network's config with random weights."""
-    args = {key: value for key, value in node["args"].items() if key not in {"weights", "pretrained"}}
-    return node | {"args": args, "weights": None}
+def without_weights(network: NetworkSettings) -> NetworkSettings:
+    """A network's settings with random weights."""
+    args = {key: value for key, value in network.args.items() if key not in {"weights", "pretrained"}}
+    return network.model_copy(update={"args": args, "weights": None})

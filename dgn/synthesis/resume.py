@@ -19,11 +19,15 @@ from dgn import settings
 from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.report import results
+from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units import Unit
 
 
 def begin(
-    output: Path, config: dict[str, Any], batches: Mapping[int, Sequence[tuple[Unit, int]]], contents: Mapping[str, str]
+    output: Path,
+    config: SynthesizeSettings,
+    batches: Mapping[int, Sequence[tuple[Unit, int]]],
+    contents: Mapping[str, str],
 ) -> None:
     """Write `config.yaml` and `parts/contents.json`; UserError if the folder's earlier run cannot be resumed.
 
@@ -33,7 +37,7 @@ def begin(
         batches: unit and seed of every row of a batch, by its first row.
         contents: identities of everything else that determines the pictures, by name.
     """
-    now = settings.counted(config)
+    now = settings.counted(config.plain())
     _same(output, now, settings.counted(settings.read(output) or now), "{key} was {before} and is now {now}")
     kept, before = output / "parts" / "contents.json", contents
     asked = {first: [(unit.text, seed) for unit, seed in batch] for first, batch in batches.items()}
@@ -49,7 +53,7 @@ def begin(
     for first, rows in there.items():
         if [(row.unit, row.seed) for row in rows] != asked.get(first):
             raise UserError(f"cannot resume {output}: it has other units; set another output=DIR")
-    settings.write(config, output, "synthesize")
+    settings.write(config.plain(), output, "synthesize")
     write_text(kept, json.dumps(contents))
 
 
@@ -67,11 +71,11 @@ def batches(rows: int, size: int, shard: str | None) -> list[int]:
     match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
     if not match or int(match[1]) >= int(match[2]):
         raise UserError(f"shard={shard} is not a share: set shard=0/4, 1/4, 2/4 or 3/4 for a quarter")
-    own = firsts[int(match[1]) :: int(match[2])]
-    if not own:
+    chosen = firsts[int(match[1]) :: int(match[2])]
+    if not chosen:
         raise UserError(f"shard={shard} is empty: {rows} rows make {len(firsts)} batches of batch_size={size}, so set "
                         f"{len(firsts)} shards or fewer (shard=0/{len(firsts)})")  # fmt: skip
-    return own
+    return chosen
 
 
 def _path(output: Path, first: int) -> Path:

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings, Share
+from dgn.base.typed import Count, NotNegative, Positive, Settings, Share
 from dgn.data.settings import DataSettings
-from dgn.generators.settings import BundleSettings, DecoderSettings
+from dgn.generators.settings import GeneratorSettings
 from dgn.networks.settings import NetworkSettings
+from dgn.settings.command import CommandSettings
 
 
 class AscentSettings(Settings):
@@ -24,7 +25,7 @@ class AscentSettings(Settings):
     render: Literal["last", "before_last_step"]
 
 
-class SynthesizeSettings(Settings):
+class SynthesizeSettings(CommandSettings):
     """Everything that `synthesize.py` takes."""
 
     bundle: str
@@ -32,25 +33,19 @@ class SynthesizeSettings(Settings):
     units: list[int | str] | int | str
     units_file: str | None
     seeds: Count
-    seed: Seed
     post_activation: bool
     batch_size: Count
     shard: str | None
     real_images: Annotated[int, Field(ge=0)]
     real_from: Literal["val", "train", "auto"]
-    output: str
-    resume: bool
     title: str | None
     panels: dict[str, list[str]] | None
     base_overrides: list[str]
     target: NetworkSettings
     judge: NetworkSettings | None
-    generator: DecoderSettings | BundleSettings
+    generator: GeneratorSettings
     prior: dict[str, Any]
     objective: dict[str, Any]
     ascent: AscentSettings
     start: dict[str, Any]
     data: DataSettings
-    trainer: dict[str, Any]
-    logger: dict[str, Any]
-    debug: bool

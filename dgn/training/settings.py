@@ -2,23 +2,18 @@
 
 from typing import Any, Literal
 
-from dgn.base.typed import Count, NotNegative, Seed, Settings
+from dgn.base.typed import Count, NotNegative, Settings
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
+from dgn.settings.command import CommandSettings
 
 
-class TrainSettings(Settings):
+class TrainSettings(CommandSettings):
     """What every task of `train.py` takes."""
 
-    output: str
-    seed: Seed
-    resume: bool
     data: DataSettings
     augment: AugmentSettings
-    trainer: dict[str, Any]
-    logger: dict[str, Any]
-    debug: bool
     # debug=true sets these for every task; those that read them narrow their types below
     iterations: Count | None = None
     log_every: Count | None = None

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
 
 from dgn import data, loggers, settings
 from dgn.base import images, lightning, precision
@@ -16,31 +15,44 @@ from dgn.base.errors import Stopped, UserError, first_line
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
+from dgn.base.typed import arguments
+from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.evaluation import inversion, judge
-from dgn.generators import bundle, header, inverted, kinds, lookup
+from dgn.generators import bundle, inverted, kinds, lookup
 from dgn.generators.base import Generator
 from dgn.networks import class_names, zoo
 from dgn.networks.features import Features
 from dgn.networks.outputs import parts
+from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check_arithmetic, noise
 from dgn.training import export
 from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
+from dgn.training.settings import TrainSettings
 from dgn.training.warm_start import warm_start
 
 READ = ("encoder", "comparator")  # frozen networks, whose weights must stay those that a run began with
 
 
-def run(config: DictConfig, output: Path) -> Path:
+def run(config: TrainSettings, output: Path) -> Path:
     """Train what `config.task` names, in `output`; the file that holds the result."""
     pl.seed_everything(config.seed, verbose=False)
-    plain = settings.plain(config)
-    plain["trainer"] = lightning.decided(plain["trainer"])
+    config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+    plain = config.plain()
     tasks = {"generator": train_generator, "classifier": train_classifier, "inversion": measure_inversion}
-    with loggers.observe(plain, output) as logs:
-        return tasks[config.task](plain, output, logs)
+    with loggers.observe(config, output) as logs:
+        return tasks[plain["task"]](plain, output, logs)
+
+
+of = NetworkSettings.model_validate
+
+
+def build_data(config: Mapping[str, Any]) -> data.DataModule:
+    """The images of a task's config."""
+    images, augment = DataSettings.model_validate(config["data"]), AugmentSettings.model_validate(config["augment"])
+    return data.build(images, augment, config["seed"])
 
 
 def check_devices(settings: Mapping[str, Any]) -> None:
@@ -53,14 +65,14 @@ def check_devices(settings: Mapping[str, Any]) -> None:
 def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train a classifier and write its weights as fp16 safetensors with the class names inside."""
     check_devices(config["trainer"])
-    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    datamodule = build_data(config)
     node = config["classifier"]
     if len(datamodule.classes) < 2:
         raise UserError(f"{datamodule.classes[0]} is the only class, and a classifier needs two or more: set data.root "
                         "to a folder with one folder of images per class")  # fmt: skip
     node["args"] = (node.get("args") or {}) | {"classes": len(datamodule.classes)}
     module = instantiate(config["module"], _partial_=True)(
-        network=zoo.module(node), contract=zoo.contract(node), classes=datamodule.classes
+        network=zoo.module(of(node)), contract=zoo.contract(of(node)), classes=datamodule.classes
     )
     network = deepcopy(module.network)  # a pass in training moves its statistics
     check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
@@ -78,7 +90,7 @@ def train_classifier(config: dict[str, Any], output: Path, logs: list[loggers.Lo
 def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Train G for `encoder.layer` and write the bundle: G, moments of its code, some codes, where all came from."""
     check_devices(config["trainer"])
-    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    datamodule = build_data(config)
     batch, parts = config["data"]["batch_size"], config["module"]["accumulate"]
     if batch % parts or batch // parts < 2:
         raise UserError(f"cannot split a batch of {batch} into {parts} equal parts of two or more images: set another "
@@ -100,8 +112,8 @@ def train_generator(config: dict[str, Any], output: Path, logs: list[loggers.Log
     kept = keep(encoder, datamodule, config) if config["code_cache"] else None
     generator = build_generator(config["generator"], code)
     begins = config["init"] and not checkpoint(config, output)
-    begun = {f"{role}_sha256": zoo.identity(config[role]) for role in READ}
-    begun["encoder_sha256"] = inverted.identity(config["encoder"])
+    begun = {f"{role}_sha256": zoo.identity(of(config[role])) for role in READ}
+    begun["encoder_sha256"] = inverted.identity(of(config["encoder"]))
     begun |= warm_start(generator, config, datamodule, encoder, kept) if begins else {}
     module = assembled(config, loss, encoder, comparator, generator, kept, begun)
     print(f"code {generator.code_shape} of {config['encoder']['name']} {encoder.layers[0]}; image {generator.size} px; "
@@ -138,15 +150,15 @@ def assembled(
 
 def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.Log]) -> Path:
     """Measure a bundle on the held-out images of `data`: `errors.csv` and `reconstructions.png`."""
-    datamodule = data.build(config["data"], config["augment"], config["seed"])
+    datamodule = build_data(config)
     held = bundle.load(lookup.find(config["bundle"]), kinds.named(config["generator"]["kind"]))
     node = config["encoder"] | {"layer": config["encoder"]["layer"] or layer_of(held)}
-    inverted.same_encoder(held, node, "encoder")
+    inverted.same_encoder(held, of(node), "encoder")
     size = held.generator.size
     if config["data"]["crop"] != size:
         raise UserError(f"this bundle makes images of {size} px: set data.resize={size} data.crop={size}")
     encoder = zoo.features(
-        node, list(dict.fromkeys([node["layer"], *config["eval_layers"]])), activated=True, role="encoder"
+        of(node), list(dict.fromkeys([node["layer"], *config["eval_layers"]])), activated=True, role="encoder"
     )
     judges = load_judges(config, node, class_names.readable(datamodule.classes))
     settings.write(config, output, "train")
@@ -178,13 +190,13 @@ def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[s
     """
     if not config.get("judge"):
         return {}
-    found = judge.load(config["judge"], {"the encoder": zoo.identity(encoder)})
+    found = judge.load(of(config["judge"]), {"the encoder": zoo.identity(of(encoder))})
     known = sum(map(found.knows, classes))
     if not known:
         raise UserError(f"the judge {found.name} shares no class with the data ({', '.join(classes[:3])}, …): "
                         "set network@judge=ANOTHER")  # fmt: skip
     print(f"judge: {found.name} knows {known} of {len(classes)} classes")
-    own = judge.named(encoder, "encoder")
+    own = judge.named(of(encoder), "encoder")
     return {"judge": found} | ({"encoder": own} if own and any(map(own.knows, classes)) else {})
 
 
@@ -204,8 +216,8 @@ def encoder_and_comparator(config: dict[str, Any], feature: Mapping[str, Any]) -
         encoder.get(key) == comparator.get(key) for key in ("_target_", "args", "weights", "input")
     )
     wanted = [encoder["layer"], *config["eval_layers"], *(layers if same else [])]
-    read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True, role="encoder")
-    return read, own or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
+    read = zoo.features(of(encoder), list(dict.fromkeys(wanted)), activated=True, role="encoder")
+    return read, own or (read if same else zoo.features(of(comparator), layers, activated=True, role="comparator"))
 
 
 def build_generator(config: Mapping[str, Any], code: torch.Tensor) -> Generator:
@@ -219,9 +231,9 @@ def build_generator(config: Mapping[str, Any], code: torch.Tensor) -> Generator:
         raise UserError("training needs generator.kind: set generator=small or generator=deepsim, or "
                         f"generator.kind={' or '.join(kinds.KINDS)} or the import path of your own class")  # fmt: skip
     try:
-        taken = header.arguments(cls.for_codes, settings, filled=("codes",))
+        taken = arguments(cls.for_codes, settings, "generator.", filled=("codes",))
         generator = cls.for_codes(code, **taken)
-        header.arguments(cls, json.loads(json.dumps(generator.args)))
+        arguments(cls, json.loads(json.dumps(generator.args)), f"{cls.__name__}.args.")
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"cannot build the generator {kinds.kind_of(cls)} ({first_line(error)})") from None
     return generator

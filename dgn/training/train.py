@@ -41,10 +41,8 @@ def train(*words: str, output: Path | str | None = None, quiet: bool = False, **
     which resume=True continues.
     """
     composed = configured("train", words, [settings])
-    config = composed.config
-    check(composed, TASKS[config.task])
     folder = Path(f"runs/train-{stamp()}" if output is None else output).expanduser()
-    config.output = str(folder)
+    config = check(composed, TASKS[composed.config.task]).model_copy(update={"output": str(folder)})
     try:
         with process.restored(), isolate_rng(), redirect_stdout(io.StringIO()) if quiet else nullcontext():
             with claim(folder, config.resume):

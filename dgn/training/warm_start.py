@@ -15,6 +15,7 @@ from dgn.generators.base import Generator
 from dgn.generators.deepsim import Deepsim
 from dgn.networks import zoo
 from dgn.networks.features import Features
+from dgn.networks.settings import NetworkSettings
 from dgn.training.code_cache import Kept
 
 FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch norm behind it
@@ -38,15 +39,15 @@ def warm_start(
     state, given = generator.state_dict(), held.generator.state_dict()
     fresh = [key for key, value in state.items() if value.shape != given[key].shape]
     vector = len(generator.code_shape) == 1 and FIRST in state
-    if vector and not fresh and not inverted.inverts(held, config["encoder"]):
+    if vector and not fresh and not inverted.inverts(held, NetworkSettings.model_validate(config["encoder"])):
         fresh = [FIRST]
     generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
     told = f"{', '.join(fresh)} reinitialised" if fresh else ""
-    theirs = config["comparator"] | {"layer": held.record.get("layer")}
+    theirs = NetworkSettings.model_validate(config["comparator"] | {"layer": held.record.get("layer")})
     if not fresh and isinstance(generator, Deepsim) and isinstance(held.generator, Deepsim):
         generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
     elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and inverted.inverts(held, theirs):
-        read = zoo.features(theirs, theirs["layer"], activated=True, role="comparator")
+        read = zoo.features(theirs, str(theirs.layer), activated=True, role="comparator")
         pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
         weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})

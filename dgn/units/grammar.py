@@ -42,7 +42,6 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dgn.base.errors import UserError
 from dgn.units import directions
@@ -100,7 +99,7 @@ class Part:
     place: str | None
 
 
-def layer_of(items: Any, classes: Sequence[str] | None, default: str) -> str:
+def layer_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | None, default: str) -> str:
     """The one layer that all units are read at.
 
     Args:
@@ -118,7 +117,7 @@ def layer_of(items: Any, classes: Sequence[str] | None, default: str) -> str:
     return next(iter(layers))
 
 
-def as_list(items: Any) -> list[str]:
+def as_list(items: Sequence[str | int] | str | int) -> list[str]:
     """Texts of units from a list or from a single unit. Raises UserError if there is none."""
     texts = [str(item).strip() for item in (items if isinstance(items, list | tuple) else [items])]
     if not texts or not all(texts):

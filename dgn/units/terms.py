@@ -53,7 +53,7 @@ class Unit:
         return self.terms[0].channel if len(self.terms) == 1 else None
 
 
-def parse(items: Sequence[str] | str, shape: Sequence[int], classes: Sequence[str] | None) -> list[Unit]:
+def parse(items: Sequence[str | int] | str | int, shape: Sequence[int], classes: Sequence[str] | None) -> list[Unit]:
     """The units that texts name at one layer; the grammar is in `dgn.units.grammar`.
 
     Args:

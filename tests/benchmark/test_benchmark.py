@@ -31,8 +31,9 @@ class First(pl.Callback):
 @pytest.mark.parametrize(("name", "far"), [("small", 1e-4), pytest.param("paper", 0.02, marks=pytest.mark.slow)])
 def test_what_is_compared_is_the_same_climb(name, far):
     case, first = cases.build(name), First()
-    config = case.config | {"batch_size": 1, "trainer": case.config["trainer"] | {"precision": "32-true"}}
-    climb(config, case.prior, case.subject, [(case.subject.units[0], 0)], first)
+    trainer = case.config.trainer | {"precision": "32-true"}
+    config = case.config.model_copy(update={"batch_size": 1, "trainer": trainer})
+    climb(config, case.prior, case.target, [(case.target.units[0], 0)], first)
     literal = next(climbing.literally(cases.build(name), False))
     assert literal.abs().max() > 0
     assert (first.code - literal).norm() / literal.norm() < far

@@ -70,7 +70,7 @@ def check_command(name, words):
     if name == "app":
         check_run("synthesize", asked.words)
     elif name == "networks":
-        assert target(asked.name, asked.words, asked.config_dir)["_target_"]
+        assert target(asked.name, asked.words, asked.config_dir).builder
     elif name == "benchmark":
         assert command.chosen(asked.sections, asked.quick)
     elif name == "data" and asked.command == "bench":

@@ -7,46 +7,46 @@ import pytest
 import torch
 from PIL import Image
 
-from dgn import settings, units
+from dgn import units
 from dgn.evaluation import dataset_examples
 from dgn.networks.features import Features
 from dgn.report import results
-from dgn.units.target import Subject
+from dgn.units.target import Target
 
 ROW = results.Row(0, "1", "bread", 3, 6.0, None, None, 2.0, 0.25, "done", 200, 0.1, "images/x.png")
 
 
 @pytest.fixture
-def subject(tiny, contract):
+def target(tiny, contract):
     """A target with seven classes, three of which the images of `image_tree` are of; or a hidden layer of it."""
 
     def build(text, output=True, classes=("apple", "bread", "cup", "d", "e", "f", "g")):
         layer, width = ("out", 7) if output else ("fc", 12)
         found = units.parse(text, (width,), list(classes) if output else None)
-        return Subject(Features(tiny, layer, contract, False), found,
+        return Target(Features(tiny, layer, contract, False), found,
                        lambda rows: units.Scorer(rows, units.Logit()), output, list(classes))  # fmt: skip
 
     return build
 
 
 @pytest.fixture
-def data(config, image_tree, subject):
+def data(synthesis, image_tree, target):
     """The images of `image_tree` for a target with these units; the pictures beside them are of 24 px."""
 
     def build(*words, given=None, size=16):
         typed = [f"data.root={image_tree}", "data.batch_size=4", f"target.input.size={size}", *words]
-        plain = settings.plain(config("synthesize", *typed))
-        return dataset_examples.real_images(plain, given or subject(["bread"]), 24)
+        config = synthesis(*typed)
+        return dataset_examples.real_images(config.data, config.real_from, config.seed, given or target(["bread"]), 24)
 
     return build
 
 
 @pytest.mark.parametrize(("which", "count"), [("val", 2), ("train", 4)])
-def test_the_best_of_the_images_that_are_asked_for(subject, data, tmp_path, monkeypatch, which, count):
-    given = subject(["bread", "-apple", "d", "0.5*bread+0.5*cup"])
+def test_the_best_of_the_images_that_are_asked_for(target, data, tmp_path, monkeypatch, which, count):
+    given = target(["bread", "-apple", "d", "0.5*bread+0.5*cup"])
     module, taken = data(f"real_from={which}")
     source = getattr(module, which)
-    scores = given.target(torch.stack([source.image(i) for i in range(len(source))]))[:, 1]
+    scores = given.features(torch.stack([source.image(i) for i in range(len(source))]))[:, 1]
     words = (module, taken, 3, given, dict(enumerate(given.units)), tmp_path)
     monkeypatch.setattr(dataset_examples, "ENOUGH", count)
     best = dataset_examples.write_real_images(*words)
@@ -58,8 +58,8 @@ def test_the_best_of_the_images_that_are_asked_for(subject, data, tmp_path, monk
     assert dataset_examples.write_real_images(*words) == {}
 
 
-def test_of_a_hidden_layer_every_image_counts(subject):
-    hidden = subject(["3", "-4"], output=False)
+def test_of_a_hidden_layer_every_image_counts(target):
+    hidden = target(["3", "-4"], output=False)
     assert dataset_examples.scored(hidden, hidden.units, {"apple": 60, "bread": 41}) == [101, 101]
 
 
@@ -80,18 +80,18 @@ def test_without_a_folder_there_are_none(data):
         ("crop", 16, ["data.resize=20", "data.crop=16"], (20, 16)),
     ],
 )
-def test_real_images_are_read_as_the_target_sees_pictures(config, contract, fit, size, words, expected):
-    plain = settings.plain(config("synthesize", "data.root=DIR", f"target.input.size={size}", *words))["data"]
-    seen = dataset_examples.as_seen(plain, replace(contract, size=size, fit=fit), 24)
-    assert (seen["resize"], seen["crop"]) == expected
-    assert seen["sources"]["size"] == expected[0]
+def test_real_images_are_read_as_the_target_sees_pictures(synthesis, contract, fit, size, words, expected):
+    settings = synthesis("data.root=DIR", f"target.input.size={size}", *words).data
+    seen = dataset_examples.as_seen(settings, replace(contract, size=size, fit=fit), 24)
+    assert (seen.resize, seen.crop) == expected
+    assert seen.sources["size"] == expected[0]
 
 
-def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract, data, subject, tmp_path):
-    given = subject(["bread"])
-    given.target.contract = replace(contract, size=20)
+def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract, data, target, tmp_path):
+    given = target(["bread"])
+    given.features.contract = replace(contract, size=20)
     sides = []
-    given.target.register_forward_pre_hook(lambda _, args: sides.append(args[0].shape[-1]))
+    given.features.register_forward_pre_hook(lambda _, args: sides.append(args[0].shape[-1]))
     tiny.pool = torch.nn.AdaptiveAvgPool2d(4)
     dataset_examples.write_real_images(
         *data("real_from=val", given=given, size=20), 2, given, {0: given.units[0]}, tmp_path
@@ -101,12 +101,12 @@ def test_a_target_that_is_larger_than_the_images_sees_them_whole(tiny, contract,
         assert image.size == (20, 20)
 
 
-def test_training_images_are_scored_where_few_are_held_out(subject, data, monkeypatch, capsys):
+def test_training_images_are_scored_where_few_are_held_out(target, data, monkeypatch, capsys):
     def chosen(enough, *items, most=100, **more):
         capsys.readouterr()
         monkeypatch.setattr(dataset_examples, "ENOUGH", enough)
         monkeypatch.setattr(dataset_examples, "MOST", most)
-        _, which = data(given=subject(list(items), **more))
+        _, which = data(given=target(list(items), **more))
         return which, capsys.readouterr().out.splitlines()[1:]
 
     assert chosen(2, "bread", "cup") == ("val", [])

@@ -9,6 +9,7 @@ from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.evaluation.judge import Judge
 from dgn.networks.features import OUTPUT, Features
+from dgn.networks.settings import NetworkSettings
 
 CLASSES = ["Cardigan", "cardigan", "goldfish, Carassius auratus"]
 
@@ -50,17 +51,15 @@ def test_a_picture_is_looked_at_as_it_is_saved(seen):
 
 
 @pytest.fixture
-def node(config, tmp_path):
-    """The config of a network that judges, with the words that are added."""
+def node(synthesis, tmp_path):
+    """The settings of a network that judges, with the words that are added."""
 
-    def build(*words: str) -> dict:
-        from dgn import settings
-
+    def build(*words: str) -> NetworkSettings:
         save_file({"weight": torch.eye(3, 48), "bias": torch.zeros(3)}, tmp_path / "w.safetensors")
         (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
         own = ["judge._target_=torch.nn.Linear", "judge.args.in_features=48", "judge.args.out_features=3",
                f"judge.weights={tmp_path}/w.safetensors", f"judge.classes={tmp_path}/classes.txt"]  # fmt: skip
-        return settings.plain(config("synthesize", *own, *words))["judge"]
+        return synthesis(*own, *words).judge
 
     return build
 

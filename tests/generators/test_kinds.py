@@ -10,12 +10,11 @@ from safetensors.torch import load_file
 
 from dgn import settings
 from dgn.base.errors import UserError
+from dgn.cli.run import model
 from dgn.generators import bundle, kinds
 from dgn.settings.check import check
 from dgn.synthesis.climb import climb
-from dgn.synthesis.run import load
-from dgn.synthesis.settings import SynthesizeSettings
-from dgn.training.settings import TASKS
+from dgn.synthesis.load import load
 from dgn.training.tasks import build_generator
 
 ROOT = Path(__file__).parents[2]
@@ -69,11 +68,11 @@ def outside(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def composed(command, *words):
-        made = settings.composed(command, settings.words(command, words), tmp_path)
-        return check(made, SynthesizeSettings if command == "synthesize" else TASKS[made.config.task])
+    def checked(command, *words):
+        composed = settings.composed(command, settings.words(command, words), tmp_path)
+        return check(composed, model(command, composed.config))
 
-    yield composed
+    yield checked
     sys.modules.pop("my_kinds", None)
 
 
@@ -81,7 +80,7 @@ def outside(tmp_path, monkeypatch):
 def own_bundle(outside, tmp_path, moments):
     """A bundle of a class from outside, as training leaves it."""
     config = outside("train", "generator=mine", "data.crop=8", "data.resize=8")
-    g = build_generator(config["generator"], torch.rand(4, 12))
+    g = build_generator(config.generator, torch.rand(4, 12))
     path = tmp_path / "own.bundle.safetensors"
     bundle.save(path, g, moments, torch.rand(3, 12), {"encoder": "tiny"})
     return path, g
@@ -113,8 +112,8 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
              "network@target=custom", "target.input.size=8"]  # fmt: skip
     config = outside("synthesize", *words)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
-    prior, subject = load(config, network)
-    climbed = climb(config, prior, subject, [(subject.units[0], 0)])
+    prior, target = load(config, network)
+    climbed = climb(config, prior, target, [(target.units[0], 0)])
     assert climbed.codes.abs().max() <= 0.25 and climbed.at_bound.tolist() == [0]
 
 
@@ -123,17 +122,14 @@ def test_a_run_with_a_generator_and_a_prior_from_outside(outside, own_bundle):
     [
         (["generator=mine", "generator.kind=my_kinds.Other"], "cannot import generator.kind=my_kinds.Other"),
         (["generator=mine", "generator.kind=my_kinds.Plain"], "not a subclass of dgn.generators.base.Generator"),
-        (
-            ["generator=mine", "generator.width=0"],
-            "cannot build the generator my_kinds.MyG .width: Input should be greater than or equal to 1",
-        ),
-        (["generator=mine", "+generator.depth=1"], "cannot build the generator .*depth"),
+        (["generator=mine", "generator.width=0"], "generator.width=0 is out of range: set generator.width to 1 or"),
+        (["generator=mine", "+generator.depth=1"], "there is no key 'generator.depth': did you mean 'width'"),
     ],
 )
 def test_a_mistake_in_a_generator_from_outside_is_a_sentence(outside, words, sentence):
     config = outside("train", *words)
     with pytest.raises(UserError, match=sentence):
-        build_generator(config["generator"], torch.rand(4, 12))
+        build_generator(config.generator, torch.rand(4, 12))
 
 
 @pytest.mark.parametrize(

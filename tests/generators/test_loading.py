@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from dgn.base.errors import UserError
-from dgn.generators.loading import decoder, load_prior, name
+from dgn.generators.loading import decoder
+from dgn.synthesis.inputs import prior_name
+from dgn.synthesis.load import load_prior
 
 MODULE = """
 from torch import nn
@@ -19,7 +20,7 @@ OWN = ("generator._target_=my_decoders.G", "generator.args.width=8")
 
 
 @pytest.fixture
-def prior(config, tmp_path, monkeypatch):
+def prior(synthesis, tmp_path, monkeypatch):
     """The prior of some words, in a folder with a decoder and real codes; and its config."""
     (tmp_path / "my_decoders.py").write_text(MODULE)
     torch.manual_seed(0)
@@ -28,17 +29,15 @@ def prior(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def build(*words):
-        composed = config("synthesize", *words)
-        plain = {key: OmegaConf.to_container(composed[key], resolve=True) for key in ("generator", "target")}
-        plain |= {"bundle": composed.bundle, "bundle_filter": {}}
-        return load_prior(plain), plain
+        config = synthesis(*words)
+        return load_prior(config), config
 
     return build
 
 
 def test_a_decoder_with_codes_or_with_moments(prior):
     measured, config = prior(*OWN, "generator.codes=codes.safetensors")
-    assert (name(config), len(measured.codes), measured.generator.size) == ("g", 50, 8)
+    assert (prior_name(config), len(measured.codes), measured.generator.size) == ("g", 50, 8)
     assert 0.5 < measured.moments.scale < 1.5
     double = decoder(measured.generator.network, measured.codes.double())
     assert double.generator(double.codes).shape == (50, 3, 8, 8)
@@ -50,9 +49,9 @@ def test_a_decoder_with_codes_or_with_moments(prior):
 
 def test_pixels_and_the_bundle_are_named(prior):
     pixels, config = prior("generator=pixels", "target.input.size=16")
-    assert (name(config), pixels.generator.code_shape) == ("pixels", (3, 16, 16))
+    assert (prior_name(config), pixels.generator.code_shape) == ("pixels", (3, 16, 16))
     shipped, config = prior()
-    assert (name(config), shipped.generator.code_shape) == ("caffenet64-fc6", (1024,))
+    assert (prior_name(config), shipped.generator.code_shape) == ("caffenet64-fc6", (1024,))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,8 @@ def test_pixels_and_the_bundle_are_named(prior):
         ((*OWN,), r"set generator\.codes=FILE with real codes, or"),
         ((*OWN, "generator.codes=two.safetensors"), "2 tensors: save the codes alone, or under the name 'codes'"),
         ((*OWN, "generator.moments.shape=[5]"), r"does not accept a code of shape \(5,\)"),
-        ((*OWN, "generator.moments.shape=6"), r"shape=6 is not a list: set 'generator\.moments\.shape=\[6\]'"),
-        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] is not a range"),
+        ((*OWN, "generator.moments.shape=6"), "shape=6 is not a list: set generator.moments.shape to a list"),
+        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] .*at least 2 items"),
         (
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
             "is not a range: set the output values for black and white",

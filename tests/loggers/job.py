@@ -3,9 +3,17 @@
 import torch
 
 from dgn.loggers import CsvLog, TensorBoardLog, WandbLog, observe
+from dgn.settings.command import CommandSettings
 
 PICTURE = torch.linspace(0, 1, 3 * 4 * 6).view(3, 4, 6)
 LABELS = {"project": "dgn", "entity": None, "group": "a sweep", "job_type": "generator", "tags": ["one", "two"]}
+
+
+class Job(CommandSettings):
+    """What it is made with."""
+
+    loss: dict[str, float]
+    sizes: dict[float, int]
 
 
 def job(folder, *steps, logger="wandb", fails=False, **more):
@@ -13,7 +21,9 @@ def job(folder, *steps, logger="wandb", fails=False, **more):
     kinds = {"csv": CsvLog, "tensorboard": TensorBoardLog, "wandb": WandbLog}
     node = {"_target_": f"dgn.loggers.{kinds[logger].__name__}"}
     node |= {"mode": "offline", **LABELS, **more} if logger == "wandb" else more
-    with observe({"logger": node, "loss": {"weight": 0.15}, "sizes": {0.5: 64}}, folder) as logs:
+    config = Job(output=str(folder), resume=False, seed=0, trainer={}, logger=node, debug=False, loss={"weight": 0.15},
+                 sizes={0.5: 64})  # fmt: skip
+    with observe(config, folder) as logs:
         path = folder / "small.bundle.safetensors"
         for log in logs:
             for step in steps:

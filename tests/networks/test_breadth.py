@@ -15,15 +15,12 @@ from dgn.networks.preprocessing import Preprocessing
 from dgn.networks.preserve_state import preserve_state
 from dgn.networks.summary import layers
 from dgn.networks.validate import check
+from dgn.synthesis.api import configure
 from dgn.synthesis.climb import Bar, climb
-from dgn.units.target import Subject
+from dgn.units.target import Target
 
-ASCENT = {"units": "std", "noise": 0.27, "step": 0.02, "end": 0, "steps": 3, "transform_strength": 0,
-          "full_view_fraction": 0, "render": "last",
-          "optimiser": {"_target_": "dgn.synthesis.ascent.NormalisedGradient", "_partial_": True}}  # fmt: skip
-CONFIG = {"ascent": ASCENT, "start": {"_target_": "dgn.synthesis.initial_code.Noise"},
-          "prior": {"_target_": "dgn.synthesis.priors.Box", "k": 3, "lower": "auto", "shrink": 1.0},
-          "batch_size": 1, "trainer": {"accelerator": "cpu", "devices": 1, "precision": "32-true"}}  # fmt: skip
+WORDS = ("ascent.noise=0.27", "ascent.step=0.02", "ascent.end=0", "ascent.steps=3", "ascent.transform_strength=0",
+         "prior=box", "prior.shrink=1", "batch_size=1", "trainer.precision=32-true")  # fmt: skip
 
 TORCHVISION = {  # name: size, hidden layers of which each kind of activation is read, further arguments
     "alexnet": (64, ["features.6"], {}),
@@ -63,12 +60,12 @@ def state(network):
 def rises(network, layer, contract):
     """Whether a unit's score rises, through the climb of the command; gradients that do not arrive are an error."""
     g = Pixels(size=contract.size, channels=contract.channels)
-    target = Features(network, layer, contract, activated=False)
-    shape = check(target, torch.rand(1, contract.channels, contract.size, contract.size)).shape[1:]
+    features = Features(network, layer, contract, activated=False)
+    shape = check(features, torch.rand(1, contract.channels, contract.size, contract.size)).shape[1:]
     chosen = units.parse(["0+1+2+3+4", "2*0-1*1+3+4"], shape, None)
-    subject = Subject(target, chosen, lambda rows: units.Scorer(rows, units.Logit()), False)
+    target = Target(features, chosen, lambda rows: units.Scorer(rows, units.Logit()), False)
     prior = bundle.Bundle(g, g.moments(), torch.empty(0), {})
-    found = climb(CONFIG, prior, subject, [(unit, 0) for unit in chosen], Bar(1))
+    found = climb(configure(None, None, WORDS)[0], prior, target, [(unit, 0) for unit in chosen], Bar(1))
     assert found.alive.all()
     return bool((found.curves[:, -1] > found.curves[:, 0]).all())
 

@@ -42,7 +42,7 @@ def test_caffenet64_is_small_and_takes_smaller_images():
         assert network(torch.zeros(1, 3, size, size)).shape == (1, 200)
 
 
-def test_the_shipped_weights_know_their_classes(config):
-    node = config("synthesize").target
+def test_the_shipped_weights_know_their_classes(synthesis):
+    node = synthesis().target
     assert len(zoo.classes(node)) == 200
     assert "goldfish" in zoo.classes(node)

@@ -5,7 +5,6 @@ import time
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError
 from dgn.networks import libraries, zoo
@@ -22,27 +21,23 @@ def _no_network(monkeypatch):
     monkeypatch.setattr(libraries.urllib.request, "urlopen", refuse)
 
 
-def target(config, *words):
-    return OmegaConf.to_container(config("synthesize", *words).target, resolve=True)
-
-
-def test_torchvisions_contract_is_that_of_the_weights_record(config):
-    node = target(config, "network@target=torchvision", "target.args.name=swin_t")
-    assert node["name"] == "swin_t"
-    assert (node["input"]["size"], node["input"]["interpolation"]) == (224, "bicubic")
-    assert node["input"]["mean"] == [0.485, 0.456, 0.406]
+def test_torchvisions_contract_is_that_of_the_weights_record(synthesis):
+    node = synthesis("network@target=torchvision", "target.args.name=swin_t").target
+    assert node.name == "swin_t"
+    assert (node.input.size, node.input.interpolation) == (224, "bicubic")
+    assert node.input.mean == [0.485, 0.456, 0.406]
     words = ["network@target=torchvision", "target.args.name=inception_v3", "target.args.weights=IMAGENET1K_V1"]
-    node = target(config, *words)
-    assert (node["input"]["size"], node["input"]["interpolation"]) == (299, "bilinear")
-    assert target(config, *words, "target.input.size=80")["input"]["size"] == 80
+    node = synthesis(*words).target
+    assert (node.input.size, node.input.interpolation) == (299, "bilinear")
+    assert synthesis(*words, "target.input.size=80").target.input.size == 80
 
 
-def test_timms_contract_is_that_of_the_weights_record(config):
+def test_timms_contract_is_that_of_the_weights_record(synthesis):
     pytest.importorskip("timm")
-    node = target(config, "network@target=timm", "target.args.model_name=tf_efficientnet_lite1")
-    assert (node["input"]["size"], node["input"]["mean"], node["input"]["interpolation"]) == (240, [0.5] * 3, "bicubic")
-    node = target(config, "network@target=timm", "target.args.model_name=resnet50.a1_in1k")
-    assert node["input"]["mean"] == [0.485, 0.456, 0.406]
+    node = synthesis("network@target=timm", "target.args.model_name=tf_efficientnet_lite1").target
+    assert (node.input.size, node.input.mean, node.input.interpolation) == (240, [0.5] * 3, "bicubic")
+    node = synthesis("network@target=timm", "target.args.model_name=resnet50.a1_in1k").target
+    assert node.input.mean == [0.485, 0.456, 0.406]
     assert zoo.contract(node).channels == 3
 
 

@@ -7,7 +7,9 @@ import torch
 
 from dgn.base import images
 from dgn.base.errors import UserError
-from dgn.networks.preprocessing import from_config
+from dgn.base.typed import validated
+from dgn.networks.preprocessing import Preprocessing
+from dgn.networks.settings import InputSettings
 
 
 def test_the_contract(contract):
@@ -34,27 +36,26 @@ def test_other_channel_counts(contract):
         contract.normalise(own)
 
 
-def test_what_is_no_contract_gets_a_sentence(contract):
-    given = dict(vars(contract))
-    assert from_config(given) == contract
-    assert from_config(given | {"mean": 0, "std": 1}).mean == [0]  # one for all
+def test_what_is_no_input_gets_a_sentence(contract):
+    keys = dict(vars(contract))
+    assert Preprocessing.of(InputSettings(**keys)) == contract
+    assert Preprocessing.of(InputSettings(**keys | {"mean": 0, "std": 1})).mean == [0]  # one for all
     for change, words in (
-        ({"sise": 3}, "no key 'input.sise': did you mean 'size'"),
-        ({"size": None}, r"input.size has no value: .*defaults: \[custom\]"),
-        ({"order": "gray"}, "order=gray is not a valid choice: set rgb or bgr"),
+        ({"sise": 3}, "there is no key 'target.input.sise': did you mean 'size'"),
+        ({"size": None}, r"target\.input\.size=null is not a whole number"),
+        ({"order": "gray"}, "order=gray is not a valid choice: did you mean 'bgr'"),
         ({"size": "abc"}, "size=abc is not a whole number"),
         ({"size": 64.5}, "size=64.5 is not a whole number"),
-        ({"channels": 0}, "channels=0 is less than one"),
+        ({"channels": 0}, "channels=0 is out of range: set target.input.channels to 1 or more"),
         ({"scale": "x"}, "scale=x is not a number"),
-        ({"mean": ["a", "b", "c"]}, r"mean=\['a', 'b', 'c'\] is not a number"),
-        ({"std": "abc"}, "std=abc is not a number"),
-        ({"mean": []}, r"mean=\[\] is not a number"),
-        ({"mean": [0.4, 0.5]}, r"mean has 2 values for 3 channels: set one value, input.mean=\[0.4\]"),
+        ({"mean": ["a", "b", "c"]}, "target.input.mean=a is not a number"),
+        ({"std": "abc"}, "std=abc is not a list or a number"),
+        ({"std": [1, 0, 1]}, "std=0 is out of range: set target.input.std to more than 0"),
+        ({"mean": []}, r"target\.input\.mean=\[\] is not a number"),
+        ({"mean": [0.4, 0.5]}, r"target\.input\.mean=\[0.4, 0.5\] has 2 values for 3 channels: set one value, or one"),
     ):
         with pytest.raises(UserError, match=words):
-            from_config(given | change)
-    with pytest.raises(UserError, match=r"input=None is not a group of keys: set them one by one"):
-        from_config(None)
+            validated(InputSettings, keys | change, "target.input.")
 
 
 def test_other_channels_are_saved_side_by_side(tmp_path):

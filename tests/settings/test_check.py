@@ -57,6 +57,13 @@ def checked(command, *words):
         ),
         ("synthesize", ["target.input.order=grb"], "target.input.order=grb is not a valid choice"),
         ("synthesize", ["judge=squeezenet"], "set network@judge=squeezenet"),
+        (
+            "synthesize",
+            ["target.input.mean=[0.4,0.5]"],
+            r"mean=\[0.4, 0.5\] has 2 values for 3 channels",
+        ),
+        ("synthesize", ["generator=pixels", "generator.range=[0]"], r"generator.range=\[0\] cannot be used: .*2 items"),
+        ("synthesize", ["generator=pixels", "+generator.rang=1"], "no key 'generator.rang': did you mean 'range'"),
         ("synthesize", ["start=image"], "start.path has no value: set start.path=…"),
         ("train", ["seed=4294967296"], "seed=4294967296 is out of range: set seed to 4294967295 or less"),
         ("train", ["moments.images=null"], "moments.images=null is not a whole number"),
@@ -93,9 +100,14 @@ def test_a_mistake_is_a_sentence_that_names_the_key(command, words, sentence):
     ],
 )
 def test_what_is_right_passes(words):
-    assert checked(*words)["seed"] == 0
+    assert checked(*words).seed == 0
+
+
+def test_the_settings_give_the_plain_config_again():
+    composed = settings.composed("synthesize", settings.words("synthesize", ["generator=pixels", "output=x"]))
+    assert check(composed, SynthesizeSettings).plain() == settings.plain(composed.config)
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_every_task_has_a_debug_form(task):
-    assert checked("train", f"task={task}", "debug=true")["debug"]
+    assert checked("train", f"task={task}", "debug=true").debug

@@ -64,7 +64,7 @@ def test_a_live_network_may_be_of_a_local_class_or_traced(prior):
 
     for net in (Local(*network().children()), torch.fx.symbolic_trace(network())):
         config, choices = configure(net, 1, ())
-        assert choices["network@target"] == "custom" and "<locals>" in config.target._target_
+        assert choices["network@target"] == "custom" and "<locals>" in config.target.builder
         found = synthesize(net, 1, "seeds=1", "ascent.steps=1", prior=prior, input={"size": 16})
         assert found.images.shape == (1, 3, 16, 16)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 
 from dgn.base.errors import UserError
@@ -42,15 +41,14 @@ def test_a_bundle_without_real_codes_says_so(prior):
 
 
 @pytest.fixture
-def image_code(config, tmp_path):
+def image_code(synthesis, tmp_path):
     """The start from an image, with some words, and its encoder's config."""
     path = tmp_path / "x.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
 
     def build(*words, noisy=False):
-        composed = config("synthesize", "start=image", f"start.path={path}", *words)
-        encoder = OmegaConf.to_container(composed.start, resolve=True)["encoder"]
-        return initial_code.ImageCode(str(path), encoder, noisy)
+        start = synthesis("start=image", f"start.path={path}", *words).start
+        return initial_code.ImageCode(str(path), start["encoder"], noisy)
 
     return build
 
@@ -60,18 +58,18 @@ def test_the_code_of_an_image(prior, image_code):
     assert code.shape == (2, 1024)
     assert torch.equal(code[0], code[1])  # the pictures differ by what the target sees of them: the next test
     assert code.min() == 0  # after its ReLU, as the generator's codes are
-    prior.record["encoder_sha256"] = sha256(find(image_code().encoder["weights"]))
+    prior.record["encoder_sha256"] = sha256(find(image_code().encoder.weights))
     noisy = image_code(noisy=True)(prior, [0, 1], 1.0)
     assert not torch.equal(noisy[0], noisy[1])
 
 
-def test_pictures_from_one_image_differ_by_their_seeds(config, small_bundle, tmp_path):
+def test_pictures_from_one_image_differ_by_their_seeds(synthesis, small_bundle, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "x.png")
 
     def pictures(output, *words):
         words = (f"bundle={small_bundle}", "units=[lemon]", "seeds=2", "ascent.steps=6", "start=image",
                  f"start.path={tmp_path}/x.png", *words)  # fmt: skip
-        run.synthesize(config("synthesize", *words), tmp_path / output)
+        run.synthesize(synthesis(*words), tmp_path / output)
         rows = results.read(tmp_path / output / "results.csv")
         return [(tmp_path / output / row.image).read_bytes() for row in rows]
 

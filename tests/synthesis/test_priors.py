@@ -6,7 +6,7 @@ import torch
 from hydra.utils import instantiate
 
 from dgn.base.errors import UserError
-from dgn.base.typed import check_arguments
+from dgn.base.typed import arguments
 from dgn.generators import bundle, lookup
 from dgn.generators.moments import Moments
 from dgn.synthesis.priors import Box, Ellipsoid, Free, Prior, Shrink
@@ -147,4 +147,4 @@ def test_codes_without_axes_have_the_box_alone():
 @pytest.mark.parametrize("distance", [0, -1, float("nan"), "abc"])
 def test_a_distance_that_is_none_is_refused_by_its_annotation(distance):
     with pytest.raises(UserError, match="max_mahalanobis"):
-        check_arguments(Ellipsoid, {"max_mahalanobis": distance}, "prior.")
+        arguments(Ellipsoid, {"max_mahalanobis": distance}, "prior.", filled=None)

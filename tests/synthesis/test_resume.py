@@ -51,7 +51,7 @@ def test_parts_are_joined_in_order(tmp_path):
 
 
 @pytest.fixture
-def stopped(config, small_bundle, tmp_path, monkeypatch):
+def stopped(synthesis, small_bundle, tmp_path, monkeypatch):
     """A run of the units of a file, a row a batch, that ended after its first batch; and what goes on with it."""
     file, output = tmp_path / "u.txt", tmp_path / "out"
     file.write_text("3\n4\n")
@@ -63,7 +63,7 @@ def stopped(config, small_bundle, tmp_path, monkeypatch):
         raise SystemExit(9)
 
     def go_on():
-        synthesize(config("synthesize", *words), output)
+        synthesize(synthesis(*words), output)
 
     with monkeypatch.context() as patch:
         patch.setattr(resume, "save", save)
@@ -102,7 +102,7 @@ def test_a_run_whose_weights_changed_does_not_go_on(stopped, small_bundle):
         stopped[2]()
 
 
-def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path):
+def test_a_run_whose_files_changed_does_not_go_on(synthesis, small_bundle, tmp_path):
     direction, start, classes = tmp_path / "d.npy", tmp_path / "x.png", tmp_path / "names.txt"
     network = {"target.layer": "fc8", "target.classes": classes, "start": "image", "start.path": start}
     words = [*(f"{key}={value}" for key, value in network.items()), f"bundle={small_bundle}", f"units=[{direction}]",
@@ -114,7 +114,7 @@ def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path
         classes.write_text("".join(f"{name}{i}\n" for i in range(200)))
 
     def go():
-        synthesize(config("synthesize", *words), tmp_path / "out")
+        synthesize(synthesis(*words), tmp_path / "out")
 
     write()
     go()
@@ -126,14 +126,14 @@ def test_a_run_whose_files_changed_does_not_go_on(config, small_bundle, tmp_path
             go()
 
 
-def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(config, users_folder, monkeypatch):
+def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(synthesis, users_folder, monkeypatch):
     monkeypatch.chdir(users_folder)
     units = users_folder / "u.txt"
     words = ("target._target_=my_pkg.MyNet", "target.input.size=64", "generator._target_=my_pkg.G",
              "generator.codes=codes.safetensors", f"units_file={units}", "seeds=1", "ascent.steps=1")  # fmt: skip
 
     def go(*more):
-        synthesize(config("synthesize", *words, *more), users_folder / "out")
+        synthesize(synthesis(*words, *more), users_folder / "out")
 
     units.write_text("fc:1\n")
     go()
@@ -152,12 +152,12 @@ def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(config, user
         go()
 
 
-def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
+def test_a_mistake_in_the_start_leaves_nothing_behind(synthesis, tmp_path):
     words = ("start=image", f"start.path={tmp_path / 'x.png'}", "units=[3]")
     with pytest.raises(UserError, match=r"x\.png"):
-        synthesize(config("synthesize", *words), tmp_path / "out")
+        synthesize(synthesis(*words), tmp_path / "out")
     with pytest.raises(UserError, match="this bundle inverts fc6"):
-        synthesize(config("synthesize", *words, "start.encoder.layer=fc7"), tmp_path / "out")
+        synthesize(synthesis(*words, "start.encoder.layer=fc7"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -169,9 +169,9 @@ def test_a_mistake_in_the_start_leaves_nothing_behind(config, tmp_path):
         (("trainer.accelerator=abacus",), "Lightning refuses these trainer settings .*abacus"),
     ],
 )
-def test_a_trainer_that_makes_no_pictures_is_a_sentence(config, tmp_path, words, sentence):
+def test_a_trainer_that_makes_no_pictures_is_a_sentence(synthesis, tmp_path, words, sentence):
     with pytest.raises(UserError, match=sentence):
-        synthesize(config("synthesize", "units=[3]", *words), tmp_path / "out")
+        synthesize(synthesis("units=[3]", *words), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

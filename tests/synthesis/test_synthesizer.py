@@ -8,9 +8,9 @@ from torch import nn
 import dgn
 from dgn import Synthesizer, UserError, load_bundle, synthesize
 from dgn.base.memo import Memo
-from dgn.generators import loading
 from dgn.networks import zoo
 from dgn.report import results
+from dgn.synthesis import load as loading
 from dgn.synthesis.pictures import Pictures
 
 QUICK = {"seeds": 1, "ascent": {"steps": 3}, "input": {"size": np.int64(16)}}

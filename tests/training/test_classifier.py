@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from dgn import settings
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.networks import weights, zoo
@@ -159,7 +158,7 @@ def net(classes=9):
 """
 
 
-def test_the_file_knows_the_classes_their_number_and_the_input(config, contract, tmp_path, monkeypatch):
+def test_the_file_knows_the_classes_their_number_and_the_input(synthesis, contract, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_small.py").write_text(SMALL)
     contract = replace(contract, mean=[0.1], std=[0.5], interpolation="nearest")
@@ -170,7 +169,7 @@ def test_the_file_knows_the_classes_their_number_and_the_input(config, contract,
 
     def node(*words):
         words = ("target._target_=my_small.net", "target.weights=w.safetensors", *words)
-        return settings.plain(config("synthesize", *words))["target"]
+        return synthesis(*words).target
 
     assert zoo.contract(node()) == contract and zoo.classes(node()) == classes
     assert torch.allclose(zoo.module(node())[1].weight, network[1].weight, atol=1e-3)
@@ -179,7 +178,7 @@ def test_the_file_knows_the_classes_their_number_and_the_input(config, contract,
     with pytest.raises(UserError, match="2 of another shape"):
         zoo.module(node("target.args.classes=4"))
     words = ("network@target=caffenet64", "target.weights=w.safetensors")
-    assert zoo.contract(settings.plain(config("synthesize", *words))["target"]) == contract
+    assert zoo.contract(synthesis(*words).target) == contract
 
 
 class Viewed(nn.Module):

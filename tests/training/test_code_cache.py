@@ -146,7 +146,7 @@ def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, word
 
 
 @pytest.mark.slow
-def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tree, tmp_path, capsys):
+def test_a_run_with_kept_codes_from_another_encoders_generator(training, image_tree, tmp_path, capsys):
     small = ["generator.hidden=16", "generator.widths=[8]"]
     runs = {
         "first": ["encoder.layer=fc6"],
@@ -156,7 +156,7 @@ def test_a_run_with_kept_codes_from_another_encoders_generator(config, image_tre
     for out, words in runs.items():
         (tmp_path / out).mkdir()
         found = [word.format(first=next((tmp_path / "first").glob("*.safetensors"), "")) for word in words]
-        tasks.run(config("train", f"data.root={image_tree}", *WORDS, *small, *found), tmp_path / out)
+        tasks.run(training(f"data.root={image_tree}", *WORDS, *small, *found), tmp_path / out)
     for out in ("second", "third"):
         held = bundle.load(next((tmp_path / out).glob("*.safetensors")))
         assert held.record["images_seen"] > 0

@@ -1,7 +1,6 @@
 """A G for a network of one's own, from its class's path to pictures: vector, map, signed codes, tokens."""
 
 import pytest
-from omegaconf import OmegaConf
 
 from dgn import synthesize
 from dgn.base.errors import UserError
@@ -40,21 +39,21 @@ GREY = ["encoder.args.channels=1", "encoder.input.channels=1", "encoder.input.me
     ],
     ids=["vector", "map", "silu", "vit", "grey"],
 )
-def test_ones_own_encoder_to_pictures(words, code_shape, signed, config, image_tree, tmp_path, monkeypatch):
+def test_ones_own_encoder_to_pictures(words, code_shape, signed, training, image_tree, tmp_path, monkeypatch):
     (tmp_path / "my_encoders.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     sizes = ["data.resize=32", "data.crop=32", "encoder.input.size=32", "generator.hidden=16", "generator.widths=[8]"]
-    composed = config("train", f"data.root={image_tree}", "debug=true", *sizes, *words)
+    config = training(f"data.root={image_tree}", "debug=true", *sizes, *words)
     (tmp_path / "out").mkdir()
-    tasks.run(composed, tmp_path / "out")
+    tasks.run(config, tmp_path / "out")
     (path,) = (tmp_path / "out").glob("*.bundle.safetensors")
     held = bundle.load(path)
     assert held.generator.code_shape == tuple(held.codes.shape[1:]) == code_shape
     assert bool((held.moments.negative > 0).any()) == bool((held.codes < 0).any()) == signed
-    node = OmegaConf.to_container(composed.encoder, resolve=True)
-    network = zoo.module(node)
+    network = zoo.module(config.encoder)
     quick = ["seeds=1", "ascent.steps=6", "ascent.step=0.5", "ascent.transform_strength=0"]
-    found = synthesize(network, [1], *quick, prior=held, layer=node["layer"], input=node["input"],
+    found = synthesize(network, [1], *quick, prior=held, layer=config.encoder.layer,
+                       input=config.encoder.input.plain(),
                        output=tmp_path / "pictures")  # fmt: skip
     assert found.page is not None and found.page.exists()
     assert found.images.shape == (1, 3, 32, 32)

@@ -41,10 +41,10 @@ def test_a_generator_of_its_words_and_size(config):
 
 
 @pytest.mark.parametrize(("batch", "parts"), [(6, 4), (6, 6)])
-def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts):
+def test_a_batch_without_such_parts_is_a_sentence(training, tmp_path, batch, parts):
     words = ["data=photos", f"data.batch_size={batch}", f"module.accumulate={parts}"]
     with pytest.raises(UserError, match=f"cannot split a batch of {batch} into {parts} equal parts"):
-        tasks.run(config("train", *words), tmp_path)
+        tasks.run(training(*words), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_batch_without_such_parts_is_a_sentence(config, tmp_path, batch, parts
         (["trainer.precision=bf16-true"], "set trainer.precision=bf16-mixed or 32-true"),
     ],
 )
-def test_sizes_and_words_that_do_not_fit_are_sentences(config, tmp_path, words, sentence):
+def test_sizes_and_words_that_do_not_fit_are_sentences(training, tmp_path, words, sentence):
     with pytest.raises(UserError, match=sentence):
-        tasks.run(config("train", "data=photos", "data.workers=0", *words), tmp_path)
+        tasks.run(training("data=photos", "data.workers=0", *words), tmp_path)
 
 
 def test_what_a_run_goes_on_without_is_named():
@@ -137,7 +137,7 @@ def test_an_input_that_a_network_of_ones_own_does_not_take_is_a_sentence(role, u
     if role == "comparator":
         words += [*(f"loss.feature.layers.{name}=0" for name in LAYERS), "+loss.feature.layers.fc=1"]
     _, error = run(*TRAIN, *words, cwd=users, code=1)
-    assert error.startswith("error: the network fails on an input of shape (1, 3, 224, 224)")
+    assert error.startswith("error: the network fails on an input of shape (2, 3, 224, 224)")
     assert f"type {role}.input.size=" in error and len(error.strip().splitlines()) == 1
     assert not (users / "out/config.yaml").exists()
     run(*TRAIN, *words, f"{role}.input.size=48", cwd=users)

@@ -3,25 +3,24 @@
 import pytest
 import torch
 
-from dgn import settings, units
+from dgn import units
 from dgn.base.errors import UserError
 from dgn.evaluation import judge
-from dgn.units.target import Subject, load_subject
+from dgn.synthesis.load import load_target
+from dgn.units.target import Target
 
 LETTERS = ["a", "b", "c", "d", "e", "f", "g"]  # one for each of tiny's outputs
 
 
 @pytest.fixture
-def subject(config, tiny):
-    """The subject of a config whose target is `tiny`."""
+def target(synthesis, tiny):
+    """The target of settings whose network is `tiny`."""
 
-    def build(chosen, *words, classes=None) -> Subject:
-        composed = config(
-            "synthesize", "target._target_=torch.nn.Module", "target.name=tiny", "target.input.size=16", *words
-        )
-        plain = settings.plain(composed)
-        plain["units"], plain["target"]["classes"] = chosen, classes
-        return load_subject(plain, torch.rand(1, 3, 16, 16), tiny)
+    def build(items, *words, classes=None) -> Target:
+        config = synthesis("target._target_=torch.nn.Module", "target.name=tiny", "target.input.size=16", *words)
+        network = config.target.model_copy(update={"classes": classes})
+        config = config.model_copy(update={"units": items, "target": network})
+        return load_target(config, torch.rand(1, 3, 16, 16), tiny)
 
     return build
 
@@ -46,60 +45,59 @@ def file(tmp_path):
         ('["a", "b", "c", "d", "e", "f", "g"]', "is JSON"),
     ],
 )
-def test_there_must_be_as_many_names_as_outputs(subject, file, layer, content, words):
+def test_there_must_be_as_many_names_as_outputs(target, file, layer, content, words):
     with pytest.raises(UserError, match=words):
-        subject("0", f"target.layer={layer}", classes=file(content))
+        target("0", f"target.layer={layer}", classes=file(content))
 
 
-def test_names_are_those_of_the_output_alone(subject, file):
-    found = subject(["a", "-c", "conv"], classes=[*LETTERS[:6], "conv"])
+def test_names_are_those_of_the_output_alone(target, file):
+    found = target(["a", "-c", "conv"], classes=[*LETTERS[:6], "conv"])
     assert [unit.label for unit in found.units] == ["a", "not c", "conv"] and found.is_output
-    assert subject("a", classes=file("a\nb\nc\nd\ne\nf\ng\n\n\n")).units[0].channel == 0
-    hidden = subject(["conv:3-4", "-conv:all@max"], classes=LETTERS)
-    assert hidden.target.layers == ["conv"] and len(hidden.units) == 2 + 8 and hidden.classes is None
-    assert len(subject("fc:all", classes=["a", "b"]).units) == 12
+    assert target("a", classes=file("a\nb\nc\nd\ne\nf\ng\n\n\n")).units[0].channel == 0
+    hidden = target(["conv:3-4", "-conv:all@max"], classes=LETTERS)
+    assert hidden.features.layers == ["conv"] and len(hidden.units) == 2 + 8 and hidden.classes is None
+    assert len(target("fc:all", classes=["a", "b"]).units) == 12
     with pytest.raises(UserError, match="this layer has no class names: set an index from 0 to 11"):
-        subject("fc:a", classes=LETTERS)
+        target("fc:a", classes=LETTERS)
 
 
-def test_a_class_with_a_colon_is_not_a_layer(subject):
-    found = subject(["conv:3", "1:10-conv:3"], classes=["conv:3", "1:10", *LETTERS[:5]])
-    assert found.target.layers == ["output"]
+def test_a_class_with_a_colon_is_not_a_layer(target):
+    found = target(["conv:3", "1:10-conv:3"], classes=["conv:3", "1:10", *LETTERS[:5]])
+    assert found.features.layers == ["output"]
     assert [[term.channel for term in unit.terms] for unit in found.units] == [[0], [1, 0]]
 
 
-def test_a_file_of_units_knows_the_class_names(subject, tmp_path):
+def test_a_file_of_units_knows_the_class_names(target, tmp_path):
     (tmp_path / "units.txt").write_bytes(b"\xef\xbb\xbfC#\r\nC # the note C\r\n# 1\r\n")
-    found = subject("0", f"units_file={tmp_path}/units.txt", classes=["C", "C#", "# 1", *LETTERS[:4]])
+    found = target("0", f"units_file={tmp_path}/units.txt", classes=["C", "C#", "# 1", *LETTERS[:4]])
     assert [unit.channel for unit in found.units] == [1, 0, 2]
 
 
-def test_a_class_whose_name_is_not_unique_is_not_compared_with_a_judges(subject):
+def test_a_class_whose_name_is_not_unique_is_not_compared_with_a_judges(target):
     classes = ["crane", "goldfish", "crane", "d", "e", "f", "g"]
-    found = subject(["0", "1", "2", "-1", "1-d"], classes=classes)
+    found = target(["0", "1", "2", "-1", "1-d"], classes=classes)
     assert [found.wanted(unit) for unit in found.units] == [None, "goldfish", None, None, None]
     with pytest.raises(UserError, match="2 classes are called 'crane'"):
-        subject("crane", classes=classes)
+        target("crane", classes=classes)
 
 
-def test_units_of_two_layers_name_the_default_one(subject):
+def test_units_of_two_layers_name_the_default_one(target):
     with pytest.raises(UserError, match=r"several layers, conv and output \(the default\)"):
-        subject(["conv:1", "2"])
+        target(["conv:1", "2"])
 
 
-def test_a_judge_has_as_many_names_as_outputs(config, monkeypatch, tiny):
-    node = settings.plain(config("synthesize", "judge._target_=torch.nn.Module", "judge.input.size=16"))["judge"]
-    monkeypatch.setattr("dgn.networks.zoo.frozen", lambda config: tiny)
+def test_a_judge_has_as_many_names_as_outputs(network_settings, monkeypatch, tiny):
+    monkeypatch.setattr("dgn.networks.zoo.frozen", lambda settings: tiny)
     for classes, words in (("imagenet", "judge.classes=imagenet has 1000 names, but .* has 7 outputs"),
                            (LETTERS[:6], "judge.classes has 6 names, but .* has 7 outputs"),
                            ("auto", r"does not return one score per class name \(1000\)")):  # fmt: skip
         with pytest.raises(UserError, match=words):
-            judge.load(node | {"classes": classes}, {})
-    assert judge.load(node | {"classes": LETTERS}, {}).knows("a")
+            judge.load(network_settings(classes=classes, input={"size": 16}), {})
+    assert judge.load(network_settings(classes=LETTERS, input={"size": 16}), {}).knows("a")
 
 
-def test_minimised_units_score_their_negative(subject):
-    found = subject(["conv:2-3@1x1", "-conv:2-3@1x1"])
-    activation = found.target(torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1))
+def test_minimised_units_score_their_negative(target):
+    found = target(["conv:2-3@1x1", "-conv:2-3@1x1"])
+    activation = found.features(torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1))
     scores = units.Scorer(found.units, units.Logit())(activation)
     torch.testing.assert_close(scores[:2], -scores[2:])

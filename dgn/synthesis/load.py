@@ -1,0 +1,145 @@
+"""What a run's settings name, ready for the climb: the prior, the target at its units' layer, the judge."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dgn.base import lightning
+from dgn.base.errors import UserError
+from dgn.base.instantiate import instantiate
+from dgn.base.memo import Memo
+from dgn.evaluation import judge
+from dgn.evaluation.judge import Judge
+from dgn.generators import bundle, kinds, loading, lookup
+from dgn.generators.bundle import Bundle
+from dgn.generators.settings import DecoderSettings
+from dgn.networks import zoo
+from dgn.networks.features import OUTPUT, Features
+from dgn.networks.settings import NetworkSettings
+from dgn.networks.validate import check, settle
+from dgn.synthesis.inputs import weights
+from dgn.synthesis.settings import SynthesizeSettings
+from dgn.units.grammar import layer_of
+from dgn.units.objective import LogProbability, Scorer, places
+from dgn.units.target import Target
+from dgn.units.terms import parse
+from dgn.units.unit_file import from_file
+
+DEBUG = 2  # units of a run with debug=true
+
+
+def load(
+    config: SynthesizeSettings, network: nn.Module | None = None, prior: Bundle | None = None, memo: Memo | None = None
+) -> tuple[Bundle, Target]:
+    """The prior and the target of a run: `network` and `prior` from Python, or those that the settings name.
+
+    `memo` keeps what an earlier run loaded with the same settings. The target is checked on noise of the prior's
+    shape, and the start, the prior's range and the optimiser are built once, so mistakes appear before anything is
+    written.
+    """
+    memo = memo or Memo()
+    device = memo("device", config.trainer, lambda: one_device(config.trainer))
+    if prior is None:
+        made_from = (config.generator, config.bundle, config.bundle_filter, weights(config))
+        prior = memo("prior", made_from, lambda: load_prior(config))
+    instantiate(config.prior, prior.moments)
+    instantiate(config.ascent.optimiser)
+    codes = instantiate(config.start)(prior, [config.seed, config.seed + 1], config.ascent.noise)
+    with torch.no_grad():
+        probe = prior.generator(codes[:1])
+    noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
+    target = load_target(config, noise, network, memo)
+    target.device = device
+    check_seeds(config, codes, target)
+    return prior, target
+
+
+def one_device(trainer: Mapping[str, Any]) -> torch.device:
+    """The device on which this trainer climbs; UserError for several."""
+    built = lightning.trainer(trainer, [], [])
+    if built.world_size > 1:
+        raise UserError("synthesis uses one device: set trainer.devices=1, and start one run per device with shard=0/2 "
+                        "and shard=1/2")  # fmt: skip
+    return built.strategy.root_device
+
+
+def load_prior(config: SynthesizeSettings) -> Bundle:
+    """The decoder that the settings name, or else the bundle."""
+    if isinstance(config.generator, DecoderSettings):
+        return loading.load_decoder(config.generator)
+    return bundle.load(lookup.find(config.bundle, config.bundle_filter), kinds.named(config.generator.kind))
+
+
+def load_target(
+    config: SynthesizeSettings, probe: Tensor, network: nn.Module | None = None, memo: Memo | None = None
+) -> Target:
+    """The target and its units; `probe` (2, C, H, W) are images as the prior makes them, to try it on.
+
+    The target is `network` if there is one, with the layer and the input of the settings; otherwise it is loaded, or
+    `memo` has it from an earlier run. Raises UserError if something does not fit.
+    """
+    classes = zoo.classes(config.target)
+    items = from_file(config.units_file, classes) if config.units_file else config.units
+    layer = layer_of(items, classes, str(config.target.layer))
+    if network is None:
+        made_from = (config.target, zoo.identity(config.target), layer, config.post_activation)
+        features = (memo or Memo())(
+            "target", made_from, lambda: zoo.features(config.target, layer, config.post_activation)
+        )
+    else:
+        features = settle(Features(network, layer, zoo.contract(config.target), config.post_activation))
+    activation = check(features, probe, config.trainer["precision"])
+    for name, place in features.places.items():
+        print(f"note: layer {name} returns several tensors; using {place}")
+    is_output = features.is_output(probe, activation)
+    names = _element_names(config.target, classes, layer, activation, is_output)
+    units = parse(items, activation.shape[1:], names)[: DEBUG if config.debug else None]
+    objective = instantiate(config.objective)
+    if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
+        raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
+    Scorer(units, objective)  # raises for units that this objective cannot score, before anything runs
+    is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
+    return Target(features, units, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)
+
+
+def _element_names(
+    network: NetworkSettings, classes: list[str] | None, layer: str, activation: Tensor, is_output: bool
+) -> list[str] | None:
+    """The names of a layer's elements: those of the network's outputs, at its output and at vectors of that length.
+
+    Raises UserError if the output has another number of elements.
+    """
+    elements = activation.shape[2] if activation.ndim == 3 else activation.shape[1]
+    if is_output or layer == OUTPUT:
+        return zoo.classes_of(network, elements, "target")
+    return classes if classes and activation.ndim == 2 and elements == len(classes) else None
+
+
+def check_seeds(config: SynthesizeSettings, codes: Tensor, target: Target) -> None:
+    """UserError if several seeds would give the same picture: equal initial codes (2, ...) and no transforms."""
+    unmoved = not config.ascent.transform_strength or config.ascent.full_view_fraction == 1
+    still = [unit for unit in target.units if unmoved or target.at_one_place(unit)]
+    if config.seeds > 1 and still and torch.equal(codes[0], codes[1]):
+        raise UserError(f"all {config.seeds} seeds would give the same picture of {still[0].text}, because the "
+                        "start has no noise and no transforms apply: set seeds=1")  # fmt: skip
+
+
+def load_judge(config: SynthesizeSettings, prior: Bundle, target: Target, memo: Memo | None = None) -> Judge | None:
+    """The judge, if the settings name one; UserError if it took part in making the pictures, or shares no class."""
+    settings = config.judge
+    if settings is None:
+        return None
+    took_part = {"the target": zoo.identity(config.target), "the network that the generator inverts":
+                 prior.record.get("encoder_sha256")}  # fmt: skip
+    made_from = (settings, zoo.identity(settings), took_part)
+    loaded = (memo or Memo())("judge", made_from, lambda: judge.load(settings, took_part))
+    classes = target.classes if target.is_output else zoo.classes(config.target)
+    if not classes:
+        raise UserError(f"a judge needs class names, but the target {config.target.name} has none: set "
+                        "target.classes=imagenet or target.classes=FILE")  # fmt: skip
+    if not any(map(loaded.knows, classes)):
+        raise UserError(f"the judge {loaded.name} shares no class with the target {config.target.name}: "
+                        "set network@judge=ANOTHER")  # fmt: skip
+    return loaded
