@@ -154,7 +154,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     for r in rows:
         assert (again / r["image"]).read_bytes() == (out / r["image"]).read_bytes()
     _, error = command(*words, cwd=tmp_path, code=1)
-    assert "type resume=true" in error
+    assert "set resume=true" in error
 
 
 @pytest.mark.slow
@@ -274,10 +274,10 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
     assert all(float(row["unexplained/pixels"]) > 0 and row["images"] == "8" for row in found)
     shown, _ = command(str(ROOT / "train.py"), "-m", *words)
     assert shown.count("already finished, skipped") == 2
-    words = [f"bundle={priors}", "inverts.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
+    words = [f"bundle={priors}", "bundle_filter.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
     assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by python train.py" in error
-    assert [row["inverts.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
+    assert [row["bundle_filter.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
 
@@ -332,7 +332,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     out = tmp_path / "errors"
     words = ["task=inversion", f"bundle={small_bundle}", f"data.root={image_tree}", "data.batch_size=3"]
     _, error = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path, code=1)
-    assert "type data.resize=16 data.crop=16" in error
+    assert "set data.resize=16 data.crop=16" in error
     words += ["data.resize=16", "data.crop=16", *judge_words]
     shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
     errors = {row["error"]: float(row["value"]) for row in table(out / "errors.csv")}

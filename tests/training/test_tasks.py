@@ -138,7 +138,7 @@ def test_an_input_that_a_network_of_ones_own_does_not_take_is_a_sentence(role, u
         words += [*(f"loss.feature.layers.{name}=0" for name in LAYERS), "+loss.feature.layers.fc=1"]
     _, error = run(*TRAIN, *words, cwd=users, code=1)
     assert error.startswith("error: the network fails on an input of shape (2, 3, 224, 224)")
-    assert f"type {role}.input.size=" in error and len(error.strip().splitlines()) == 1
+    assert f"set {role}.input.size=" in error and len(error.strip().splitlines()) == 1
     assert not (users / "out/config.yaml").exists()
     run(*TRAIN, *words, f"{role}.input.size=48", cwd=users)
 
