@@ -63,7 +63,7 @@ def refuse_ranks(config: DictConfig) -> None:
     starts |= strategy == "auto" and not unknown
     if (several or config.trainer.get("num_nodes", 1) > 1) and starts and not STARTED_OUTSIDE & os.environ.keys():
         raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: set "
-                        "trainer.devices=1, or run the points one by one without -m")  # fmt: skip
+                        "trainer.devices=1 trainer.num_nodes=1, or run the points one by one without -m")  # fmt: skip
 
 
 def refuse_tasks(config: DictConfig) -> None:

@@ -121,7 +121,7 @@ def test_nothing_is_kept_before_there_is_a_picture(watch, tmp_path):
     [
         ("lemmon", [], "did you mean 'lemon'"),
         ("0-3", [], "the explorer makes one picture at a time"),
-        ("${oc.env:HOME}", [], "cannot hold"),
+        ("${oc.env:HOME}", [], "cannot contain"),
         (" ", [], "there is no unit"),
         ("0", ["target.layer=fc9"], "fc9"),
         ("conv5:3@9x9", [], "9x9"),

@@ -90,7 +90,7 @@ def test_a_prior_may_be_an_object(small_bundle):
         ({"start.path": "x.png"}, "there is no key 'start.path': this part has no settings"),
         ({"prior": {"kk": 1}}, "there is no key 'prior.kk': did you mean 'k'"),
         ({"seeds": 1.5}, "seeds=1.5 is not a whole number"),
-        ({"experiment": "range_of_codes"}, "ask for them one by one"),
+        ({"experiment": "range_of_codes"}, "synthesize one panel at a time"),
     ],
 )
 def test_a_mistake_is_a_sentence(keywords, sentence):
@@ -113,7 +113,7 @@ def test_what_is_no_target_or_no_word_is_a_sentence(small_bundle):
         with pytest.raises(UserError, match=sentence):
             synthesize(target, 1, *words)
     prior = load_bundle(small_bundle)
-    with pytest.raises(UserError, match="two generators"):
+    with pytest.raises(UserError, match="leave one out"):
         synthesize(network(), 1, prior=prior, generator="pixels")
     with pytest.raises(UserError, match="prior and bundle are both bundles"):
         synthesize(network(), 1, prior=prior, bundle=prior)
