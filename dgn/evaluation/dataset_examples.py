@@ -33,7 +33,7 @@ TOGETHER = 2048  # images whose scores are looked through at a time
 def real_images(config: Mapping[str, Any], subject: Subject, side: int) -> tuple[data.DataModule, str] | None:
     """The images of `data`, as the target sees them, and which are scored, "val" or "train"; None without `data.root`.
 
-    `side` is that of the pictures, px. UserError where the folder holds no images.
+    `side` is that of the pictures, px. UserError if the folder holds no images.
     """
     which = config["real_from"]
     if not config["data"]["root"]:

@@ -42,7 +42,7 @@ def inverts(bundle: Bundle, node: Mapping[str, Any]) -> bool:
 
 
 def same_encoder(bundle: Bundle, node: Mapping[str, Any], role: str) -> None:
-    """UserError where `node`, the config of the network in a role, is not of what G inverts, see `inverts`."""
+    """UserError if `node`, the config of the network in a role, is not of what G inverts, see `inverts`."""
     if inverts(bundle, node):
         return
     record = bundle.record

@@ -27,7 +27,7 @@ def load_bundle(name: Path | str) -> Bundle:
 
 
 def load_prior(config: Mapping[str, Any]) -> Bundle:
-    """The generator of the config, or the bundle's where it names none."""
+    """The generator of the config, or the bundle's if the config has none."""
     node = config["generator"]
     if "_target_" not in node:
         return bundle.load(lookup.find(config["bundle"], config["bundle_filter"]), kinds.named(node.get("kind")))

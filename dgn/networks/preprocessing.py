@@ -30,7 +30,7 @@ class Preprocessing:
         interpolation: how images of another size are brought to it: "bilinear", "bicubic" or "nearest".
         fit: "resize" brings the whole image to `size`; "crop" takes the centre, as the released code does.
 
-    Raises UserError for what is none of these.
+    Raises UserError for any other value.
     """
 
     size: int

@@ -55,7 +55,7 @@ def begin(config: DictConfig) -> bool:
 
 
 def refuse_ranks(config: DictConfig) -> None:
-    """UserError where Lightning would start processes: each would run the whole sweep again from its first word."""
+    """UserError if Lightning would start processes: each would run the whole sweep again from its first word."""
     strategy, devices = str(config.trainer.get("strategy", "auto")), config.trainer.devices
     several = len(devices) > 1 if OmegaConf.is_list(devices) else str(devices) not in {"0", "1"}
     unknown = str(devices) in {"auto", "-1"}
@@ -67,7 +67,7 @@ def refuse_ranks(config: DictConfig) -> None:
 
 
 def refuse_tasks(config: DictConfig) -> None:
-    """UserError where Slurm has started more or fewer processes for a point than the point shares its work among."""
+    """UserError if Slurm has started more or fewer processes for a point than the point shares its work among."""
     tasks, devices = os.environ.get("SLURM_NTASKS_PER_NODE", "1"), str(config.trainer.devices)
     if tasks != "1" and config.get("task") not in {"generator", "classifier"}:
         raise UserError(f"each of {tasks} processes would compute all of this point: set "
