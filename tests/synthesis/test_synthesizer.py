@@ -117,7 +117,7 @@ def test_what_is_no_target_or_no_word_is_a_sentence(small_bundle):
         synthesize(network(), 1, prior=prior, generator="pixels")
     with pytest.raises(UserError, match="prior and bundle are both bundles"):
         synthesize(network(), 1, prior=prior, bundle=prior)
-    with pytest.raises(UserError, match=r"output folder of its own"):
+    with pytest.raises(UserError, match=r"output belongs to a single call"):
         Synthesizer(network(), output="x")
 
 
