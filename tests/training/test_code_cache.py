@@ -141,7 +141,7 @@ def test_the_name_is_that_of_the_weights_in_memory(encoder, image_tree, tmp_path
 
 @pytest.mark.parametrize("words", [{"flip": True}, {"size": 20}])
 def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, words):
-    with pytest.raises(UserError, match=r"type augment\.flip=false"):
+    with pytest.raises(UserError, match=r"set augment\.flip=false"):
         keep(encoder, module(image_tree, **words), settings(tmp_path))
 
 
