@@ -154,7 +154,7 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
     for r in rows:
         assert (again / r["image"]).read_bytes() == (out / r["image"]).read_bytes()
     _, error = command(*words, cwd=tmp_path, code=1)
-    assert "type resume=true" in error
+    assert "set resume=true" in error
 
 
 @pytest.mark.slow
@@ -332,7 +332,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     out = tmp_path / "errors"
     words = ["task=inversion", f"bundle={small_bundle}", f"data.root={image_tree}", "data.batch_size=3"]
     _, error = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path, code=1)
-    assert "type data.resize=16 data.crop=16" in error
+    assert "set data.resize=16 data.crop=16" in error
     words += ["data.resize=16", "data.crop=16", *judge_words]
     shown, _ = command(str(ROOT / "train.py"), *words, f"output={out}", cwd=tmp_path)
     errors = {row["error"]: float(row["value"]) for row in table(out / "errors.csv")}
