@@ -1,4 +1,4 @@
-"""Where classes and functions of the user's own are looked for."""
+"""The import path for the user's own classes and functions."""
 
 import os
 import sys

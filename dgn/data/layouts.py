@@ -45,7 +45,7 @@ class Layout:
 
 
 def by_class(folder: Path) -> Listing:
-    """The images of each subfolder. UserError where subfolders are called like the parts of a data set."""
+    """The images of each subfolder. UserError if subfolders are called like the parts of a data set."""
     names = subfolders(folder)
     refuse_parts(folder, names, bool(inside(folder, images.SUFFIXES)))
     found = Listing()
@@ -65,7 +65,7 @@ def by_class(folder: Path) -> Listing:
 def layout(root: Path) -> Layout:
     """The classes in `root`, or in its two folders for training and held-out images, by their usual names.
 
-    A folder without subfolders is one class. UserError where it is not clear which folder is which.
+    A folder without subfolders is one class. UserError if it is not clear which folder is which.
     """
     names = subfolders(root)
     parts = roles(names)
@@ -142,7 +142,7 @@ def roles(names: Collection[str]) -> dict[str, list[str]]:
 
 
 def refuse_parts(folder: Path, names: Collection[str], beside: bool) -> None:
-    """UserError where class folders are called like the parts of a data set.
+    """UserError if class folders are called like the parts of a data set.
 
     One called train is a class (a vehicle) where there are others, or images `beside` it.
     """

@@ -57,7 +57,7 @@ def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int
 
 
 def check(source: Path, target: Path, settings: dict[str, int]) -> None:
-    """UserError where `target` cannot be made of `source` with these settings."""
+    """UserError if `target` cannot be made of `source` with these settings."""
     if not isinstance(settings["size"], int) or settings["size"] < 1 or settings["quality"] not in range(1, 96):
         raise UserError(
             "size or quality is out of range: set whole numbers, size=256 (pixels) and quality=90 (1 to 95)"

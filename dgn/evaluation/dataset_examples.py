@@ -37,7 +37,7 @@ def real_images(
 ) -> tuple[data.DataModule, str] | None:
     """The images of `data`, as the target sees them, and which are scored, "val" or "train"; None without `data.root`.
 
-    `side` is that of the pictures, px. UserError where the folder holds no images.
+    `side` is that of the pictures, px. UserError if the folder holds no images.
     """
     if not settings.root:
         return None

@@ -12,7 +12,7 @@ KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim}
 def named(kind: str | None) -> type[Generator] | None:
     """The class that a config's `kind` names: one of `KINDS`, or an importable path; None for None.
 
-    Only for what the user has set, never for what a file says. UserError where there is no such class.
+    Only for what the user has set, never for what a file says. UserError if there is no such class.
     """
     if kind is None or kind in KINDS:
         return KINDS.get(kind or "")

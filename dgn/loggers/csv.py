@@ -33,7 +33,7 @@ class CsvLog(Log):
 
     @rank_zero_only
     def rewind(self, iteration: int) -> None:
-        """Drop later rows, and a last one that a stop cut short; the file is rewritten whole or not at all."""
+        """Drop later rows and a truncated last one; the file is rewritten atomically."""
         if not self.path.exists():
             return
         with self.path.open(newline="") as file:

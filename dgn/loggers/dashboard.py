@@ -25,7 +25,7 @@ def swept(sweep: Path) -> list[str]:
     """Where the runs of a sweep keep what was swept: keys of their configs that hold a plain value.
 
     Of a group that is the name of what was chosen, `data.name` of `data=imagefolder,photos`; one without a name is left
-    out. UserError where it is not the folder of a sweep, or where no point of it has begun.
+    out. UserError if it is not the folder of a sweep, or if no point of it has begun.
     """
     found = jobs.read(sweep)
     configs = [config for point in found if point.folder and (config := settings.read(point.folder))]
@@ -39,7 +39,7 @@ def swept(sweep: Path) -> list[str]:
 
 
 def workspace(entity: str, project: str, name: str, keys: list[str], group: str | None) -> Any:
-    """The workspace as an object of `wandb_workspaces`: nothing is sent. UserError where the package is missing.
+    """The workspace as an object of `wandb_workspaces`: nothing is sent. UserError if the package is missing.
 
     Args:
         keys: config keys, an axis each of the parallel coordinates before the figures.
@@ -75,7 +75,7 @@ def workspace(entity: str, project: str, name: str, keys: list[str], group: str 
 
 
 def save(made: Any) -> str:
-    """Write a workspace to W&B and give its address; UserError for who is not logged in, or where it is refused."""
+    """Write a workspace to W&B and give its address; UserError for who is not logged in, or if it is refused."""
     import wandb
 
     try:

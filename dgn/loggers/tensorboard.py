@@ -25,7 +25,7 @@ class TensorBoardLog(Log):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The SummaryWriter, opened when it is first asked for; UserError where the package is missing."""
+        """The SummaryWriter, opened when it is first asked for; UserError if the package is missing."""
         if self.writer is None:
             try:
                 from torch.utils.tensorboard import SummaryWriter

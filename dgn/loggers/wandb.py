@@ -66,7 +66,7 @@ class WandbLog(Log):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run, begun when it is first asked for; UserError where no server takes it."""
+        """The W&B run, begun when it is first asked for; UserError if no server takes it."""
         if self.run is None:
             self.run = self._begin()
         return self.run

@@ -23,7 +23,7 @@ SECONDS = 5  # to wait for an answer before saying that there is none
 def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.Module:
     """`torchvision.models.get_model`; `weights` is DEFAULT or a version's name, null for random ones.
 
-    Raises UserError where the weights are neither in torch's own folder nor to be had now, or where their file holds
+    Raises UserError if the weights are neither in torch's cache nor available for download, or if their file holds
     more than weights: torchvision itself would run what is in it.
     """
     models = _torchvision(name)
@@ -47,7 +47,7 @@ def torchvision_model(name: str, weights: str | None = None, **args: Any) -> nn.
 
 
 def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Module:
-    """`timm.create_model`; UserError where pretrained weights are neither in the hub's folder nor to be had now."""
+    """`timm.create_model`; UserError if pretrained weights can be neither found in the cache nor downloaded."""
     timm, about = _timm(model_name)
     if not pretrained:
         return timm.create_model(model_name, **args)

@@ -150,7 +150,7 @@ def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> Tens
 def check_arithmetic(
     network: nn.Module, run: Callable[[Tensor], Iterable[Tensor]], images: Tensor, arithmetic: str, role: str = "target"
 ) -> None:
-    """UserError where `run`, which passes images through `network`, fails in mixed precision, forward or backward."""
+    """UserError if `run`, which passes images through `network`, fails in mixed precision, forward or backward."""
     if "mixed" not in arithmetic:
         return
     x = images.detach().clone().requires_grad_()

@@ -101,7 +101,7 @@ class Run:
 
 
 def write_page(folders: Sequence[Path], output: Path, title: str | None = None) -> Path:
-    """Write `output/index.html` from run folders, everything inside it; UserError where a run has no results.
+    """Write `output/index.html` from run folders, everything inside it; UserError if a run has no results.
 
     Of a run with panels its panels are shown. Runs with the same target share its section, and units that they share
     stand in one card, side by side. Without `title` the page has that of the one run, or `TITLE`.

@@ -112,7 +112,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write `results.csv`, whole or not at all."""
+    """Write `results.csv` atomically."""
     text = io.StringIO()
     table = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     table.writeheader()
@@ -162,7 +162,7 @@ def _row(record: dict[str, str]) -> Row:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """A run's `manifest.json`, which is written last; UserError where there is none."""
+    """A run's `manifest.json`, which is written last; UserError if there is none."""
     try:
         return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -192,7 +192,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], **metadata: str) -> None:
-    """Write tensors as safetensors, whole or not at all. OSError names a full disk, which `save_file` does not."""
+    """Write tensors as safetensors, atomically. OSError names a full disk, which `save_file` does not."""
     with whole(path) as part:
         plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}  # the library takes no strides
         part.write_bytes(serialise(plain, metadata or None))

@@ -55,7 +55,7 @@ def begin(config: DictConfig) -> bool:
 
 
 def refuse_ranks(config: DictConfig) -> None:
-    """UserError where Lightning would start processes: each would run the whole sweep again from its first word."""
+    """UserError if Lightning would start processes: each would run the whole sweep again from its first word."""
     strategy, devices = str(config.trainer.get("strategy", "auto")), config.trainer.devices
     several = len(devices) > 1 if OmegaConf.is_list(devices) else str(devices) not in {"0", "1"}
     unknown = str(devices) in {"auto", "-1"}
@@ -63,11 +63,11 @@ def refuse_ranks(config: DictConfig) -> None:
     starts |= strategy == "auto" and not unknown
     if (several or config.trainer.get("num_nodes", 1) > 1) and starts and not STARTED_OUTSIDE & os.environ.keys():
         raise UserError(f"with trainer.devices={devices} each process would start the whole sweep again: set "
-                        "trainer.devices=1, or run the points one by one without -m")  # fmt: skip
+                        "trainer.devices=1 trainer.num_nodes=1, or run the points one by one without -m")  # fmt: skip
 
 
 def refuse_tasks(config: DictConfig) -> None:
-    """UserError where Slurm has started more or fewer processes for a point than the point shares its work among."""
+    """UserError if Slurm has started more or fewer processes for a point than the point shares its work among."""
     tasks, devices = os.environ.get("SLURM_NTASKS_PER_NODE", "1"), str(config.trainer.devices)
     if tasks != "1" and config.get("task") not in {"generator", "classifier"}:
         raise UserError(f"each of {tasks} processes would compute all of this point: set "

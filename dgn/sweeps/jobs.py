@@ -43,7 +43,7 @@ class Point:
 def read(sweep: Path) -> list[Point]:
     """The points of a sweep's folder in the order of its words, then those that only earlier sweeps asked for.
 
-    UserError where it is not the folder of a sweep.
+    UserError if it is not the folder of a sweep.
     """
     asked = planned(sweep)
     found: dict[tuple[str, ...], Point] = {}
@@ -101,7 +101,7 @@ def combinations(typed: Sequence[str]) -> list[tuple[str, ...]]:
 def begin(folder: Path, words: Sequence[str]) -> bool:
     """Note that a point starts; False where it is finished and nothing is left to do.
 
-    Of several processes the first one notes it, and the others only read. UserError where it is finished with weights
+    Of several processes the first one notes it, and the others only read. UserError if it is finished with weights
     that have changed since.
     """
     path = folder / RECORD

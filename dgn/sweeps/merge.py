@@ -26,7 +26,7 @@ MOST = 1_000_000  # shards of a run
 def merge(shards: Sequence[Path], output: Path) -> Path:
     """Write into `output` what the whole run would have written, and give its page.
 
-    UserError where the folders are not all shards of one run, where one of them is missing or not finished, or where
+    UserError if the folders are not all shards of one run, where one of them is missing or not finished, or where
     `output` is one of them: it would be overwritten while it is read.
     """
     if output.resolve() in [folder.resolve() for folder in shards]:
@@ -104,7 +104,7 @@ def _complete(shards: Sequence[Path], abouts: Sequence[dict[str, Any]]) -> None:
 
 
 def _write_config(config: dict[str, Any], output: Path, counted: dict[str, Any]) -> None:
-    """The whole run's `config.yaml`; UserError where `output` holds another run."""
+    """The whole run's `config.yaml`; UserError if `output` holds another run."""
     if (output / "config.yaml").exists():
         _same(counted, _counted(output), f"the shards and the run in {output}")
     settings.write(config | {"shard": None, "output": str(output)}, output, "synthesize")

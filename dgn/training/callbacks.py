@@ -166,7 +166,7 @@ class Keeper(Callback):
             logger.log_metrics(values, step=module.iteration)
 
     def save(self, trainer: Any, module: Any) -> None:
-        """The checkpoint from which the run goes on: whole or not at all, and only of finite weights."""
+        """Write the checkpoint for resuming, atomically, and only with finite weights."""
         parameters = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
         self._raise([name for name, p in parameters if not torch.isfinite(p).all()], module.iteration)
         if trainer.is_global_zero:

@@ -31,7 +31,7 @@ class Discriminator(nn.Module):
         spectral: whether every layer is spectrally normalised.
         caffe: whether images are brought to BGR minus the mean in 0-255 (the paper) or to RGB in [−1, 1].
 
-    UserError where the convolutions outrun the image.
+    UserError if the convolutions outrun the image.
     """
 
     def __init__(

