@@ -296,7 +296,7 @@ def visit(browser, address, unit, asked):
 def choose(page, unit):
     page.locator("#unit input").fill(unit)
     page.locator("#unit input").press("Enter")
-    page.wait_for_function("unit => document.querySelector('#line textarea').value.includes(unit)", arg=unit)
+    page.wait_for_function("unit => document.querySelector('#line textarea')?.value.includes(unit)", arg=unit)
 
 
 def state(page):

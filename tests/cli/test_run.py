@@ -340,7 +340,7 @@ def test_a_bundle_is_measured_on_images(small_bundle, image_tree, judge_words, t
     assert errors["inversion/pixels"] > 0
     assert {"judge_top1/real", "judge_top5/reconstructions"} <= set(errors)
     assert not any(name.startswith("encoder_") for name in errors)  # it knows none of these classes
-    assert "inversion/fc6" in shown and "which knows 2 of the 3 classes" in shown
+    assert "inversion/fc6" in shown and "knows 2 of 3 classes" in shown
     assert (out / "reconstructions.png").exists()
     words.append("encoder.layer=fc7")
     _, error = command(str(ROOT / "train.py"), *words, f"output={tmp_path}/other", cwd=tmp_path, code=1)

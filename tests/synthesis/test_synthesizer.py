@@ -8,9 +8,9 @@ from torch import nn
 import dgn
 from dgn import Synthesizer, UserError, load_bundle, synthesize
 from dgn.base.memo import Memo
-from dgn.generators import loading
 from dgn.networks import zoo
 from dgn.report import results
+from dgn.synthesis import load
 from dgn.synthesis.pictures import Pictures
 
 QUICK = {"seeds": 1, "ascent": {"steps": 3}, "input": {"size": np.int64(16)}}
@@ -27,9 +27,9 @@ def same(a, b):
 
 def test_it_loads_once_and_gives_what_a_single_call_gives(small_bundle, monkeypatch):
     loads = []
-    for module, name in ((loading, "load_prior"), (zoo, "frozen")):
-        load = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *args, load=load, name=name: (loads.append(name), load(*args))[1])
+    for module, name in ((load, "load_prior"), (zoo, "frozen")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, real=real, name=name: (loads.append(name), real(*args))[1])
     settings = {"bundle": small_bundle, "seeds": 1, "ascent": {"steps": 3}}
     ask = Synthesizer("caffenet64", **settings)
     assert loads == []
