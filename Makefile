@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY     := .venv/bin/python
 JOBS   ?= 2# test processes, of one thread each
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(PY) -m pytest --numprocesses=$(JOBS) --dist=worksteal
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(JOBS) --dist=worksteal
 
 .DEFAULT_GOAL := help
 
