@@ -1,8 +1,10 @@
 """Settings of conf/train.yaml and its tasks."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from dgn.base.typed import Count, NotNegative, Settings
+from pydantic import Field
+
+from dgn.base.typed import Count, NotNegative, Settings, Share
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
@@ -39,15 +41,33 @@ class MomentsSettings(Settings):
     per_element: bool
 
 
+class DiscriminatorSettings(Settings):
+    """D: its layers and the range of its input, see `dgn.training.discriminator.Discriminator`."""
+
+    size: Count
+    convs: list[Annotated[list[int], Field(min_length=4, max_length=4)]]
+    pool: bool
+    image: list[Count]
+    code: list[Count]
+    head: list[Count]
+    dropout: Share
+    slope: NotNegative
+    spectral: bool
+    caffe: bool
+
+
 class GeneratorSettings(LoopSettings):
-    """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4)."""
+    """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4).
+
+    `generator` has the arguments of the class that its `kind` names. Every term of `loss` has a `_target_`.
+    """
 
     task: Literal["generator"]
     encoder: NetworkSettings
     comparator: NetworkSettings
     loss: dict[str, Any]
     generator: dict[str, Any]
-    discriminator: dict[str, Any]
+    discriminator: DiscriminatorSettings
     eval_layers: list[str]
     moments: MomentsSettings
     kept_codes: Count
