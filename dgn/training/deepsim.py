@@ -119,15 +119,15 @@ class DeepsimTraining(pl.LightningModule):
     def terms(self, x: Tensor, y: Tensor, code: Tensor, compared: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """G's losses before their weights, by name."""
         fake = self.comparator.all(y)
-        found = {
+        terms = {
             "pixel": self.pixel["distance"](x, y),
             "feature": losses.features(self.feature["distance"], compared, fake, self.feature["layers"]),
             "adversarial": self.adversarial["kind"].wish(self.discriminator(y, code)),
         }
         if self.code["weight"]:
             again = fake if self.comparator is self.encoder else self.encoder.all(y)
-            found["code"] = self.code["distance"](code, again[self.code_layer])
-        return found
+            terms["code"] = self.code["distance"](code, again[self.code_layer])
+        return terms
 
     def weights(self) -> dict[str, float]:
         """The terms' weights at this iteration."""
@@ -176,7 +176,7 @@ class DeepsimTraining(pl.LightningModule):
         trains = self.balance.train_d
         if not (trains or self.balance.watches):
             return dict(self.log_d)
-        kind, found = self.adversarial["kind"], []
+        kind, logs = self.adversarial["kind"], []
         for x, code, _ in reals:
             fake = self._draft(code) if whole is None else whole
             with torch.set_grad_enabled(trains):
@@ -185,15 +185,15 @@ class DeepsimTraining(pl.LightningModule):
             if trains:
                 # Adam nearly cancels the weight, but not against weight decay: D's loss carries it, as released
                 self.manual_backward(self.adversarial["weight"] * (real + generated) / len(reals))
-            found.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
+            logs.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
         if trains:
             self._update("d", optimiser)
-        self.log_d = mean(found)
+        self.log_d = mean(logs)
         return dict(self.log_d)
 
     def _step_g(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
-        weights, found = self.weights(), []
+        weights, logs = self.weights(), []
         for x, code, compared in reals:
             y = self.generator(code) if whole is None else whole
             terms = self.terms(x, y, code, compared)
@@ -203,13 +203,13 @@ class DeepsimTraining(pl.LightningModule):
             if self.balance.train_g:
                 total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
                 self.manual_backward(total / len(reals))
-            found.append(log)
+            logs.append(log)
         if self.balance.train_g:
             self._update("g", optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.generator)
         self.discriminator.requires_grad_(True)
-        return mean(found)
+        return mean(logs)
 
     def _update(self, player: str, optimiser: Any) -> None:
         """A step with the gradients that have been gathered."""
@@ -273,8 +273,8 @@ class DeepsimTraining(pl.LightningModule):
         adopt(self.configure_optimizers(), checkpoint["optimizer_states"])
         for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
             g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]
-        own = self.state_dict()
-        frozen = {k: v for k, v in own.items() if k.startswith(("encoder.", "comparator."))}
+        state = self.state_dict()
+        frozen = {k: v for k, v in state.items() if k.startswith(("encoder.", "comparator."))}
         checkpoint["state_dict"] |= frozen
 
 
