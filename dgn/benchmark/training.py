@@ -43,7 +43,7 @@ class Random(Source):
 
 
 class Turns(pl.Callback):
-    """Times blocks of iterations of the loop that it is in and, between them, as many of `other`."""
+    """Measures the time of blocks of iterations: in turn of the loop that it is in, and of `other`."""
 
     def __init__(self, other: Iterator[None], block: int) -> None:
         self.other, self.block = other, block
@@ -66,9 +66,9 @@ class Turns(pl.Callback):
 
 
 def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
-    """Images a second of either loop, and the median over blocks of the Lightning loop's speed by that of the other.
+    """Images per second of both loops, and the median over blocks of Lightning's speed divided by the other's.
 
-    The first block of each does not count; the last iteration, with which the run is measured and saved, is not timed.
+    The first block of each does not count. The last iteration, which also evaluates and saves, is not timed.
     """
     iterations = (blocks + 1) * block + 1
     config = training("data=photos", f"iterations={iterations}", f"eval_every={iterations}")
@@ -111,7 +111,7 @@ def build(config: GeneratorSettings) -> DeepsimTraining:
 
 
 def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision: str) -> Iterator[None]:
-    """The same iterations without a loop around them: networks, losses and optimisers of `module`, and nothing else."""
+    """The same iterations without Lightning: only the networks, losses and optimisers of `module`."""
     E, G, D = module.encoder, module.generator, module.discriminator  # noqa: N806
     step_g, step_d = module.configure_optimizers()
     kind, weight = module.adversarial["kind"], module.adversarial["weight"]

@@ -44,7 +44,7 @@ class Lpips(nn.Module):
         return super().train(False)
 
     def all(self, x: Tensor) -> dict[str, Tensor]:
-        """Images (N, 3, H, W) in [0, 1] to a map a layer, unit length across channels, times √ of its calibration."""
+        """Images (N, 3, H, W) in [0, 1] to one map per layer, of unit length across channels, times √calibration."""
         features = {}
         for i, out in enumerate(self.model.net(self.model.scaling_layer(2 * x - 1))):
             weight = self.model.lins[i].model[-1].weight  # (1, C, 1, 1), not negative

@@ -16,7 +16,7 @@ class TrainSettings(CommandSettings):
 
     data: DataSettings
     augment: AugmentSettings
-    # debug=true sets these for every task; those that read them narrow their types below
+    # debug=true sets these for every task; the tasks that read them narrow the types below
     iterations: Count | None = None
     log_every: Count | None = None
     eval_every: Count | None = None
@@ -25,7 +25,7 @@ class TrainSettings(CommandSettings):
 
 
 class LoopSettings(TrainSettings):
-    """Of the tasks that train: how long, how often measured and saved."""
+    """A task that trains: how long, and how often it logs, evaluates and saves."""
 
     iterations: Count
     log_every: Count
@@ -35,7 +35,7 @@ class LoopSettings(TrainSettings):
 
 
 class MomentsSettings(Settings):
-    """On how many images the code is measured, and of a map code whether every position is measured by itself."""
+    """Number of images for the code's moments; whether a map code has moments per position or per channel."""
 
     images: Count
     per_element: bool

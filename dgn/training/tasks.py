@@ -120,8 +120,8 @@ def check_sizes(config: GeneratorSettings) -> None:
     """UserError for a batch that `accumulate` cannot split, or for a G or D of another size than the images."""
     batch, accumulate = config.data.batch_size, config.module["accumulate"]
     if batch % accumulate or batch // accumulate < 2:
-        raise UserError(f"cannot split a batch of {batch} into {accumulate} equal parts of two or more images: set another "
-                        "module.accumulate or data.batch_size")  # fmt: skip
+        raise UserError(f"cannot split a batch of {batch} into {accumulate} equal parts of two or more images: set "
+                        "another module.accumulate or data.batch_size")  # fmt: skip
     crop = config.data.crop
     sizes = {"generator": config.generator.get("size", crop), "discriminator": config.discriminator.size}
     for part, size in sizes.items():
@@ -248,7 +248,7 @@ def build_generator(settings: Mapping[str, Any], code: torch.Tensor) -> Generato
 
 
 def count(module: torch.nn.Module) -> float:
-    """Millions of trained parameters."""
+    """Millions of trainable parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
 
 
