@@ -69,7 +69,7 @@ def checked(command, *words):
         ("train", ["seed=4294967296"], "seed=4294967296 is out of range: set seed to 4294967295 or less"),
         ("train", ["moments.images=null"], "moments.images=null is not a whole number"),
         ("train", ["data.val_images=0"], "data.val_images=0 is out of range: set data.val_images to 1 or more"),
-        ("train", ["discriminator.dropout=2"], "discriminator.dropout=2 is out of range: .* 1 or less"),
+        ("train", ["discriminator.dropout=2"], "discriminator.dropout=2 is out of range: .* 1.0 or less"),
         ("train", ["+discriminator.spectrall=true"], "no key 'discriminator.spectrall': did you mean 'spectral'"),
         ("train", ["module.accumulate=0"], "module.accumulate=0 is out of range"),
         ("train", ["module.ema=abc"], "module.ema=abc is not a number"),
