@@ -55,18 +55,18 @@ class Choices:
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
-        config, _ = self._configured(words)
+        config, _ = configure(None, None, words)
         self.layers, self._network, self._of = cache(self._layers), cache(self._target), cache(self._composed)
         self.unit = as_list(config.units)[0]
         self._default = config.target.name
-        own = any(word.startswith(("network@target=", "target._target_=")) for word in words)
-        others = [] if own else [name for name in trained() if name != self._default]
+        chosen = any(word.startswith(("network@target=", "target._target_=")) for word in words)
+        others = [] if chosen else [name for name in trained() if name != self._default]
         self.networks = [self._default, *others]
 
     def typed(self, network: str, layer: str, unit: str, values: Mapping[str, Any]) -> list[str]:
-        """What is chosen as words of synthesize.py; what is by default so is left out, but for the unit.
+        """The choices as words of synthesize.py: the unit, and whatever differs from the default.
 
-        So is what the config does not have: its slider is hidden, but the page sends it all the same.
+        Keys that the config does not have are left out: the page sends even the sliders that it hides.
         """
         words = [] if network == self._default else [f"network@target={network}"]
         if layer != self._network(network).layer:
@@ -78,10 +78,9 @@ class Choices:
         return replaced(kept, dict(word.split("=", 1) for word in words) | changed)
 
     def units(self, network: str, layer: str) -> list[str]:
-        """The units of a layer as they are typed: names where its elements have them, otherwise numbers."""
-        node = self._network(network)
-        (shape,) = [found.shape for found in self.layers(network) if found.name == layer] or [()]
-        classes = zoo.classes(node) if len(shape) == 1 else None
+        """The units of a layer as they are typed: names if its elements have names, otherwise numbers."""
+        (shape,) = [known.shape for known in self.layers(network) if known.name == layer] or [()]
+        classes = zoo.classes(self._network(network)) if len(shape) == 1 else None
         if not classes or shape != (len(classes),):
             width = shape[-1] if len(shape) == 2 else (shape or (0,))[0]
             return [str(i) for i in range(min(width, MOST_UNITS))]
@@ -90,52 +89,49 @@ class Choices:
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 
     def layer_of(self, network: str, layer: str, unit: str) -> str:
-        """The layer that a typed unit is read at: its own where it names one of the network's, otherwise `layer`."""
+        """The layer of a typed unit: the one that it names, if the network has it, otherwise `layer`."""
         with suppress(UserError):
             named = layer_of(unit, zoo.classes(self._network(network)), layer)
-            if named in [found.name for found in self.layers(network)]:
+            if named in [known.name for known in self.layers(network)]:
                 return named
         return layer
 
     def _composed(self, network: str) -> tuple[SynthesizeSettings, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]
-        return self._configured([*self.words, *words])
+        return configure(None, None, [*self.words, *words])
 
     def _target(self, network: str) -> NetworkSettings:
         return self._of(network)[0].target
 
     def _layers(self, network: str) -> list[Layer]:
-        node = self._network(network)
-        return layers(zoo.module(node), zoo.contract(node))
+        target = self._network(network)
+        return layers(zoo.module(target), zoo.contract(target))
 
     def defaults(self, network: str) -> dict[str, Any]:
-        """What a network has of every slider's key and every group; None for a key that the config does not have."""
+        """The network's value of every slider's key and every group; None for a key that the config does not have."""
         config, members = self._of(network)
-        plain = OmegaConf.create(config.plain())
-        found = {slider.key: OmegaConf.select(plain, slider.key) for slider in SLIDERS}
-        return found | {group: members[group] for group in GROUPS} | {"seed": config.seed}
+        values = settings.counted(config.plain())
+        numbers = {slider.key: values.get(slider.key) for slider in SLIDERS}
+        return numbers | {group: members[group] for group in GROUPS} | {"seed": config.seed}
 
     def layer(self, network: str) -> str:
-        """The layer that is read by default."""
+        """The network's default layer."""
         return str(self._network(network).layer)
 
     def compose(self, typed: list[str]) -> SynthesizeSettings:
-        """The settings of `typed`; UserError, one sentence, for what cannot be."""
-        return self._configured(typed)[0]
-
-    def _configured(self, words: list[str]) -> tuple[SynthesizeSettings, dict[str, Any]]:
-        return configure(None, None, words)
+        """The settings of `typed`; UserError, one sentence, for an invalid one."""
+        return configure(None, None, typed)[0]
 
 
 def trained() -> list[str]:
-    """The members of conf/network that name weights which are here."""
-    found = []
+    """The members of conf/network whose weights are on this machine."""
+    names = []
     for path in sorted((settings.CONF / "network").glob("*.yaml")):
         weights = OmegaConf.select(OmegaConf.load(path), "weights")
         with suppress(UserError):
             if weights and find(weights):
-                found.append(path.stem)
-    return found
+                names.append(path.stem)
+    return names
 
 
 def listed(unit: str) -> str:

@@ -39,8 +39,8 @@ def guarded(host: str) -> dict[str, Any]:
     """For `launch`: a page served to this machine only refuses other host names (DNS rebinding)."""
     if host not in {"127.0.0.1", "localhost"}:
         return {}
-    own = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    return {"app_kwargs": {"middleware": [own]}}
+    local_only = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    return {"app_kwargs": {"middleware": [local_only]}}
 
 
 def build(choices: Choices, runs: Path) -> gr.Blocks:
@@ -62,8 +62,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         chosen = [network, layer, unit, *values.values()]
 
         def words(network: str, layer: str, unit: str, *numbers: Any) -> list[str]:
-            found = dict(zip(values, map(whole, numbers), strict=True))
-            return choices.typed(network, layer, str(unit or ""), found)
+            rounded = dict(zip(values, map(whole, numbers), strict=True))
+            return choices.typed(network, layer, str(unit or ""), rounded)
 
         def show_line(*chosen: Any) -> str:
             try:
@@ -98,17 +98,19 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
             return stage.said(f"kept: {kept.resolve()}"), buttons(True, False, False)[2]
 
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        own = {**quick, "queue": False}
+        unqueued = {**quick, "queue": False}
         shown = [live, view, told, line, start, stop, keep]
         start.click(climb, chosen, shown, concurrency_limit=AT_ONCE, **quick)
-        stop.click(lambda run: run and run.stop(), live, None, **own)
+        stop.click(lambda run: run and run.stop(), live, None, **unqueued)
         keep.click(write, live, [told, keep], **quick)  # one at a time
         network.input(lambda name: (*of_network(choices, name), choices.defaults(name)["ascent.steps"]), network,
-                      [layer, unit, values["ascent.steps"]], **own)  # fmt: skip
-        layer.input(lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **own)
-        unit.input(choices.layer_of, [network, layer, unit], layer, **own)
-        gr.on([component.change for component in chosen], show_line, chosen, line, **own)
-        page.load(show_line, chosen, line, **own)
+                      [layer, unit, values["ascent.steps"]], **unqueued)  # fmt: skip
+        layer.input(
+            lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **unqueued
+        )
+        unit.input(choices.layer_of, [network, layer, unit], layer, **unqueued)
+        gr.on([component.change for component in chosen], show_line, chosen, line, **unqueued)
+        page.load(show_line, chosen, line, **unqueued)
     return page
 
 
@@ -132,7 +134,7 @@ def subject(choices: Choices) -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown]:
 def of_network(choices: Choices, network: str) -> tuple[gr.Dropdown, gr.Dropdown]:
     """The layers of a network, its own in front, and the units of that."""
     layer = choices.layer(network)
-    names = [(f"{found.name}  ({' × '.join(map(str, found.shape))})", found.name) for found in choices.layers(network)]
+    names = [(f"{each.name}  ({' × '.join(map(str, each.shape))})", each.name) for each in choices.layers(network)]
     if layer not in [name for _, name in names]:
         names.append((layer, layer))  # a token of a layer: blocks.11@cls
     listed = gr.Dropdown(names, value=layer, label="layer", elem_id="layer")
@@ -149,28 +151,28 @@ def of_layer(choices: Choices, network: str, layer: str, unit: str) -> gr.Dropdo
 
 def numbers(choices: Choices) -> dict[str, gr.Slider]:
     """The sliders by their key; those that the config does not have are hidden."""
-    found: dict[str, Any] = {}
+    sliders: dict[str, Any] = {}
     defaults = choices.defaults(choices.networks[0])
     for s in SLIDERS:
         default = defaults[s.key]
         value = s.least if default is None else default
-        found[s.key] = gr.Slider(min(s.least, value), max(s.most, value), value, step=s.by, label=s.label,
-                                 visible=default is not None, elem_id=s.key.replace(".", "-"))  # fmt: skip
-    return found
+        sliders[s.key] = gr.Slider(min(s.least, value), max(s.most, value), value, step=s.by, label=s.label,
+                                   visible=default is not None, elem_id=s.key.replace(".", "-"))  # fmt: skip
+    return sliders
 
 
 def groups(choices: Choices) -> dict[str, gr.Number | gr.Dropdown]:
     """What is one of a few, and the seed."""
-    found: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
     defaults = choices.defaults(choices.networks[0])
     with gr.Row():
         for group, members in GROUPS.items():
             default = defaults[group]
             offered = members if default in members else (*members, default)
-            found[group] = gr.Dropdown(list(offered), value=default, label=group, min_width=80, elem_id=group)
-        found["seed"] = gr.Number(defaults["seed"], label="seed", precision=0, minimum=0, min_width=60,
-                                  elem_id="seed")  # fmt: skip
-    return found
+            inputs[group] = gr.Dropdown(list(offered), value=default, label=group, min_width=80, elem_id=group)
+        inputs["seed"] = gr.Number(defaults["seed"], label="seed", precision=0, minimum=0, min_width=60,
+                                   elem_id="seed")  # fmt: skip
+    return inputs
 
 
 def whole(value: Any) -> Any:

@@ -139,13 +139,13 @@ def channels(images: Tensor, count: int) -> Tensor:
 
     UserError for images of other channels than these or `count`.
     """
-    given = images.shape[1]
-    if given == count:
+    channels = images.shape[1]
+    if channels == count:
         return images
-    if given not in {1, 3}:
-        raise UserError(f"images of {given} channels do not fit a network of {count}: use a generator that gives "
+    if channels not in {1, 3}:
+        raise UserError(f"images of {channels} channels do not fit a network of {count}: use a generator that gives "
                         f"1, 3 or {count} channels")  # fmt: skip
-    return images.mean(1, keepdim=True) if count == 1 else images[:, [i % given for i in range(count)]]
+    return images.mean(1, keepdim=True) if count == 1 else images[:, [i % channels for i in range(count)]]
 
 
 @cache

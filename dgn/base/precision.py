@@ -20,8 +20,8 @@ def best(device: str = "cpu") -> str:
     """
     if device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    found: dict = getattr(torch.cpu, "get_capabilities", dict)()
-    native = found.get("amx_bf16") or found.get("avx512_bf16")
+    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()  # a limit on what oneDNN may use
     return "bf16-mixed" if native and limit in {"ALL", "DEFAULT"} | BF16_LIMITS else "32-true"
 
@@ -75,8 +75,8 @@ def _in_full(layer: nn.Module) -> list[Any]:
 
 
 def _swapping(layer: nn.Module) -> list[Any]:
-    found = {name: p for name, p in layer._parameters.items()
-             if p is not None and p.dtype is torch.float32 and not p.requires_grad}  # fmt: skip
+    parameters = {name: p for name, p in layer._parameters.items()
+                  if p is not None and p.dtype is torch.float32 and not p.requires_grad}  # fmt: skip
     half: dict[str, nn.Parameter] = {}
 
     def into(*_: Any) -> None:
@@ -85,10 +85,10 @@ def _swapping(layer: nn.Module) -> list[Any]:
             return
         if not half:
             dtype = torch.get_autocast_dtype(device)
-            half.update({name: nn.Parameter(p.to(dtype), requires_grad=False) for name, p in found.items()})
+            half.update({name: nn.Parameter(p.to(dtype), requires_grad=False) for name, p in parameters.items()})
         layer._parameters.update(half)
 
     def back(*_: Any) -> None:
-        layer._parameters.update(found)
+        layer._parameters.update(parameters)
 
     return [layer.register_forward_pre_hook(into), layer.register_forward_hook(back, always_call=True)]

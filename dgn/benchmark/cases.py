@@ -7,15 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn import settings
 from dgn.base import images, lightning, process
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
-from dgn.generators.decoder import given
+from dgn.generators.decoder import constant
 from dgn.networks import zoo
+from dgn.settings.check import check
+from dgn.settings.keywords import configured
 from dgn.synthesis.api import configure
 from dgn.synthesis.load import load
 from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.settings import GeneratorSettings
 from dgn.training.tasks import build_generator
 from dgn.units.target import Target
 
@@ -51,11 +53,9 @@ def build(name: str) -> Case:
     return {"paper": paper, "lite0": lambda: shipped(*LITE0), "small": lambda: shipped(*SMALL)}[name]()
 
 
-def composed(command: str, *words: str) -> dict[str, Any]:
-    """The plain config of a command, without what belongs to a run's folder."""
-    config = settings.composed(command, [*settings.words(command, words), "output=unused"]).config
-    config.logger = None
-    return settings.plain(config)
+def training(*words: str) -> GeneratorSettings:
+    """The settings of train.py with these words."""
+    return check(configured("train", words, []), GeneratorSettings)
 
 
 def decided(*words: str) -> SynthesizeSettings:
@@ -67,9 +67,9 @@ def decided(*words: str) -> SynthesizeSettings:
 def paper() -> Case:
     """The paper's shapes: the released G for fc6 and CaffeNet at 227 px, both with random weights."""
     config = decided("experiment=nguyen2016", "target.classes=null", UNITS)
-    layers = composed("train", "experiment=deepsim_fc6", "data=photos", "data.crop=227")["generator"]
-    generator = build_generator(layers, torch.zeros(1, 4096)).eval().requires_grad_(False)
-    moments = given([4096], mean=1.1, std=3.7, signed=False)  # what CaffeNet's fc6 has
+    released = training("experiment=deepsim_fc6", "data=photos", "data.crop=227")
+    generator = build_generator(released.generator, torch.zeros(1, 4096)).eval().requires_grad_(False)
+    moments = constant([4096], mean=1.1, std=3.7, signed=False)  # what CaffeNet's fc6 has
     network = zoo.module(config.target)
     for module in network.modules():  # PyTorch's own start lets activations die away
         if isinstance(module, nn.Conv2d | nn.Linear):

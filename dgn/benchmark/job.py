@@ -32,8 +32,8 @@ def here(job: Job) -> dict[str, Any]:
     """Run a job in this process; what it prints on the way is swallowed. Its `peak` is this process's, MiB."""
     module, _, name = job.function.partition(":")
     with redirect_stdout(io.StringIO()):
-        found = getattr(import_module(module), name)(**job.args)
-    return found | {"peak": peak()}
+        result = getattr(import_module(module), name)(**job.args)
+    return result | {"peak": peak()}
 
 
 def apart(job: Job) -> dict[str, Any]:

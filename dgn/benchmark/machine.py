@@ -38,7 +38,7 @@ def most(seconds: float, side: int) -> dict[str, dict[str, float]]:
 
     Two libraries compute them, and on some processors the one for convolutions alone uses all instructions.
     """
-    found = {}
+    rates = {}
     images, width = 4, side // 8
     with torch.no_grad():
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
@@ -47,20 +47,20 @@ def most(seconds: float, side: int) -> dict[str, dict[str, float]]:
             kernel = torch.randn(width, width, 3, 3).to(dtype)
             products = shortest(lambda a=a, b=b: a @ b, seconds / 2)
             convolutions = shortest(lambda x=x, kernel=kernel: F.conv2d(x, kernel, padding=1), seconds / 2)
-            found[name] = {
+            rates[name] = {
                 "product": 2 * side**3 / products,
                 "convolution": 2 * images * 32 * 32 * 9 * width**2 / convolutions,
             }
-    return found
+    return rates
 
 
 def shortest(call: Any, seconds: float) -> float:
     """The shortest of its runs, in seconds, after one that does not count."""
     call()
-    found: list[float] = []
+    times: list[float] = []
     begun = time.perf_counter()
-    while not found or time.perf_counter() - begun < seconds:
+    while not times or time.perf_counter() - begun < seconds:
         start = time.perf_counter()
         call()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)

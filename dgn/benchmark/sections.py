@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.job import Job
 
-Found = Sequence[dict[str, Any]]  # what the jobs of a section gave, in their order
+Measured = Sequence[dict[str, Any]]  # the results of a section's jobs, in their order
 
 
 def table(*rows: Sequence[str]) -> str:
@@ -34,7 +34,7 @@ class Section(ABC):
         """The measurements, in the order in which they are made."""
 
     @abstractmethod
-    def markdown(self, found: Found) -> str:
+    def markdown(self, measured: Measured) -> str:
         """What `jobs` gave, as Markdown."""
 
 
@@ -46,8 +46,8 @@ class Machine(Section):
     def jobs(self) -> list[Job]:
         return [Job("the machine", "dgn.benchmark.machine:describe", {})]
 
-    def markdown(self, found: Found) -> str:
-        facts = {key: value for key, value in found[0].items() if key != "peak"}
+    def markdown(self, measured: Measured) -> str:
+        facts = {key: value for key, value in measured[0].items() if key != "peak"}
         return table(("", ""), *((key, str(value)) for key, value in facts.items()))
 
 
@@ -78,19 +78,19 @@ class Synthesis(Section):
 
     def jobs(self) -> list[Job]:
         most = {"seconds": self.seconds / 2, "side": 128 if self.quick else 2048}
-        found = [Job("what the processor reaches", "dgn.benchmark.machine:most", most)]
+        jobs = [Job("what the processor reaches", "dgn.benchmark.machine:most", most)]
         for case in self.cases:
             for weights in (False, True):
                 args = {"case": case, "weights": weights, "seconds": self.seconds}
-                found.append(Job(f"{case}, literally", "dgn.benchmark.climbing:released", args))
+                jobs.append(Job(f"{case}, literally", "dgn.benchmark.climbing:released", args))
             for precision in PRECISIONS:
                 for batch in self.batches:
                     args = {"case": case, "batch": batch, "precision": precision, "seconds": self.seconds}
-                    found.append(Job(f"{case}, {batch} rows in {precision}", "dgn.benchmark.climbing:ours", args))
-        return found
+                    jobs.append(Job(f"{case}, {batch} rows in {precision}", "dgn.benchmark.climbing:ours", args))
+        return jobs
 
-    def markdown(self, found: Found) -> str:
-        most, *rest = found
+    def markdown(self, measured: Measured) -> str:
+        most, *rest = measured
         reached = (
             f"{most[name]['product'] / 1e9:,.0f} GFLOP/s in {name} with matrix products, "
             f"{most[name]['convolution'] / 1e9:,.0f} with convolutions"
@@ -99,18 +99,18 @@ class Synthesis(Section):
         parts = [f"The processor reaches {'; '.join(reached)}."]
         each = 2 + len(PRECISIONS) * len(self.batches)
         for i, case in enumerate(self.cases):
-            own = rest[i * each : (i + 1) * each]
-            parts.append(f"**{self.names[case]}**, {own[0]['flops'] / 1e9:.2f} GFLOP a row and step:")
-            parts.append(self.rates(own, most))
+            of_case = rest[i * each : (i + 1) * each]
+            parts.append(f"**{self.names[case]}**, {of_case[0]['flops'] / 1e9:.2f} GFLOP a row and step:")
+            parts.append(self.rates(of_case, most))
         if not self.quick and "lite0" not in self.cases:
             parts.append(
                 f"{self.names['lite0']} was not measured: to include it, run pip install {' '.join(self.packages)}"
             )
         return "\n\n".join(parts)
 
-    def rates(self, found: Found, most: dict[str, Any]) -> str:
+    def rates(self, of_case: Measured, most: dict[str, Any]) -> str:
         """The table of one case."""
-        literal, weights, *ours = found
+        literal, weights, *ours = of_case
 
         def row(what: str, batch: int, precision: str, one: dict[str, Any]) -> tuple[str, ...]:
             flops = one["rate"] * literal["flops"]
@@ -140,10 +140,10 @@ class Training(Section):
             for precision in PRECISIONS
         ]
 
-    def markdown(self, found: Found) -> str:
+    def markdown(self, measured: Measured) -> str:
         rows = [
             (name, f"{one['loop']:.1f}", f"{one['hand']:.1f}", f"{one['share']:.3f}", f"{one['peak']:,.0f}")
-            for name, one in zip(PRECISIONS, found, strict=True)
+            for name, one in zip(PRECISIONS, measured, strict=True)
         ]
         head = ("precision", "train.py's loop, images a second", "by hand", "share", "peak memory, MiB")
         return table(head, *rows)
@@ -167,10 +167,10 @@ class Rows(Section):
             Job(f"{rows} rows", "dgn.benchmark.rows:run", {"rows": rows, "steps": self.steps}) for rows in self.counts
         ]
 
-    def markdown(self, found: Found) -> str:
+    def markdown(self, measured: Measured) -> str:
         rows = [
             (f"{count:,}", f"{one['seconds']:.2f}", f"{1000 * one['seconds'] / count:.1f}", f"{one['peak']:,.0f}")
-            for count, one in zip(self.counts, found, strict=True)
+            for count, one in zip(self.counts, measured, strict=True)
         ]
         head = ("rows", f"seconds, with {self.steps} steps a row", "milliseconds a row", "peak memory, MiB")
         return table(head, *rows)
@@ -189,10 +189,10 @@ class Startup(Section):
             for word in self.words
         ]
 
-    def markdown(self, found: Found) -> str:
+    def markdown(self, measured: Measured) -> str:
         rows = [
             (f"`python synthesize.py {word}`", f"{one['seconds']:.2f}", "yes" if one["torch"] else "no")
-            for word, one in zip(self.words, found, strict=True)
+            for word, one in zip(self.words, measured, strict=True)
         ]
         return table(("", "seconds", "torch is imported"), *rows)
 

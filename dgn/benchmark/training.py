@@ -18,12 +18,12 @@ from dgn.base import lightning
 from dgn.base.instantiate import instantiate
 from dgn.base.precision import prepared
 from dgn.benchmark import PRECISIONS
-from dgn.benchmark.cases import composed
-from dgn.data.dataset import Augment
+from dgn.benchmark.cases import training
 from dgn.data.sources import Source
 from dgn.training import tasks
 from dgn.training.callbacks import Keeper
 from dgn.training.deepsim import DeepsimTraining
+from dgn.training.settings import GeneratorSettings
 
 
 class Random(Source):
@@ -43,7 +43,7 @@ class Random(Source):
 
 
 class Turns(pl.Callback):
-    """Times blocks of iterations of the loop that it is in and, between them, as many of `other`."""
+    """Measures the time of blocks of iterations: in turn of the loop that it is in, and of `other`."""
 
     def __init__(self, other: Iterator[None], block: int) -> None:
         self.other, self.block = other, block
@@ -66,19 +66,24 @@ class Turns(pl.Callback):
 
 
 def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
-    """Images a second of either loop, and the median over blocks of the Lightning loop's speed by that of the other.
+    """Images per second of both loops, and the median over blocks of Lightning's speed divided by the other's.
 
-    The first block of each does not count; the last iteration, with which the run is measured and saved, is not timed.
+    The first block of each does not count. The last iteration, which also evaluates and saves, is not timed.
     """
     iterations = (blocks + 1) * block + 1
-    config = composed("train", "data=photos", f"iterations={iterations}", f"eval_every={iterations}")
+    config = training("data=photos", f"iterations={iterations}", f"eval_every={iterations}")
     datamodule, module = batches(config), build(config)
     copied = deepcopy(module)
     by_hand = Turns(hand(copied, batches(config).train_dataloader(), precision), block)
-    settings = config["trainer"] | {"precision": PRECISIONS[precision]}
+    settings = config.trainer | {"precision": PRECISIONS[precision]}
     with TemporaryDirectory() as folder:
-        keys = ("iterations", "log_every", "eval_every", "save_minutes")
-        keeper = Keeper(Path(folder), **{key: config[key] for key in keys})
+        keeper = Keeper(
+            Path(folder),
+            iterations=config.iterations,
+            log_every=config.log_every,
+            eval_every=config.eval_every,
+            save_minutes=config.save_minutes,
+        )
         trainer = lightning.trainer(settings, [keeper, by_hand], [], max_epochs=-1, limit_val_batches=0)
         with prepared(module.encoder, copied.encoder):
             trainer.fit(module, datamodule=datamodule)
@@ -91,25 +96,22 @@ def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
     }
 
 
-def batches(config: dict[str, Any]) -> data.DataModule:
-    """The data module of the config, but of noise, in memory."""
-    return data.DataModule(
-        train=Random(1024), val=Random(64), name="noise", augment=Augment(crop=64, **config["augment"]), seed=0,
-        **{key: config["data"][key] for key in data.KEYS},
-    )  # fmt: skip
+def batches(config: GeneratorSettings) -> data.DataModule:
+    """The data module of these settings, with images of noise that are in memory."""
+    return data.build(config.data, config.augment, config.seed, sources=(Random(1024), Random(64)))
 
 
-def build(config: dict[str, Any]) -> DeepsimTraining:
-    """The training module as train.py builds it; the shipped encoder."""
-    loss = instantiate(config["loss"])
+def build(config: GeneratorSettings) -> DeepsimTraining:
+    """The training module as train.py builds it, with the shipped encoder."""
+    loss = instantiate(config.loss)
     encoder, comparator = tasks.encoder_and_comparator(config, loss["feature"])
     code = encoder(torch.rand(32, 3, 64, 64))
-    generator = tasks.build_generator(config["generator"], code)
+    generator = tasks.build_generator(config.generator, code)
     return tasks.assembled(config, loss, encoder, comparator, generator, kept=None, begun={})
 
 
 def hand(module: DeepsimTraining, images: Iterable[Sequence[Tensor]], precision: str) -> Iterator[None]:
-    """The same iterations without a loop around them: networks, losses and optimisers of `module`, and nothing else."""
+    """The same iterations without Lightning: only the networks, losses and optimisers of `module`."""
     E, G, D = module.encoder, module.generator, module.discriminator  # noqa: N806
     step_g, step_d = module.configure_optimizers()
     kind, weight = module.adversarial["kind"], module.adversarial["weight"]

@@ -25,16 +25,16 @@ def run(words: Sequence[str]) -> None:
 
 def parser() -> Parser:
     """The options of the command."""
-    found = Parser(
+    options = Parser(
         prog="dgn app",
         description="Serve a page on which you choose a unit and watch its picture form.",
     )
-    found.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py that the page starts "
+    options.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py that the page starts "
                         "from: bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
-    found.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    found.add_argument("--port", type=int, default=7860, help="port to listen on; default: %(default)s")
-    found.add_argument("--runs", type=Path, default=Path("runs"), help="folder of kept runs; default: %(default)s")
-    return found
+    options.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
+    options.add_argument("--port", type=int, default=7860, help="port to listen on; default: %(default)s")
+    options.add_argument("--runs", type=Path, default=Path("runs"), help="folder of kept runs; default: %(default)s")
+    return options
 
 
 def serve(words: list[str], host: str, port: int, runs: Path) -> None:

@@ -14,14 +14,16 @@ from dgn.cli.parser import Parser
 
 def parser() -> Parser:
     """The options of the command."""
-    found = Parser(
+    options = Parser(
         prog="dgn benchmark",
         description="Measure this machine and print Markdown. Takes about ten minutes on two cores; run nothing else "
         "meanwhile.",
     )
-    found.add_argument("sections", metavar="SECTION", nargs="*", help=f"{', '.join(SECTIONS)}; default: all")
-    found.add_argument("--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing")
-    return found
+    options.add_argument("sections", metavar="SECTION", nargs="*", help=f"{', '.join(SECTIONS)}; default: all")
+    options.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing"
+    )
+    return options
 
 
 def chosen(names: Sequence[str], quick: bool) -> list[Section]:
@@ -34,15 +36,15 @@ def chosen(names: Sequence[str], quick: bool) -> list[Section]:
 
 def measured(section: Section, run: Callable[[Job], dict[str, Any]]) -> str:
     """Measure a section and return its Markdown; a progress bar goes to stderr."""
-    jobs, found = section.jobs(), []
+    jobs, results = section.jobs(), []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(jobs))
         for job in jobs:
             progress.update(task, description=job.what)
-            found.append(run(job))
+            results.append(run(job))
             progress.advance(task)
-    return f"## {section.title}\n\n{section.markdown(found)}\n"
+    return f"## {section.title}\n\n{section.markdown(results)}\n"
 
 
 def run(words: Sequence[str]) -> None:

@@ -17,8 +17,8 @@ from dgn.training.settings import TASKS, TrainSettings
 
 def parser() -> Parser:
     """The options of both commands."""
-    found = Parser(prog="dgn data", description=__doc__)
-    commands = found.add_subparsers(dest="command", required=True, parser_class=Parser)
+    options = Parser(prog="dgn data", description=__doc__)
+    commands = options.add_subparsers(dest="command", required=True, parser_class=Parser)
     kind: Any = argparse.RawDescriptionHelpFormatter
     prepare = commands.add_parser(
         "prepare",
@@ -38,7 +38,7 @@ def parser() -> Parser:
         epilog="dgn data bench data=imagenet data.root=DIR data.workers=4",
     )
     bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of train.py")
-    return found
+    return options
 
 
 def run(words: Sequence[str]) -> None:

@@ -123,8 +123,9 @@ class Skipped:
         count, total = len(self), among or len(self.source)
         if not count or (self.said and count <= self.allowed * total):
             return
-        found = self.flags.clone().nonzero()  # a copy: nonzero counts first, and must not find more than it counted
-        first = (self._named(int(i)) for i in found[:NAMED])
+        # a copy: nonzero counts first, and must not find more than it counted
+        unreadable = self.flags.clone().nonzero()
+        first = (self._named(int(i)) for i in unreadable[:NAMED])
         refuse_too_many(count, total, self.allowed, first, "data.max_unreadable")
         print(f"warning: skipping unreadable images: {', '.join(first)}; further ones are only counted")
         self.said = True
@@ -175,19 +176,19 @@ class Images(Dataset):
             self.held = self._read_all()
 
     def _read_all(self) -> np.ndarray:
-        held = self._room(len(self))
+        pixels = self._room(len(self))
         pool = ThreadPoolExecutor()  # decoding leaves the interpreter lock
         try:
             loaded = pool.map(self._load, range(len(self)))
             for i, image in enumerate(track(loaded, "reading images", total=len(self), transient=True)):
                 if image is not None:
-                    held[i] = image
+                    pixels[i] = image
                 elif self.skipped.too_many():
                     break
         finally:
             pool.shutdown(cancel_futures=True)
         self.skipped.check()
-        return held
+        return pixels
 
     def _room(self, count: int) -> np.ndarray:
         return np.empty((count, self.source.size, self.source.size, 3), np.uint8)
@@ -219,16 +220,16 @@ class Images(Dataset):
 
     def __getitems__(self, items: list) -> list[Raw]:
         asked = [item if self.train else (0, item) for item in items]
-        found = [(epoch, index, *got) for epoch, index in asked if (got := self._find(int(index))) is not None]
-        batch = self._room(len(found))
-        for row, (*_, image) in zip(batch, found, strict=True):
+        loaded = [(epoch, index, *got) for epoch, index in asked if (got := self._find(int(index))) is not None]
+        batch = self._room(len(loaded))
+        for row, (*_, image) in zip(batch, loaded, strict=True):
             row[:] = image
         if self.train:
-            numbers = [self._numbers(epoch)[index] for epoch, index, *_ in found]
+            numbers = [self._numbers(epoch)[index] for epoch, index, *_ in loaded]
             pixels, light = self.augment(batch, np.reshape(numbers, (-1, Augment.numbers)))
         else:
             pixels, light = self.augment.plain(batch)
-        index = np.array([number for *_, number, _ in found], np.int64)
+        index = np.array([number for *_, number, _ in loaded], np.int64)
         return [tuple(map(torch.from_numpy, (pixels, light, self.source.labels[index], index)))]  # type: ignore[list-item]
 
     def image(self, index: int) -> Tensor:

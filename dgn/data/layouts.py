@@ -48,18 +48,18 @@ def by_class(folder: Path) -> Listing:
     """The images of each subfolder. UserError if subfolders are called like the parts of a data set."""
     names = subfolders(folder)
     refuse_parts(folder, names, bool(inside(folder, images.SUFFIXES)))
-    found = Listing()
+    listing = Listing()
     for name in names:
         files = under(folder / name, images.SUFFIXES)
         if files:
-            found.files[name] = files
+            listing.files[name] = files
             _refuse_nested_parts(folder / name, files)
         else:
-            found.left_out.append(f"{folder.name}/{name} (no image files)")
+            listing.left_out.append(f"{folder.name}/{name} (no image files)")
     beside = inside(folder, images.SUFFIXES)
-    if beside and found.files:
-        found.left_out.append(f"{_files(beside)} beside the class folders of {folder.name}")
-    return found
+    if beside and listing.files:
+        listing.left_out.append(f"{_files(beside)} beside the class folders of {folder.name}")
+    return listing
 
 
 def layout(root: Path) -> Layout:
@@ -71,29 +71,29 @@ def layout(root: Path) -> Layout:
     parts = roles(names)
     lone = [name for name in parts.get(TRAIN, []) if len(parts) == 1 and not _has_classes(root / name)]
     if not parts or len(lone) == 1 < len(names):  # a class called train
-        found = by_class(root)
-        files = {} if found.files else {root.resolve().name: inside(root, images.SUFFIXES)}
-        return Layout(Listing(found.files or files, found.left_out), None)
+        listing = by_class(root)
+        files = {} if listing.files else {root.resolve().name: inside(root, images.SUFFIXES)}
+        return Layout(Listing(listing.files or files, listing.left_out), None)
     train = _one(root, parts.pop(TRAIN, []), "training images", names)
     role = VAL if VAL in parts else TEST
     second = _one(root, parts.pop(role), "held-out images", names) if role in parts else None
-    found, held_out = by_class(root / train), None
-    if not found.files:
+    listing, held_out = by_class(root / train), None
+    if not listing.files:
         raise UserError(f"{shown(root / train)} has no folder of images per class: sort its images into class folders, "
                         f"or set data.root={shown(root / train)} to use them as one class")  # fmt: skip
     others = [name for name in names if name not in {train, second} and has_images(root / name)]
-    found.left_out += [f"{name} (beside {train})" for name in others]
+    listing.left_out += [f"{name} (beside {train})" for name in others]
     if beside := inside(root, images.SUFFIXES):
-        found.left_out.append(f"{_files(beside)} beside {train}")
+        listing.left_out.append(f"{_files(beside)} beside {train}")
     if second is not None:
         held_out = _annotated(root / second) or by_class(root / second)
         if not held_out.files and role == TEST:  # published without classes, to be predicted
-            found.left_out.append(f"{second} (not sorted into class folders)")
+            listing.left_out.append(f"{second} (not sorted into class folders)")
             second = held_out = None
         elif not held_out.files:
             raise UserError(f"{shown(root / second)} has no folder of images per class: sort its images like those of "
                             f"{train}, or move it out of {shown(root)}")  # fmt: skip
-    return Layout(found, held_out, (train, second or ""))
+    return Layout(listing, held_out, (train, second or ""))
 
 
 def _has_classes(folder: Path) -> bool:
@@ -117,8 +117,8 @@ def part(name: str) -> tuple[str, tuple[str, ...]] | None:
     """
     words = re.findall(r"[^\W\d_]+", re.sub(r"(held|hold)[\W_]+out", r"\1out", name.casefold()))
     rest = [word for word in words if word not in FILLING and _role(word) is None]
-    found = [role for word in words if (role := _role(word)) is not None]
-    return (found[0], tuple(rest)) if len(found) == 1 else None
+    named = [role for word in words if (role := _role(word)) is not None]
+    return (named[0], tuple(rest)) if len(named) == 1 else None
 
 
 def _role(word: str) -> str | None:
@@ -134,11 +134,11 @@ def roles(names: Collection[str]) -> dict[str, list[str]]:
     A name that says more, such as seg_train, is one only beside the same with another part, seg_test.
     """
     parts = {name: known for name in names if (known := part(name)) is not None}
-    found: dict[str, list[str]] = {}
+    by_role: dict[str, list[str]] = {}
     for name, (role, rest) in parts.items():
         if not rest or any(other != role and more == rest for other, more in parts.values()):
-            found.setdefault(role, []).append(name)
-    return found
+            by_role.setdefault(role, []).append(name)
+    return by_role
 
 
 def refuse_parts(folder: Path, names: Collection[str], beside: bool) -> None:
@@ -146,9 +146,9 @@ def refuse_parts(folder: Path, names: Collection[str], beside: bool) -> None:
 
     One called train is a class (a vehicle) where there are others, or images `beside` it.
     """
-    found = roles(names)
-    called = [name for known in found.values() for name in known]
-    if not called or (found.get(TRAIN) == called and len(called) == 1 and (beside or len(names) > 1)):
+    by_role = roles(names)
+    called = [name for known in by_role.values() for name in known]
+    if not called or (by_role.get(TRAIN) == called and len(called) == 1 and (beside or len(names) > 1)):
         return
     raise UserError(f"{shown(folder)} holds {' and '.join(called)}, which look like parts of a data set, not classes: "
                     "set data.root to the folder with these parts, or rename the class")  # fmt: skip
@@ -170,13 +170,13 @@ def _annotated(folder: Path) -> Listing | None:
     path = folder / ANNOTATIONS
     if not path.is_file():
         return None
-    found, base = Listing(), folder / "images" if (folder / "images").is_dir() else folder
+    listing, base = Listing(), folder / "images" if (folder / "images").is_dir() else folder
     for line in lines(path):
         image, _, rest = line.partition("\t")
         if not rest:
             raise UserError(f"{shown(path)} has the line {line[:40]!r}: write an image, a tab and its class")
-        found.files.setdefault(rest.split("\t")[0], []).append(str(base / image))
-    return found
+        listing.files.setdefault(rest.split("\t")[0], []).append(str(base / image))
+    return listing
 
 
 def lines(path: Path) -> list[str]:

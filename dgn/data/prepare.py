@@ -111,8 +111,8 @@ def _spread(task: partial[str | None], paths: list[Path], workers: int) -> Gener
     """The task's results in order, by several processes, under a progress bar; Ctrl-C lets begun files be finished."""
     pool = ProcessPoolExecutor(workers, initializer=_follow)
     try:
-        found = pool.map(task, paths, chunksize=16)
-        yield from track(found, "shrinking images", total=len(paths), transient=True)
+        shrunk = pool.map(task, paths, chunksize=16)
+        yield from track(shrunk, "shrinking images", total=len(paths), transient=True)
     finally:
         pool.shutdown(cancel_futures=True)
 

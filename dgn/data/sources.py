@@ -80,11 +80,11 @@ def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefo
     path = need(root, name)
     if held_out < 2:
         raise UserError(f"data.sources.held_out={held_out} leaves no training images: set 2 or more")
-    found = layout(path)
-    if found.held_out is not None:
-        return pair(name, found.train, found.held_out, size, found.where)
-    classes = list(found.train.files)
-    every = labelled(found.train.files, classes)
+    folders = layout(path)
+    if folders.held_out is not None:
+        return pair(name, folders.train, folders.held_out, size, folders.where)
+    classes = list(folders.train.files)
+    every = labelled(folders.train.files, classes)
     if not every:
         raise UserError(f"there are no images under {path}: set data.root to a folder with one folder of images per "
                         "class")  # fmt: skip
@@ -92,7 +92,7 @@ def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefo
         raise UserError(f"there is only one image under {path}: add more, for training and evaluation")
     train, val = [p for i, p in enumerate(every) if i % held_out], every[::held_out]
     tell(name, classes, (train, "training images"), (val, f"held-out images (one in {held_out})"))
-    tell_more("left out", found.train.left_out)
+    tell_more("left out", folders.train.left_out)
     return Files(train, classes, size), Files(val, classes, size)
 
 
@@ -230,5 +230,5 @@ def photos(size: int, count: int) -> tuple[Source, Source]:
         from skimage import data
     except ImportError:
         raise UserError("data=photos needs scikit-image: install it by pip install scikit-image") from None
-    found = {name: getattr(data, name)()[..., :3] for name in PHOTOS}
-    return Crops(found, count, size, seed=0), Crops(found, max(64, count // 20), size, seed=1)
+    pixels = {name: getattr(data, name)()[..., :3] for name in PHOTOS}
+    return Crops(pixels, count, size, seed=0), Crops(pixels, max(64, count // 20), size, seed=1)

@@ -53,11 +53,11 @@ class Decoder(Generator):
 
 def image_of(output: Any) -> Tensor:
     """The first batch of images (N, C, H, W) in a network's output; UserError if there is none."""
-    found = list(_tensors(output))
-    for tensor in found:
+    tensors = list(_tensors(output))
+    for tensor in tensors:
         if tensor.ndim == 4 and tensor.is_floating_point():
             return tensor
-    kinds = ", ".join(f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in found) or f"a {type(output).__name__}"
+    kinds = ", ".join(f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in tensors) or f"a {type(output).__name__}"
     raise UserError(f"the generator returns {kinds}: it must return floating-point images (N, C, H, W)")
 
 
@@ -98,7 +98,7 @@ def measured(codes: Tensor) -> Moments:
     return Moments.from_tensors(moments.tensors())  # with the axes as a bundle has them
 
 
-def given(shape: Sequence[int], mean: float, std: float, signed: bool) -> Moments:
+def constant(shape: Sequence[int], mean: float, std: float, signed: bool) -> Moments:
     """Moments that are equal for all elements; a normal latent has mean 0, std 1 and is `signed`."""
     whole = torch.ones(shape[0], *[1] * (len(shape) - 1))
     negative = whole * (0.5 if signed else 0)

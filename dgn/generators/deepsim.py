@@ -155,13 +155,13 @@ class Deepsim(Generator):
 
     def stem(self) -> list[Tensor]:
         """The weights of the convolutions before the first doubling, on which alone DeePSiM's solver has a decay."""
-        found = []
+        weights = []
         for layer in self.layers:
             if isinstance(layer, nn.ConvTranspose2d | nn.PixelShuffle):
                 break
             if isinstance(layer, nn.Conv2d):
-                found.append(layer.weight)
-        return found
+                weights.append(layer.weight)
+        return weights
 
 
 def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[str, float]) -> list[nn.Module]:

@@ -1,25 +1,21 @@
-"""Load a prior: a bundle by its name or path, or any decoder with measured or given moments."""
+"""Load a prior: a bundle by its name or path, or any decoder with moments that are measured or set."""
 
 from collections.abc import Sequence
-from math import isfinite
 from os import fspath
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError, first_line
+from dgn.base.typed import validated
 from dgn.generators import bundle, lookup
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
-from dgn.generators.decoder import Decoder, given, measured, snapshot
-from dgn.generators.settings import DecoderSettings
+from dgn.generators.decoder import Decoder, constant, measured, snapshot
+from dgn.generators.settings import DecoderSettings, PriorSettings
 from dgn.networks import weights, weights_file, zoo
-
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Side = Annotated[int, Field(ge=1)]
 
 
 def load_bundle(name: Path | str) -> Bundle:
@@ -36,18 +32,17 @@ def load_decoder(settings: DecoderSettings) -> Bundle:
         if "codes" not in tensors and len(tensors) != 1:
             raise UserError(f"{path} holds {len(tensors)} tensors: save the codes alone, or under the name 'codes'")
         codes = tensors.get("codes", next(iter(tensors.values())))
-    about = settings.moments
-    return _prior(zoo.frozen(settings), codes, about.shape, about.mean, about.std, about.signed, settings.range)
+    return _prior(zoo.frozen(settings), codes, settings)
 
 
 def decoder(
     network: nn.Module,
     codes: Any = None,
-    shape: Sequence[Side] | None = None,
-    mean: Number = 0.0,
-    std: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
+    shape: Sequence[int] | None = None,
+    mean: float = 0.0,
+    std: float = 1.0,
     signed: bool = True,
-    range: Annotated[Sequence[Number], Field(min_length=2, max_length=2)] = (0, 1),
+    range: Sequence[float] = (0, 1),
 ) -> Bundle:
     """A prior from any live decoder; the network is copied and left unchanged.
 
@@ -62,43 +57,35 @@ def decoder(
 
     Raises UserError if the moments are neither measured nor set, or the network does not accept such codes.
     """
-    return _prior(snapshot(network), codes, shape, mean, std, signed, range)
+    moments = {"shape": _plain(shape), "mean": _plain(mean), "std": _plain(std), "signed": signed}
+    settings = validated(PriorSettings, {"range": _plain(range), "moments": moments}, "generator.")
+    return _prior(snapshot(network), codes, settings)
 
 
-def _prior(
-    network: nn.Module,
-    codes: Any,
-    shape: Sequence[int] | None,
-    mean: float,
-    std: float,
-    signed: bool,
-    range: Sequence[float],
-) -> Bundle:
+def _plain(value: Any) -> Any:
+    """A number or a list of numbers as YAML has it; arrays and tensors are converted, other types stay."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _prior(network: nn.Module, codes: Any, settings: PriorSettings) -> Bundle:
     """See `decoder`; the network is put in eval mode and frozen."""
     if isinstance(network, Generator) and codes is None and hasattr(network, "moments"):
         network.eval()
         network.requires_grad_(False)
         moments: Any = network.moments
         return Bundle(network, moments(), torch.empty(0, *network.code_shape), {})
-    if len(range) != 2 or range[0] == range[1] or not all(map(isfinite, range)):
-        raise UserError(f"generator.range={list(range)} is not a range: set the output values for black and white, as "
-                        "in 'generator.range=[-1,1]'")  # fmt: skip
+    black, white = settings.range
     if codes is not None:
-        measured_on = _codes(codes)
-        moments = measured(measured_on)
-        return Bundle(Decoder(network, measured_on.shape[1:], *range), moments, measured_on, {})
-    if shape is None or (isinstance(shape, Sequence) and not shape):
+        real = _codes(codes)
+        moments = measured(real)
+        return Bundle(Decoder(network, real.shape[1:], black, white), moments, real, {})
+    shape, mean, std = settings.moments.shape, settings.moments.mean, settings.moments.std
+    if not shape:
         raise UserError("this generator needs the moments of its codes: set generator.codes=FILE with real codes, or "
                         "'generator.moments.shape=[128]' for codes with mean 0 and std 1")  # fmt: skip
-    if not isinstance(shape, Sequence) or isinstance(shape, str):
-        raise UserError(f"generator.moments.shape={shape} is not a list: set 'generator.moments.shape=[{shape}]'")
-    if not all(isinstance(side, int) and side > 0 for side in shape):
-        raise UserError(f"generator.moments.shape={list(shape)} is not the shape of a code: set positive integers, "
-                        "such as 'generator.moments.shape=[128]'")  # fmt: skip
-    if not (isfinite(mean) and isfinite(std) and std > 0):
-        raise UserError(f"generator.moments has mean {mean} and std {std}: set finite numbers, with "
-                        "generator.moments.std above zero")  # fmt: skip
-    return Bundle(Decoder(network, shape, *range), given(shape, mean, std, signed), torch.empty(0, *shape), {})
+    moments = constant(shape, mean, std, settings.moments.signed)
+    return Bundle(Decoder(network, shape, black, white), moments, torch.empty(0, *shape), {})
 
 
 def _codes(codes: Any) -> Tensor:

@@ -3,27 +3,42 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
 
-from dgn.base.typed import Count, NotNegative, Number, Settings
+from dgn.base.typed import Count, Number, Positive, Settings
 from dgn.networks.settings import ModuleSettings
 
 
 class MomentsSettings(Settings):
-    """Given moments of a code, one number for all elements."""
+    """Moments of a code that are set and not measured: one number for all elements."""
 
     shape: list[Count] | None
     mean: Number
-    std: NotNegative
+    std: Positive
     signed: bool
 
 
-class DecoderSettings(ModuleSettings):
-    """Any decoder as the generator: its class, weights, the range of its images, and what its codes are like."""
+class PriorSettings(Settings):
+    """A decoder's output values for black and white, and the moments of its codes."""
 
     range: Annotated[list[Number], Field(min_length=2, max_length=2)]
-    codes: str | None
     moments: MomentsSettings
+
+    @field_validator("range")
+    @classmethod
+    def two_values(cls, value: list[float]) -> list[float]:
+        """ValueError if black and white are the same value."""
+        if value[0] == value[1]:
+            raise ValueError(
+                "is not a range: set the output values for black and white, as in 'generator.range=[-1,1]'"
+            )
+        return value
+
+
+class DecoderSettings(PriorSettings, ModuleSettings):
+    """Any decoder as the generator: its class, its weights, a file of real codes, see `PriorSettings`."""
+
+    codes: str | None
 
     @classmethod
     def of_live(cls, path: str) -> "DecoderSettings":

@@ -27,15 +27,15 @@ def swept(sweep: Path) -> list[str]:
     Of a group that is the name of what was chosen, `data.name` of `data=imagefolder,photos`; one without a name is left
     out. UserError if it is not the folder of a sweep, or if no point of it has begun.
     """
-    found = jobs.read(sweep)
-    configs = [config for point in found if point.folder and (config := settings.read(point.folder))]
+    points = jobs.read(sweep)
+    configs = [config for point in points if point.folder and (config := settings.read(point.folder))]
     if not configs:
         raise UserError(f"no point of {sweep} has started: run the sweep first")
-    held = settings.counted(configs[0])
-    words = dict.fromkeys(word.lstrip("+") for point in found for word in point.words)
+    values = settings.counted(configs[0])
+    words = dict.fromkeys(word.lstrip("+") for point in points for word in point.words)
     typed = [key for key, times in Counter(word.partition("=")[0] for word in words).items() if times > 1]
     places = [(key, f"{key.rpartition('@')[2]}.name") for key in typed]
-    return [key if key in held else name for key, name in places if key in held or name in held]
+    return [key if key in values else name for key, name in places if key in values or name in values]
 
 
 def workspace(entity: str, project: str, name: str, keys: list[str], group: str | None) -> Any:

@@ -58,8 +58,8 @@ class WandbLog(Log):
         except (ImportError, AttributeError):  # a folder called wandb can be imported too, but has no settings
             raise UserError("logger=wandb needs a package: install it by pip install wandb") from None
         self.wandb, self.offline = wandb, mode == "offline"
-        given = {"mode": mode, "project": project, "entity": entity, "group": group, "job_type": job_type}
-        self.labels: dict[str, Any] = {key: None if label is None else str(label) for key, label in given.items()}
+        labels = {"mode": mode, "project": project, "entity": entity, "group": group, "job_type": job_type}
+        self.labels: dict[str, Any] = {key: None if label is None else str(label) for key, label in labels.items()}
         self.labels["tags"] = [tags] if isinstance(tags, str) else [str(tag) for tag in tags or ()]
         self.run: Any = None
 

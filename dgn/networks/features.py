@@ -101,29 +101,29 @@ class Features(nn.Module):
         """The activations, and, where the pass goes `on` behind the layers, what the network puts out."""
         count, output = len(x), None
         x = torch.cat([x, x]) if count < self.least else x
-        found: dict[str, Tensor] = {}
-        with self._reading(found, len(x), on):
+        activations: dict[str, Tensor] = {}
+        with self._reading(activations, len(x), on):
             try:
                 output = self.network(self._input(x))
             except _Reached:
                 pass
             except Exception:
-                if not on or len(found) < len(self.layers):
+                if not on or len(activations) < len(self.layers):
                     raise
         for layer in self.layers:
-            if layer not in found:
+            if layer not in activations:
                 raise UserError(_not_run(layer, find(self.network, layer.partition("@")[0])))
-        tensors = {layer: _token(layer, channels_first(full(found[layer]))) for layer in self.layers}
+        tensors = {layer: _token(layer, channels_first(full(activations[layer]))) for layer in self.layers}
         if len(x) > count:
             tensors = {layer: value[:count] for layer, value in tensors.items()}
         return tensors, output
 
     @contextmanager
-    def _reading(self, found: dict[str, Tensor], count: int, on: bool) -> Iterator[None]:
+    def _reading(self, activations: dict[str, Tensor], count: int, on: bool) -> Iterator[None]:
         handles: list[Any] = []
 
         def keep(layer: str, out: Any) -> None:
-            if layer in found:
+            if layer in activations:
                 return
             place = chosen(out, count)
             if place is None:
@@ -131,9 +131,9 @@ class Features(nn.Module):
             if place:
                 self.places[layer] = place
             # a copy where something later may still write in place (an inplace ReLU)
-            last = not on and len(found) + 1 == len(self.layers)
+            last = not on and len(activations) + 1 == len(self.layers)
             value = parts(out)[place]
-            found[layer] = value if last else value.clone()
+            activations[layer] = value if last else value.clone()
             if last:
                 raise _Reached
 
@@ -167,8 +167,10 @@ def _reading(module: nn.Module, keep: Callable[[Any], None], activated: bool) ->
         last.clear()
         keep(kept)
 
-    own = [] if activated else [part for part in module.modules() if is_activation(part)]
-    handles = [hook for act in own for hook in (act.register_forward_pre_hook(into), act.register_forward_hook(out_of))]
+    acts = [] if activated else [part for part in module.modules() if is_activation(part)]
+    handles = [
+        hook for act in acts for hook in (act.register_forward_pre_hook(into), act.register_forward_hook(out_of))
+    ]
     return [*handles, module.register_forward_hook(done)]
 
 
@@ -201,13 +203,13 @@ def leave_inference_mode(network: nn.Module) -> None:
     """Replace tensors that were made under `torch.inference_mode`, which no gradient can go past, by copies."""
     copies: dict[int, Tensor] = {}
     for module in network.modules():
-        held: Any
-        for held in (module._parameters, module._buffers):
-            for name, value in held.items():
+        tensors: Any
+        for tensors in (module._parameters, module._buffers):
+            for name, value in tensors.items():
                 if value is not None and not is_lazy(value) and value.is_inference():
                     with torch.inference_mode(False):
                         copy = copies.setdefault(id(value), value.detach().clone())
-                        held[name] = copy if held is module._buffers else nn.Parameter(copy, value.requires_grad)
+                        tensors[name] = copy if tensors is module._buffers else nn.Parameter(copy, value.requires_grad)
 
 
 def _token(layer: str, x: Tensor) -> Tensor:

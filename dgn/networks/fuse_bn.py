@@ -49,10 +49,10 @@ def fold(network: nn.Module, read: Sequence[str] = ()) -> nn.Module:
     except Exception:  # whatever a network does with an input that is no tensor: it only stays slower
         return network
     for layer, norm in _pairs(graph):
-        found = _folded(network.get_submodule(layer), network.get_submodule(norm)) if layer not in read else None
-        if found:
-            network.set_submodule(layer, found[0])
-            network.set_submodule(norm, found[1])
+        folded = _folded(network.get_submodule(layer), network.get_submodule(norm)) if layer not in read else None
+        if folded:
+            network.set_submodule(layer, folded[0])
+            network.set_submodule(norm, folded[1])
     return network
 
 
@@ -86,9 +86,9 @@ def _folded(before: nn.Module, norm: nn.Module) -> tuple[nn.Module, nn.Module] |
     fused = fuse(before, norm)
     x = torch.randn(2, *_input(before), generator=torch.Generator().manual_seed(0)).to(norm.running_mean)
     with torch.no_grad():
-        expected, found = norm(before(x)), rest(fused(x))
+        expected, actual = norm(before(x)), rest(fused(x))
     slack = 1e-3 * float(expected.abs().max())
-    return (fused, rest) if torch.allclose(found, expected, rtol=0, atol=slack) else None
+    return (fused, rest) if torch.allclose(actual, expected, rtol=0, atol=slack) else None
 
 
 def _changed(layer: nn.Module) -> bool:

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 
-def close(found: Tensor, expected: Tensor) -> bool:
+def close(actual: Tensor, expected: Tensor) -> bool:
     """Whether two tensors are equal up to summation order (1e-3 of the largest value)."""
-    if found.shape != expected.shape:
+    if actual.shape != expected.shape:
         return False
-    found, expected = found.double(), expected.double()
+    actual, expected = actual.double(), expected.double()
     slack = 1e-3 * float(expected.abs().max()) if expected.numel() else 0.0
-    return torch.allclose(found, expected, rtol=0, atol=slack, equal_nan=True)
+    return torch.allclose(actual, expected, rtol=0, atol=slack, equal_nan=True)
 
 
 def settle(network: nn.Module, run: Callable[[bool], Sequence[Tensor]]) -> bool:
@@ -27,8 +27,8 @@ def settle(network: nn.Module, run: Callable[[bool], Sequence[Tensor]]) -> bool:
     expected = run(False)
     _convert(network, torch.channels_last)
     try:
-        found = run(True)
-        if len(found) == len(expected) and all(map(close, found, expected)):
+        actual = run(True)
+        if len(actual) == len(expected) and all(map(close, actual, expected)):
             return True
     except Exception:  # whatever a network says of tensors that lie otherwise: it only stays slower
         pass

@@ -57,9 +57,9 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
         from huggingface_hub import constants, try_to_load_from_cache
 
         file = about.hf_hub_filename or "model.safetensors"
-        held = try_to_load_from_cache(about.hf_hub_id, file)
-        if isinstance(held, str):  # named, or the hub would be asked first, at length
-            return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": held}, **args)
+        path = try_to_load_from_cache(about.hf_hub_id, file)
+        if isinstance(path, str):  # named, or the hub would be asked first, at length
+            return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay={"file": path}, **args)
         url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
         _reach(url, "download that file elsewhere and set target.weights=FILE target.args.pretrained=false")
     return timm.create_model(model_name, pretrained=True, **args)
@@ -74,14 +74,14 @@ def record(library: str, name: str, weights: Any, key: str) -> Any:
     if library == "torchvision":
         models = _torchvision(name)
         taken = _version(models, name, weights or "DEFAULT").transforms()
-        found: dict[str, Any] = {"size": taken.crop_size[0], "mean": taken.mean, "std": taken.std, "channels": 3,
-                                 "interpolation": taken.interpolation.value}  # fmt: skip
+        values: dict[str, Any] = {"size": taken.crop_size[0], "mean": taken.mean, "std": taken.std, "channels": 3,
+                                  "interpolation": taken.interpolation.value}  # fmt: skip
     else:
         timm, about = _timm(name)
         taken = timm.data.resolve_data_config({}, pretrained_cfg=about.to_dict() if about else {})
         channels, size, _ = taken["input_size"]
-        found = {"size": size, "channels": channels, **{key: taken[key] for key in ("mean", "std", "interpolation")}}
-    value = found[key]
+        values = {"size": size, "channels": channels, **{key: taken[key] for key in ("mean", "std", "interpolation")}}
+    value = values[key]
     return [float(number) for number in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 

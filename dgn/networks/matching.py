@@ -51,12 +51,12 @@ class Match:
 def match(
     path: Path,
     state: Mapping[str, Tensor],
-    own: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
     strict: bool = True,
     prefix: str | None = None,
     by_order: bool = False,
 ) -> Match:
-    """What of `state`, the tensors of the file `path`, goes into a network with the state dict `own`.
+    """What of `state`, the tensors of the file `path`, goes into a network with the state dict `expected`.
 
     Args:
         strict: every tensor must fit. Otherwise those that fit are taken, if they are at least half of the network's.
@@ -66,31 +66,34 @@ def match(
     Raises UserError, one sentence, where the file does not fit or where several prefixes do.
     """
     if by_order:
-        state, prefix = _in_order(path, state, own, prefix), ""
-    chosen = _choose(path, state, own, prefix)
-    found = _compare(state, own, chosen)
-    problems = found.problems()
+        state, prefix = _in_order(path, state, expected, prefix), ""
+    chosen = _choose(path, state, expected, prefix)
+    fit = _compare(state, expected, chosen)
+    problems = fit.problems()
     if problems and strict:
         where = f" (names below {chosen!r})" if chosen else ""
-        advice = _advice(state, own, found, path) if found.tensors or not prefix else "; set prefix=null to look for it"
+        known = fit.tensors or not prefix
+        advice = _advice(state, expected, fit, path) if known else "; set prefix=null to look for it"
         raise UserError(f"{path} does not fit this network{where}: {problems}{advice}")
-    if problems and len(found.tensors) < FEWEST * len(own):
-        raise UserError(f"{path} has only {len(found.tensors)} of the network's {len(own)} tensors, so most of the "
+    if problems and len(fit.tensors) < FEWEST * len(expected):
+        raise UserError(f"{path} has only {len(fit.tensors)} of the network's {len(expected)} tensors, so most of the "
                         f"network would stay random: {problems}; set weights to a file of this network")  # fmt: skip
-    return found
+    return fit
 
 
-def _choose(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str | None) -> str:
+def _choose(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str | None) -> str:
     """The prefix of the network's names in the file."""
     if prefix is not None:
         return prefix and prefix.removesuffix(".") + "."
     present: dict[str, list[str]] = defaultdict(list, {"": []})
     for name in state:
         for start in [0, *(i + 1 for i, letter in enumerate(name) if letter == ".")]:
-            if name[start:] in own:
+            if name[start:] in expected:
                 present[name[:start]].append(name[start:])
-    whole = [start for start, names in present.items() if not _missing(own, names)]
-    fits = {start: sum(_fits(state[start + name], own[name]) for name in names) for start, names in present.items()}
+    whole = [start for start, names in present.items() if not _missing(expected, names)]
+    fits = {
+        start: sum(_fits(state[start + name], expected[name]) for name in names) for start, names in present.items()
+    }
     whole = [start for start in whole if fits[start] == len(present[start])] or whole
     if "" in whole:
         return ""
@@ -101,35 +104,36 @@ def _choose(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], 
     return whole[0] if whole else max(fits, key=lambda start: fits[start])
 
 
-def _compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str) -> Match:
+def _compare(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str) -> Match:
     """The file's names below `prefix` against the network's."""
     below = {name.removeprefix(prefix): name for name in state if name.startswith(prefix)}
-    parts = {name.partition(".")[0] for name in own}
-    reshaped = [name for name in own if name in below and not _fits(state[below[name]], own[name])]
-    left = [name for name in below if name not in own and not name.endswith(COUNTER)]
+    parts = {name.partition(".")[0] for name in expected}
+    reshaped = [name for name in expected if name in below and not _fits(state[below[name]], expected[name])]
+    left = [name for name in below if name not in expected and not name.endswith(COUNTER)]
     unexpected = [name for name in left if (part := name.partition(".")[0]) in parts or part.isdecimal()]
-    placed = {below[name] for name in [*own, *unexpected] if name in below}
+    placed = {below[name] for name in [*expected, *unexpected] if name in below}
     return Match(
-        tensors={name: state[below[name]] for name in own if name in below and name not in reshaped},
+        tensors={name: state[below[name]] for name in expected if name in below and name not in reshaped},
         prefix=prefix,
-        missing=sorted(_missing(own, below)),
-        reshaped=sorted(f"{name}: {_size(state[below[name]])} for {_size(own[name])}" for name in reshaped),
+        missing=sorted(_missing(expected, below)),
+        reshaped=sorted(f"{name}: {_size(state[below[name]])} for {_size(expected[name])}" for name in reshaped),
         unexpected=sorted(unexpected),
         outside=[name for name in state if name not in placed],
     )
 
 
-def _missing(own: Mapping[str, Tensor], present: Collection[str]) -> list[str]:
+def _missing(expected: Mapping[str, Tensor], present: Collection[str]) -> list[str]:
     """The network's names that are not `present`.
 
     A tensor that another name shares is present with that one (tied weights, a module under two names): some files
     hold it once. Not so a part of a larger one.
     """
-    missing = [name for name in own if name not in present and not name.endswith(COUNTER)]
+    missing = [name for name in expected if name not in present and not name.endswith(COUNTER)]
     if not missing:
         return []
-    there = {_memory(own[name]) for name in present if name in own and not is_lazy(own[name]) and _is_whole(own[name])}
-    return [name for name in missing if _memory(own[name]) not in there]
+    tensors = [expected[name] for name in present if name in expected]
+    there = {_memory(tensor) for tensor in tensors if not is_lazy(tensor) and _is_whole(tensor)}
+    return [name for name in missing if _memory(expected[name]) not in there]
 
 
 def _memory(value: Tensor) -> int | None:
@@ -143,25 +147,25 @@ def _is_whole(value: Tensor) -> bool:
     return strided and 0 < value.numel() * value.element_size() == value.untyped_storage().nbytes()
 
 
-def _fits(value: Tensor, own: Tensor) -> bool:
+def _fits(value: Tensor, expected: Tensor) -> bool:
     """Whether shapes agree; a lazy module takes any."""
-    return is_lazy(own) or value.shape == own.shape
+    return is_lazy(expected) or value.shape == expected.shape
 
 
 def _in_order(
-    path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str | None
+    path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str | None
 ) -> dict[str, Tensor]:
     """The file's tensors under the network's names, paired by order; UserError if numbers or shapes differ."""
-    pairs = _paired(state, own, path.suffix == ".safetensors", prefix)
+    pairs = _paired(state, expected, path.suffix == ".safetensors", prefix)
     if pairs is None:
-        count = len([name for name in own if not name.endswith(COUNTER)])
+        count = len([name for name in expected if not name.endswith(COUNTER)])
         raise UserError(f"{path} does not have the network's {count} tensors in the same order and shapes: set "
                         "by_order=false")  # fmt: skip
     return pairs
 
 
 def _paired(
-    state: Mapping[str, Tensor], own: Mapping[str, Tensor], sorted_file: bool, prefix: str | None = None
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], sorted_file: bool, prefix: str | None = None
 ) -> dict[str, Tensor] | None:
     """The network's names with the file's tensors in the same order, or None where numbers or shapes differ.
 
@@ -173,10 +177,10 @@ def _paired(
         starts = {prefix and prefix.removesuffix(".") + "."}
     for start in sorted(starts, key=len):
         theirs = [name for name in state if name.startswith(start)]
-        for names in (list(own), [name for name in own if not name.endswith(COUNTER)]):
+        for names in (list(expected), [name for name in expected if not name.endswith(COUNTER)]):
             ours = sorted(names) if sorted_file else names
             if len(ours) == len(theirs) and all(
-                _fits(state[their], own[our]) and (not sorted_file or _last(their) == _last(our))
+                _fits(state[their], expected[our]) and (not sorted_file or _last(their) == _last(our))
                 for our, their in zip(ours, theirs, strict=True)
             ):
                 return {our: state[their] for our, their in zip(ours, theirs, strict=True)}
@@ -187,11 +191,11 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _advice(state: Mapping[str, Tensor], own: Mapping[str, Tensor], found: Match, path: Path) -> str:
+def _advice(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], fit: Match, path: Path) -> str:
     """What may help where a file does not fit."""
-    if _paired(state, own, path.suffix == ".safetensors") is not None:
+    if _paired(state, expected, path.suffix == ".safetensors") is not None:
         return "; only the names differ, order and shapes agree: set by_order=true"
-    if len(found.tensors) >= FEWEST * len(own):
+    if len(fit.tensors) >= FEWEST * len(expected):
         return "; set strict=false to load what fits"
     return "; set weights to a file of this network"
 

@@ -44,12 +44,12 @@ def chosen(out: Any, count: int) -> str | None:
     Of a tuple or a list it is the first part that has a row for each of the `count` images, as attention gives its
     tokens before its weights. Of what has names it is the first vector (N, D), or else the first part with such rows.
     """
-    found = parts(out)
-    fitting = [place for place, value in found.items() if value.ndim in {2, 3, 4} and len(value) == count]
-    vectors = [place for place in fitting if found[place].ndim == 2]
+    tensors = parts(out)
+    fitting = [place for place, value in tensors.items() if value.ndim in {2, 3, 4} and len(value) == count]
+    vectors = [place for place in fitting if tensors[place].ndim == 2]
     ordered = isinstance(out, tuple | list) and not hasattr(out, "_fields")
     best = fitting if ordered else vectors + fitting
-    return next(iter([*best, *found]), None)
+    return next(iter([*best, *tensors]), None)
 
 
 def tensor_of(out: Any, count: int) -> Tensor | None:

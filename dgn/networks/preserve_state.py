@@ -44,5 +44,5 @@ def preserve_state(network: nn.Module) -> Iterator[nn.Module]:
                 grad.data = grad_data
             value.grad = grad
             module._parameters[name] = value
-        for module, held in buffers:
-            module._buffers.update(held)
+        for module, tensors in buffers:
+            module._buffers.update(tensors)

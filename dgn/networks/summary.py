@@ -49,17 +49,17 @@ def layers(network: nn.Module, contract: Preprocessing) -> Layers:
 
     A layer is readable if the forward pass runs it and it returns one vector, map or sequence of tokens per image.
     """
-    found: dict[str, Layer] = {}
+    by_name: dict[str, Layer] = {}
     counter = FlopCounterMode(display=False)
     images = noise(contract)
 
     def ended(name: str, module: nn.Module, out: Any) -> None:
         value = tensor_of(out, len(images))
-        if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in found:
+        if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in by_name:
             return
         count = sum(parameter.numel() for parameter in module.parameters())
         shape = tuple(channels_first(value).shape[1:])
-        found[name] = Layer(name, type(module).__name__, shape, count, counter.get_total_flops() // len(images))
+        by_name[name] = Layer(name, type(module).__name__, shape, count, counter.get_total_flops() // len(images))
 
     with preserve_state(network):
         network.eval()
@@ -75,13 +75,13 @@ def layers(network: nn.Module, contract: Preprocessing) -> Layers:
         finally:
             for handle in handles:
                 handle.remove()
-    return Layers(found.values())
+    return Layers(by_name.values())
 
 
-def table(found: list[Layer]) -> str:
+def table(layers: list[Layer]) -> str:
     """Layers as lines of text, a header first."""
     rows = [("layer", "kind", "shape", "parameters", "MFLOPs up to it")]
-    for layer in found:
+    for layer in layers:
         shape = "x".join(map(str, layer.shape))
         rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.flops / 1e6:,.1f}"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]

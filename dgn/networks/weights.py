@@ -80,9 +80,9 @@ def load(
 
     Prints a removed prefix and unused tensors. On UserError the network is unchanged.
     """
-    own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    state = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     try:
-        fit = match(path, read(path), own, strict, prefix, by_order)
+        fit = match(path, read(path), state, strict, prefix, by_order)
     except UserError:
         if is_training(path):
             raise training(path, "*.safetensors") from None
@@ -90,7 +90,7 @@ def load(
     if fit.prefix:
         print(f"weights: removed the prefix {fit.prefix!r} from the names in {path}")
     if problems := fit.problems():
-        print(f"warning: loaded only {len(fit.tensors)} of {len(own)} tensors from {path}: {problems}")
+        print(f"warning: loaded only {len(fit.tensors)} of {len(state)} tensors from {path}: {problems}")
     elif fit.outside:
         print(f"weights: ignored {len(fit.outside)} other tensors in {path}: {shortened(fit.outside)}")
-    network.load_state_dict({name: value.to(own[name].dtype) for name, value in fit.tensors.items()}, strict=False)
+    network.load_state_dict({name: value.to(state[name].dtype) for name, value in fit.tensors.items()}, strict=False)

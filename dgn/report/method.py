@@ -9,17 +9,17 @@ SUMS = "For a sum of units, the weighted sum of their scores was maximised."
 
 def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """The sentences above the pictures, from the runs' names and their manifests' `method`, empty in old manifests."""
-    found = ["Each picture was made by gradient ascent on the score of its unit."]
+    sentences = ["Each picture was made by gradient ascent on the score of its unit."]
     ways = {name: _way(method) for name, method in runs if method}
     if len(set(ways.values())) == 1 and len(ways) == len(runs):
-        found.append(f"The search {next(iter(ways.values()))}.")
+        sentences.append(f"The search {next(iter(ways.values()))}.")
     else:
-        found += [f"{name[:1].upper()}{name[1:]}: the search {way}." for name, way in ways.items()]
+        sentences += [f"{name[:1].upper()}{name[1:]}: the search {way}." for name, way in ways.items()]
     if any(method.get("minimised") for _, method in runs):
-        found.append(MINIMISED)
+        sentences.append(MINIMISED)
     if any(method.get("sums") for _, method in runs):
-        found.append(SUMS)
-    return found
+        sentences.append(SUMS)
+    return sentences
 
 
 def score(methods: Sequence[Mapping[str, Any]]) -> str:

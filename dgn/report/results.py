@@ -59,22 +59,22 @@ def measures(rows: Sequence[Row]) -> dict[str, float]:
     target's output. Each is left out where there is nothing to count.
     """
     alive, wanted = [row for row in rows if row.state == "done"], ranked(rows)
-    found = {
+    numbers = {
         "pictures": float(len(rows)),
         "dead": float(len(rows) - len(alive)),
         "seconds": sum(row.seconds for row in rows),
     }
     if alive:
-        found["score"] = sum(row.score for row in alive) / len(alive)
-        found["share_at_bound"] = sum(row.share_at_bound for row in alive) / len(alive)
+        numbers["score"] = sum(row.score for row in alive) / len(alive)
+        numbers["share_at_bound"] = sum(row.share_at_bound for row in alive) / len(alive)
     if relative := [row.relative for row in alive if row.relative is not None]:
-        found["relative"] = sum(relative) / len(relative)
+        numbers["relative"] = sum(relative) / len(relative)
     if wanted:
-        found["target_top1"] = 100 * top(wanted, 1) / len(wanted)
+        numbers["target_top1"] = 100 * top(wanted, 1) / len(wanted)
     if ranks := judged(rows):
         for k in (1, 5):
-            found[f"judge_top{k}"] = 100 * top(ranks, k) / len(ranks)
-    return found
+            numbers[f"judge_top{k}"] = 100 * top(ranks, k) / len(ranks)
+    return numbers
 
 
 def top(ranks: Sequence[int], k: int) -> int:
@@ -94,20 +94,20 @@ def judged(rows: Sequence[Row]) -> list[int]:
 
 def summary(rows: Sequence[Row]) -> str:
     """One line: how many pictures the target names as wanted, and the judge, the mean score, dead rows."""
-    found = measures(rows)
+    numbers = measures(rows)
     words = []
-    if "target_top1" in found:
-        words.append(f"target top-1 {found['target_top1']:.1f} % of {count(len(ranked(rows)), 'picture')}")
-    if "judge_top1" in found:
+    if "target_top1" in numbers:
+        words.append(f"target top-1 {numbers['target_top1']:.1f} % of {count(len(ranked(rows)), 'picture')}")
+    if "judge_top1" in numbers:
         words.append(
-            f"judge top-1 {found['judge_top1']:.1f} %, top-5 {found['judge_top5']:.1f} % of {len(judged(rows))}"
+            f"judge top-1 {numbers['judge_top1']:.1f} %, top-5 {numbers['judge_top5']:.1f} % of {len(judged(rows))}"
         )
-    if "score" in found:
-        words.append(f"mean score {found['score']:.2f}")
-    if "relative" in found:
-        words.append(f"{found['relative']:.2f} × the best real image's")
-    if found["dead"]:
-        words.append(f"{count(int(found['dead']), 'row')} dead")
+    if "score" in numbers:
+        words.append(f"mean score {numbers['score']:.2f}")
+    if "relative" in numbers:
+        words.append(f"{numbers['relative']:.2f} × the best real image's")
+    if numbers["dead"]:
+        words.append(f"{count(int(numbers['dead']), 'row')} dead")
     return ", ".join(words)
 
 

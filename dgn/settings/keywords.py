@@ -32,7 +32,7 @@ def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords],
     """
     chosen = list(typed)
     with messages.explained(command, chosen), outside():
-        values = [(key, plain_value(value, key)) for given in keywords for key, value in given.items()]
+        values = [(key, plain_value(value, key)) for keys in keywords for key, value in keys.items()]
         made, values = _choose(command, chosen, values)
         for key, value in values:
             _set(made, _full(key, made, role), value)
@@ -114,8 +114,8 @@ def _choice(groups: Mapping[str, str], key: str, value: Any) -> tuple[str, Any]:
     if isinstance(value, bool):  # debug
         return f"{group}={str(value).lower()}", None
     if isinstance(value, str):
-        own = takes_classes and "." in value and value not in members(group.partition("@")[0])
-        return f"{role}._target_={value}" if own else f"{group}={value}", None
+        is_path = takes_classes and "." in value and value not in members(group.partition("@")[0])
+        return f"{role}._target_={value}" if is_path else f"{group}={value}", None
     if takes_classes and isinstance(value, Mapping) and "_target_" in value:
         return f"{role}._target_={value['_target_']}", {k: v for k, v in value.items() if k != "_target_"}
     return "", value

@@ -37,14 +37,14 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
     Raises UserError for a group set to null, and for a sweep over a key that does not change the result.
     """
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
-    options, given = split([debug.get(word.lower(), word) for word in typed])
-    values = [_present(word) for word in given]
+    options, assignments = split([debug.get(word.lower(), word) for word in typed])
+    values = [_present(word) for word in assignments]
     in_file = swept_in_files(options, values)
     several = options.multirun or bool(in_file)
     taken = [one for word in [*values, *in_file] for one in _own(literal(word, several), values)]
     if several:
         taken.append(f"hydra.sweep.subdir=${{point:{','.join(_swept(command, taken))}}}")
-    flags = [word for word in typed if word not in given and debug.get(word.lower(), word) not in given]
+    flags = [word for word in typed if word not in assignments and debug.get(word.lower(), word) not in assignments]
     multirun = ["--multirun"] if in_file and not options.multirun else []
     clear = ["hydra.sweeper.params=null"] if in_file else []
     return [*flags, *multirun, *taken, *clear]

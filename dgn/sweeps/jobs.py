@@ -46,7 +46,7 @@ def read(sweep: Path) -> list[Point]:
     UserError if it is not the folder of a sweep.
     """
     asked = planned(sweep)
-    found: dict[tuple[str, ...], Point] = {}
+    by_words: dict[tuple[str, ...], Point] = {}
     others = []
     for path in sorted(sweep.glob(f"*/{RECORD}")):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -54,10 +54,10 @@ def read(sweep: Path) -> list[Point]:
         now = [words for words in typed if words in asked]
         state, reason = _state(path.parent, record["finished"])
         point = Point((now or typed)[-1], path.parent, state, reason, current=bool(now) or not asked)
-        found |= dict.fromkeys(now, point)
+        by_words |= dict.fromkeys(now, point)
         if not now:
             others.append(point)
-    points = [found.get(words) or Point(words, None, "not started", "", current=True) for words in asked]
+    points = [by_words.get(words) or Point(words, None, "not started", "", current=True) for words in asked]
     if not points and not others:
         raise UserError(f"{sweep} is not the folder of a sweep: give the output=DIR of a command with -m")
     return list(dict.fromkeys(points)) + others

@@ -47,10 +47,10 @@ def merge(shards: Sequence[Path], output: Path) -> Path:
 
 def _counted(folder: Path) -> dict[str, Any]:
     """What of a shard's settings all shards of its run have alike."""
-    found = settings.read(folder)
-    if found is None:
+    config = settings.read(folder)
+    if config is None:
         raise UserError(f"{folder} is not the folder of a run: give the folders of shard=0/N, 1/N and so on")
-    return {key: value for key, value in settings.counted(found).items() if key != "shard"}
+    return {key: value for key, value in settings.counted(config).items() if key != "shard"}
 
 
 def _same(first: dict[str, Any], other: dict[str, Any], which: str) -> None:
@@ -66,7 +66,7 @@ def _join(shards: Sequence[Path], output: Path) -> None:
     _write_config(settings.read(shards[0]) or {}, output, _counted(shards[0]))
     rows = sorted(
         ((row, s, i) for s, folder in enumerate(shards) for i, row in enumerate(results.read(folder / "results.csv"))),
-        key=lambda found: found[0].row,
+        key=lambda place: place[0].row,
     )
     for row, s, _ in rows:
         _take(shards[s] / row.image, output / row.image)
@@ -123,20 +123,20 @@ def _take(source: Path, target: Path) -> None:
 
 def _real(order: Sequence[str], shards: Sequence[Path], output: Path) -> str:
     """`real.csv` of the whole run, units in its order, and its pictures; a unit of two shards stands there once."""
-    found: dict[str, list[dict[str, str]]] = {}
+    by_unit: dict[str, list[dict[str, str]]] = {}
     for folder in shards:
-        own: dict[str, list[dict[str, str]]] = {}
+        of_shard: dict[str, list[dict[str, str]]] = {}
         for record in results.read_real(folder):
-            own.setdefault(record["unit"], []).append(record)
+            of_shard.setdefault(record["unit"], []).append(record)
             _take(folder / record["image"], output / record["image"])
-        found |= own
-    if not found:
+        by_unit |= of_shard
+    if not by_unit:
         return ""
     text = io.StringIO()
-    table = csv.DictWriter(text, next(iter(found.values()))[0], lineterminator="\n")
+    table = csv.DictWriter(text, next(iter(by_unit.values()))[0], lineterminator="\n")
     table.writeheader()
     for unit in dict.fromkeys(order):
-        table.writerows(found.get(unit, []))
+        table.writerows(by_unit.get(unit, []))
     return text.getvalue()
 
 

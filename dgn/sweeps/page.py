@@ -67,11 +67,11 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
     units: dict[str, dict[str, None]] = {}  # with its labels: a number is another class of another target
     seeds: dict[int, None] = {}
     cells: dict[str, dict[str, Any]] = {}
-    found: dict[str, list[results.Row]] = {}
+    by_point: dict[str, list[results.Row]] = {}
     for entry in entries:
         at = _place(entry, sliders)
         cell = cells.setdefault(at, {"rows": {}, "said": []})
-        found.setdefault(at, []).extend(entry.rows)
+        by_point.setdefault(at, []).extend(entry.rows)
         for row in entry.rows:
             units.setdefault(row.unit, {})[row.label] = None
             seeds[row.seed] = None
@@ -88,7 +88,7 @@ def page_data(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[
         if entry.point.state != "finished":
             reason = f": {entry.point.reason}" if entry.point.reason else ""
             cell["said"].append(f"{entry.point.state}{reason}")
-    for at, rows in found.items():
+    for at, rows in by_point.items():
         cells[at]["said"] = list(dict.fromkeys([results.summary(rows), *cells[at]["said"]]))
     return {
         "axes": [{"name": key, "values": list(values), "numbers": _numbers(values)} for key, values in sliders.items()],
@@ -133,8 +133,8 @@ def _points(
 
 
 def _scaled(value: float | None, name: str) -> float | None:
-    found = _finite(value)
-    return None if found is None else found * SHOWN.get(name, (name, 1))[1]
+    number = _finite(value)
+    return None if number is None else number * SHOWN.get(name, (name, 1))[1]
 
 
 def _finite(value: float | None) -> float | None:

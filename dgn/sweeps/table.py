@@ -41,11 +41,11 @@ class Entry:
 
 def read(sweep: Path) -> tuple[dict[str, list[str]], list[Entry]]:
     """The swept settings with all their values in order, and the runs of the points."""
-    found = jobs.read(sweep)
-    typed = [dict(_plain(word).split("=", 1) for word in point.words if "=" in word) for point in found]
+    points = jobs.read(sweep)
+    typed = [dict(_plain(word).split("=", 1) for word in point.words if "=" in word) for point in points]
     keys = [key for key in dict.fromkeys(key for words in typed for key in words) if key not in settings.FREE]
     entries = []
-    for point, words in zip(found, typed, strict=True):
+    for point, words in zip(points, typed, strict=True):
         config = (settings.read(point.folder) if point.folder else None) or {}
         at = {key: words.get(key) or _of_config(config, key) for key in keys}
         for panel in results.panels(config) or [""]:
@@ -63,8 +63,8 @@ def _plain(word: str) -> str:
 
 def _of_config(config: Mapping[str, Any], key: str) -> str:
     """The value of a key that a point was not asked for by a word."""
-    found = OmegaConf.select(OmegaConf.create(dict(config)), key) if "@" not in key and "/" not in key else None
-    return UNSET if found is None or OmegaConf.is_config(found) else str(found)
+    value = OmegaConf.select(OmegaConf.create(dict(config)), key) if "@" not in key and "/" not in key else None
+    return UNSET if value is None or OmegaConf.is_config(value) else str(value)
 
 
 def _in_order(values: Iterable[str]) -> list[str]:
@@ -91,14 +91,14 @@ def _measured(entry: Entry) -> Entry:
 
 def _last(metrics: Path) -> dict[str, Any]:
     """The last value of every validation metric, and the images seen."""
-    found: dict[str, Any] = {}
+    last: dict[str, Any] = {}
     with metrics.open(newline="") as file:
         for record in csv.DictReader(line for line in file if line.endswith("\n")):  # a stop may cut the last one short
             if record["images"]:
-                found["images"] = int(float(record["images"]))
+                last["images"] = int(float(record["images"]))
             if record["metric"].startswith("val/"):
-                found[record["metric"].removeprefix("val/")] = float(record["value"])
-    return found
+                last[record["metric"].removeprefix("val/")] = float(record["value"])
+    return last
 
 
 def write_tables(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequence[Entry]) -> None:
@@ -111,10 +111,10 @@ def write_tables(sweep: Path, axes: Mapping[str, Sequence[str]], entries: Sequen
         for entry in entries
     ]  # fmt: skip
     write_text(sweep / "points.csv", _csv(lines))
-    own = [field.name for field in fields(results.Row)]
-    swept = [key for key in axes if key not in own]  # a swept seed is the row's own
+    columns = [field.name for field in fields(results.Row)]
+    swept = [key for key in axes if key not in columns]  # a swept seed is the row's own
     rows = [
-        _at(entry, swept) | {"folder": _folder(entry, sweep)} | {name: _short(getattr(row, name)) for name in own}
+        _at(entry, swept) | {"folder": _folder(entry, sweep)} | {name: _short(getattr(row, name)) for name in columns}
         for entry in entries for row in entry.rows
     ]  # fmt: skip
     if rows:

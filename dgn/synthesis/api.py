@@ -166,7 +166,7 @@ def configure(
         config.units = plain_value(units, "units")
     if live:
         config.target._target_ = _path(target)  # no word: the path of a local class cannot be typed
-        if not any("name" in given or "target.name" in given for given in keywords):
+        if not any("name" in keys or "target.name" in keys for keys in keywords):
             config.target.name = f"{type(target).__name__} (live)"
     checked = check(composed, SynthesizeSettings)
     _check_taken_over(config, keywords)
@@ -177,9 +177,9 @@ def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]])
     """UserError for a default of the network that this run does not take over."""
     for key, part in OF_THE_NETWORK.items():
         names = {key, *(old for old, new in renamed.NETWORK.items() if new == key)}
-        values = [given[name] for given in keywords for name in names if name in given]
-        inside = [name for given in keywords if isinstance(given.get(part), Mapping) for name in given[part]]
-        dotted = [name.removeprefix(f"{part}.") for given in keywords for name in given if name.startswith(f"{part}.")]
+        values = [keys[name] for keys in keywords for name in names if name in keys]
+        inside = [name for keys in keywords if isinstance(keys.get(part), Mapping) for name in keys[part]]
+        dotted = [name.removeprefix(f"{part}.") for keys in keywords for name in keys if name.startswith(f"{part}.")]
         if values and not names & {*inside, *dotted} and config[part].get(key) != config.target[key]:
             raise UserError(f"{key}={values[-1]} has no effect, because {part}.{key} does not follow the network: set "
                             f"{part}={{'{key}': …}} instead")  # fmt: skip
@@ -188,13 +188,13 @@ def _check_taken_over(config: DictConfig, keywords: Sequence[Mapping[str, Any]])
 def _bundle(settings: Sequence[Mapping[str, Any]]) -> tuple[Bundle | None, list[dict[str, Any]]]:
     """The prior that is an object, if the last that was named is one, and the settings without it."""
     bundle: Bundle | None = None
-    for given in settings:
-        objects = [given[key] for key in ("prior", "bundle") if isinstance(given.get(key), Bundle)]
+    for keys in settings:
+        objects = [keys[key] for key in ("prior", "bundle") if isinstance(keys.get(key), Bundle)]
         if len(objects) > 1:
             raise UserError("prior and bundle are both bundles: leave one out")
-        if objects or given.get("bundle") is not None:
+        if objects or keys.get("bundle") is not None:
             bundle = objects[0] if objects else None
-    return bundle, [{k: v for k, v in given.items() if not isinstance(v, Bundle)} for given in settings]
+    return bundle, [{k: v for k, v in keys.items() if not isinstance(v, Bundle)} for keys in settings]
 
 
 def _untouched(network: nn.Module | None) -> AbstractContextManager[Any]:

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +15,9 @@ from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.base.files import alone, whole
 from dgn.networks.features import Features
+from dgn.training.settings import GeneratorSettings
 
-SAMPLE = 1000  # images whose pixels stand for all in the name of the file
+SAMPLE = 1000  # training images whose pixels are hashed
 
 
 class Kept:
@@ -41,17 +41,19 @@ class Kept:
             yield codes[codes.flatten(1).isfinite().all(1)]
 
 
-def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> Kept:
-    """The codes of `encoder`'s first layer from the folder `config["code_cache"]`, computed there if missing.
+def keep(encoder: Features, datamodule: data.DataModule, config: GeneratorSettings) -> Kept | None:
+    """The codes of `encoder`'s first layer in the folder `config.code_cache`, computed if missing; None without one.
 
     An interrupted computation resumes. UserError if images are augmented, because a code belongs to one exact image.
     """
+    if not config.code_cache:
+        return None
     augment = datamodule.train.augment
     if augment.pad or augment.flip or augment.brightness or augment.crop != datamodule.train.source.size:
         raise UserError("code_cache works only without augmentation: set augment.flip=false augment.pad=0 "
                         "augment.brightness=0, and data.crop equal to data.resize")  # fmt: skip
-    path = Path(config["code_cache"]).expanduser() / name(encoder, datamodule, config) / "codes.npy"
-    if not path.exists():  # of several runs one computes, and the others wait for it
+    path = Path(config.code_cache).expanduser() / name(encoder, datamodule, config) / "codes.npy"
+    if not path.exists():  # one run computes, the others wait
         with alone(path.parent, f"waiting for another run, which is computing the codes in {path.parent}"):
             if not path.exists():
                 _fill(path, encoder, datamodule, config)
@@ -59,26 +61,26 @@ def keep(encoder: Features, datamodule: data.DataModule, config: Mapping[str, An
     return Kept(path)
 
 
-def name(encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> str:
-    """What the codes depend on, as 16 hexadecimal digits: E's weights and contract, the arithmetic, and the data.
+def name(encoder: Features, datamodule: data.DataModule, config: GeneratorSettings) -> str:
+    """The folder of the codes: E's name and layer, and 16 hexadecimal digits of a hash of what the codes depend on.
 
-    The weights are those in memory, since a class may load its own. Of the data that is every image's name, and the
-    pixels of a thousand spread evenly.
+    That is E's weights in memory (a class may load its own), its layer and preprocessing, the precision, every image's
+    name, and the pixels of a thousand images, spread evenly.
     """
-    node, source = config["encoder"], datamodule.train.source
-    about = [node["_target_"], node["args"], node["layer"], node["input"], source.size]
-    told = hashlib.sha256(json.dumps([*about, config["trainer"]["precision"]]).encode())
+    network, source = config.encoder, datamodule.train.source
+    about = [network.builder, network.args, network.layer, network.input.plain(), source.size]
+    digest = hashlib.sha256(json.dumps([*about, config.trainer["precision"]]).encode())
     for tensor in encoder.state_dict().values():
-        told.update(tensor.cpu().numpy().tobytes())
+        digest.update(tensor.cpu().numpy().tobytes())
     for index in range(len(source)):
-        told.update(source.name(index).encode())
+        digest.update(source.name(index).encode())
     for images, *_ in datamodule.plain(SAMPLE):
-        told.update(images.numpy().tobytes())
-    return f"{node['name']}-{node['layer']}-{told.hexdigest()[:16]}"
+        digest.update(images.numpy().tobytes())
+    return f"{network.name}-{network.layer}-{digest.hexdigest()[:16]}"
 
 
 def _nothing(path: Path, shape: tuple[int, ...]) -> None:
-    """A .npy of fp16 NaN, written row by row: a disk without room is an error here, and a crash once it is mapped."""
+    """A .npy of fp16 NaN, written row by row: a full disk is an error here; in a memory-mapped file it is a crash."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
         row = np.full(shape[1:], np.nan, np.float16).tobytes()
@@ -87,14 +89,14 @@ def _nothing(path: Path, shape: tuple[int, ...]) -> None:
 
 
 @torch.no_grad()
-def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: Mapping[str, Any]) -> None:
-    """Write the codes to `path`; until all are there, those that are, else NaN, to a file beside it.
+def _fill(path: Path, encoder: Features, datamodule: data.DataModule, config: GeneratorSettings) -> None:
+    """Write the codes to `path`. Until all are there, they are in a file beside it, in which NaN marks a missing one.
 
-    The row of an image that cannot be read stays NaN: in training another image stands in, with that one's index.
+    The row of an unreadable image stays NaN: training replaces that image by another, with the other's index.
     """
     part, count = path.with_name("unfinished.npy"), len(datamodule.train)
-    device = torch.device(lightning.device(config["trainer"]["accelerator"]))
-    half = config["trainer"]["precision"].startswith("bf16")
+    device = torch.device(lightning.device(config.trainer["accelerator"]))
+    half = config.trainer["precision"].startswith("bf16")
     encoder.to(device)
     if not part.exists():
         some, *_ = next(datamodule.plain(128))

@@ -18,7 +18,7 @@ from dgn.training import losses
 from dgn.training.code_cache import Kept
 from dgn.training.optimisers import adopt
 
-Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, what the comparator sees in them
+Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, their features in the comparator
 
 
 class Comparator(Protocol):
@@ -33,22 +33,22 @@ class DeepsimTraining(pl.LightningModule):
     """One iteration: E(x), C(x) → G → losses; a step of D on real and fake; D again on the fake; a step of G.
 
     Args:
-        encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the layers it is measured on.
-        comparator: C, read at the layers of the feature loss; the same object as `encoder` shares one forward pass.
-        kept: the codes of training images by their index, computed before, or None: then E runs in every iteration.
-        begun: where all came from, for the bundle's record: the weights of E and C, and what `warm_start` gives.
-        generator, discriminator: G and D; D is given the real image's code for real and generated images.
+        encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the evaluated layers.
+        comparator: C, read at the layers of the feature loss. If it is `encoder`, one forward pass serves both.
+        kept: cached codes of the training images by index; None: E runs in every iteration.
+        begun: provenance for the bundle's record: the weights of E and C, and what `warm_start` returns.
+        generator, discriminator: G and D. D gets the real image's code with real and generated images.
         pixel, feature, adversarial, code: each {weight, ...}, see conf/loss.
         balance: when D and G train.
         optimiser_g, optimiser_d: partials that take parameter groups.
-        schedule: factor on both learning rates from the share of the run that is done, in [0, 1).
-        own_clocks: whether that share counts each player's own updates, as Caffe's solvers do, or iterations.
+        schedule: from the finished share of the run, in [0, 1), to the factor on both learning rates.
+        own_clocks: whether that share counts each player's updates, as Caffe's solvers do, or iterations.
         iterations: of the whole run.
-        warm_up: iterations until the feature loss has its full weight and the adversarial one is switched on.
-        ema: decay of an average of G's weights, or None.
-        export_weights: "raw" or "ema": which of the two is measured first, drawn, and kept in the bundle.
-        accumulate: parts that a batch is worked through in, one after the other, before a step.
-        clip: largest norm of a player's gradient, or None.
+        warm_up: iterations until the feature loss has its full weight and the adversarial loss is switched on.
+        ema: decay of an exponential moving average of G's weights, or None.
+        export_weights: "raw" or "ema": the weights that are evaluated first, drawn, and written to the bundle.
+        accumulate: parts that a batch is split into for gradient accumulation.
+        clip: largest norm of the gradient of G and of D, or None.
         share_every: iterations between measurements of each term's gradient at G's output.
     """
 
@@ -108,7 +108,7 @@ class DeepsimTraining(pl.LightningModule):
         return optimisers
 
     def real(self, x: Tensor, index: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The code of real images and what the comparator sees in them, from one pass where both are one network."""
+        """The codes of real images and their features in the comparator; one pass if both are one network."""
         with torch.no_grad():
             if self.kept is not None:
                 return self.kept(index), self.comparator.all(x)
@@ -119,15 +119,15 @@ class DeepsimTraining(pl.LightningModule):
     def terms(self, x: Tensor, y: Tensor, code: Tensor, compared: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """G's losses before their weights, by name."""
         fake = self.comparator.all(y)
-        found = {
+        terms = {
             "pixel": self.pixel["distance"](x, y),
             "feature": losses.features(self.feature["distance"], compared, fake, self.feature["layers"]),
             "adversarial": self.adversarial["kind"].wish(self.discriminator(y, code)),
         }
         if self.code["weight"]:
             again = fake if self.comparator is self.encoder else self.encoder.all(y)
-            found["code"] = self.code["distance"](code, again[self.code_layer])
-        return found
+            terms["code"] = self.code["distance"](code, again[self.code_layer])
+        return terms
 
     def weights(self) -> dict[str, float]:
         """The terms' weights at this iteration."""
@@ -163,9 +163,9 @@ class DeepsimTraining(pl.LightningModule):
 
     @torch.no_grad()
     def _draft(self, code: Tensor) -> Tensor:
-        """G's images for D alone: of several parts only one at a time keeps G's graph, and that in G's own step.
+        """G's images for the step of D, without a graph: of several parts only one at a time may keep G's graph.
 
-        The running averages of G's batch norm are left to that step.
+        The running averages of G's batch norm stay; the step of G updates them.
         """
         averages = {name: value.clone() for name, value in self.generator.named_buffers()}
         drawn = torch.func.functional_call(self.generator, averages, code)
@@ -176,7 +176,7 @@ class DeepsimTraining(pl.LightningModule):
         trains = self.balance.train_d
         if not (trains or self.balance.watches):
             return dict(self.log_d)
-        kind, found = self.adversarial["kind"], []
+        kind, logs = self.adversarial["kind"], []
         for x, code, _ in reals:
             fake = self._draft(code) if whole is None else whole
             with torch.set_grad_enabled(trains):
@@ -185,15 +185,15 @@ class DeepsimTraining(pl.LightningModule):
             if trains:
                 # Adam nearly cancels the weight, but not against weight decay: D's loss carries it, as released
                 self.manual_backward(self.adversarial["weight"] * (real + generated) / len(reals))
-            found.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
+            logs.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
         if trains:
             self._update("d", optimiser)
-        self.log_d = mean(found)
+        self.log_d = mean(logs)
         return dict(self.log_d)
 
     def _step_g(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
-        weights, found = self.weights(), []
+        weights, logs = self.weights(), []
         for x, code, compared in reals:
             y = self.generator(code) if whole is None else whole
             terms = self.terms(x, y, code, compared)
@@ -203,16 +203,16 @@ class DeepsimTraining(pl.LightningModule):
             if self.balance.train_g:
                 total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
                 self.manual_backward(total / len(reals))
-            found.append(log)
+            logs.append(log)
         if self.balance.train_g:
             self._update("g", optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.generator)
         self.discriminator.requires_grad_(True)
-        return mean(found)
+        return mean(logs)
 
     def _update(self, player: str, optimiser: Any) -> None:
-        """A step with the gradients that have been gathered."""
+        """An optimiser step with the accumulated gradients."""
         if self.clip:
             # not Lightning's clip_gradients, which refuses fused optimisers in mixed precision
             scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # under 16-mixed
@@ -231,7 +231,7 @@ class DeepsimTraining(pl.LightningModule):
         self.balance.step(*self.trainer.strategy.reduce(three, reduce_op="mean").tolist())  # all ranks decide alike
 
     def _shares(self, terms: Mapping[str, Tensor], weights: Mapping[str, float], y: Tensor) -> dict[str, Tensor]:
-        """Each weighted term's share of the summed gradient norms at G's output: what weights are chosen by."""
+        """Each weighted term's share of the summed gradient norms at G's output; it helps to choose the weights."""
         norms = {
             name: abs(weights[name]) * torch.autograd.grad(value, y, retain_graph=True)[0].float().norm()
             for name, value in terms.items()
@@ -240,7 +240,7 @@ class DeepsimTraining(pl.LightningModule):
         return {f"share/{name}": norm / total for name, norm in norms.items()}
 
     def best(self) -> Generator:
-        """The G that is drawn and kept: `export_weights` says which."""
+        """The G that is drawn and exported, by `export_weights`."""
         averaged = self.average is not None and self.export_weights == "ema"
         return cast(Generator, self.average.module) if averaged else self.generator  # type: ignore[union-attr]
 
@@ -273,8 +273,8 @@ class DeepsimTraining(pl.LightningModule):
         adopt(self.configure_optimizers(), checkpoint["optimizer_states"])
         for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
             g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]
-        own = self.state_dict()
-        frozen = {k: v for k, v in own.items() if k.startswith(("encoder.", "comparator."))}
+        state = self.state_dict()
+        frozen = {k: v for k, v in state.items() if k.startswith(("encoder.", "comparator."))}
         checkpoint["state_dict"] |= frozen
 
 

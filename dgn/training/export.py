@@ -1,6 +1,6 @@
 """Export a trained G as a bundle."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,21 @@ from dgn import data
 from dgn.generators import bundle
 from dgn.generators.moments import Moments
 from dgn.training.deepsim import DeepsimTraining
+from dgn.training.settings import GeneratorSettings, MomentsSettings
 
 
-def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mapping[str, Any]) -> Moments:
-    """The moments of the codes of real training images, of all where they are kept.
+def measure(module: DeepsimTraining, datamodule: data.DataModule, settings: MomentsSettings) -> Moments:
+    """The moments of the codes of real training images; of all images if their codes are cached.
 
-    Several processes measure a share each, exactly merged.
+    Each process measures a share; the merged moments are exact.
     """
     rank, world = module.trainer.global_rank, module.trainer.world_size
-    moments = Moments(config["per_element"])
+    moments = Moments(settings.per_element)
     if module.kept is not None:
         for codes in module.kept.batches():
             moments.update(codes)
         return moments
-    batches = datamodule.plain(config["images"])
+    batches = datamodule.plain(settings.images)
     for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
         if i % world == rank:
             moments.update(module.encoder(x.to(module.device).type(module.dtype)).cpu())
@@ -39,26 +40,26 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, config: Mappin
 
 
 def held_out(module: DeepsimTraining, datamodule: data.DataModule) -> Iterator[tuple[Tensor]]:
-    """Batches of held-out images on the module's device: one at a time, for all may be more than a GPU holds."""
+    """Batches of held-out images on the module's device, one at a time: all may not fit into a GPU's memory."""
     for x, *_ in datamodule.val_dataloader():
         yield (x.to(module.device).type(module.dtype),)
 
 
 @torch.no_grad()
-def write(module: DeepsimTraining, datamodule: data.DataModule, config: dict[str, Any], output: Path) -> Path:
-    """Measure the codes of real training images and write everything that synthesis needs to one file; its path."""
+def write(module: DeepsimTraining, datamodule: data.DataModule, config: GeneratorSettings, output: Path) -> Path:
+    """Write the bundle, which has everything that synthesis needs; returns its path. Measures the codes' moments."""
     module.eval().to(module.trainer.strategy.root_device)
-    moments = measure(module, datamodule, config["moments"])
-    node = config["encoder"]
-    path = output / f"{node['name']}-{node['layer']}-{datamodule.name}.bundle.safetensors"
+    moments = measure(module, datamodule, config.moments)
+    encoder = config.encoder
+    path = output / f"{encoder.name}-{encoder.layer}-{datamodule.name}.bundle.safetensors"
     if not module.trainer.is_global_zero:
         return path
-    examples = datamodule.examples(config["kept_codes"]).split(data.BATCH)
+    examples = datamodule.examples(config.kept_codes).split(data.BATCH)
     codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
     record = {
-        "encoder": node["name"],
-        "layer": node["layer"],
-        "encoder_size": node["input"]["size"],
+        "encoder": encoder.name,
+        "layer": encoder.layer,
+        "encoder_size": encoder.input.size,
         "data": datamodule.name,
         "holds": module.export_weights,
         **module.begun,

@@ -30,9 +30,9 @@ class Lpips(nn.Module):
         self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
         state, path = self.model.net.state_dict(), find(weights)
         names = {name.partition(".")[2]: name for name in state}  # slice2.3.weight is features.3.weight in the file
-        own = {short: state[name] for short, name in names.items()}
+        expected = {short: state[name] for short, name in names.items()}
         try:
-            fit = match(path, read(path), own)
+            fit = match(path, read(path), expected)
         except UserError as error:
             raise UserError(f"{weights} does not fit LPIPS's backbone {backbone} ({error})") from None
         self.model.net.load_state_dict({names[short]: value.float() for short, value in fit.tensors.items()})
@@ -44,9 +44,9 @@ class Lpips(nn.Module):
         return super().train(False)
 
     def all(self, x: Tensor) -> dict[str, Tensor]:
-        """Images (N, 3, H, W) in [0, 1] to a map a layer, unit length across channels, times √ of its calibration."""
-        found = {}
+        """Images (N, 3, H, W) in [0, 1] to one map per layer, of unit length across channels, times √calibration."""
+        features = {}
         for i, out in enumerate(self.model.net(self.model.scaling_layer(2 * x - 1))):
             weight = self.model.lins[i].model[-1].weight  # (1, C, 1, 1), not negative
-            found[str(i)] = self.normalise(out) * torch.sqrt(weight)
-        return found
+            features[str(i)] = self.normalise(out) * torch.sqrt(weight)
+        return features

@@ -1,8 +1,10 @@
 """Settings of conf/train.yaml and its tasks."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from dgn.base.typed import Count, NotNegative, Settings
+from pydantic import Field
+
+from dgn.base.typed import Count, NotNegative, Settings, Share
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
@@ -14,7 +16,7 @@ class TrainSettings(CommandSettings):
 
     data: DataSettings
     augment: AugmentSettings
-    # debug=true sets these for every task; those that read them narrow their types below
+    # debug=true sets these for every task; the tasks that read them narrow the types below
     iterations: Count | None = None
     log_every: Count | None = None
     eval_every: Count | None = None
@@ -23,7 +25,7 @@ class TrainSettings(CommandSettings):
 
 
 class LoopSettings(TrainSettings):
-    """Of the tasks that train: how long, how often measured and saved."""
+    """A task that trains: how long, and how often it logs, evaluates and saves."""
 
     iterations: Count
     log_every: Count
@@ -33,21 +35,39 @@ class LoopSettings(TrainSettings):
 
 
 class MomentsSettings(Settings):
-    """On how many images the code is measured, and of a map code whether every position is measured by itself."""
+    """Number of images for the code's moments; whether a map code has moments per position or per channel."""
 
     images: Count
     per_element: bool
 
 
+class DiscriminatorSettings(Settings):
+    """D: its layers and the range of its input, see `dgn.training.discriminator.Discriminator`."""
+
+    size: Count
+    convs: list[Annotated[list[int], Field(min_length=4, max_length=4)]]
+    pool: bool
+    image: list[Count]
+    code: list[Count]
+    head: list[Count]
+    dropout: Share
+    slope: NotNegative
+    spectral: bool
+    caffe: bool
+
+
 class GeneratorSettings(LoopSettings):
-    """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4)."""
+    """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4).
+
+    `generator` has the arguments of the class that its `kind` names. Every term of `loss` has a `_target_`.
+    """
 
     task: Literal["generator"]
     encoder: NetworkSettings
     comparator: NetworkSettings
     loss: dict[str, Any]
     generator: dict[str, Any]
-    discriminator: dict[str, Any]
+    discriminator: DiscriminatorSettings
     eval_layers: list[str]
     moments: MomentsSettings
     kept_codes: Count

@@ -1,6 +1,6 @@
 """Warm start: begin with the weights of a bundle's G, even if it inverts another encoder."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -15,44 +15,47 @@ from dgn.generators.base import Generator
 from dgn.generators.deepsim import Deepsim
 from dgn.networks import zoo
 from dgn.networks.features import Features
-from dgn.networks.settings import NetworkSettings
 from dgn.training.code_cache import Kept
+from dgn.training.settings import GeneratorSettings
 
 FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch norm behind it
 
 
 def warm_start(
-    generator: Generator, config: Mapping[str, Any], datamodule: data.DataModule, encoder: Features, kept: Kept | None
+    generator: Generator, config: GeneratorSettings, datamodule: data.DataModule, encoder: Features, kept: Kept | None
 ) -> dict[str, Any]:
-    """Load the weights of the G in `config["init"]` into `generator`; returns provenance and images seen.
+    """Load the weights of the G in `config.init` into `generator`; returns provenance and images seen, {} without one.
 
     For codes of another encoder or layer the first layer is translated, see `translated`, or reinitialised. This does
     not resume a training exactly: a bundle holds only weights in fp16, so the optimisers and D start fresh.
     """
-    path = lookup.find(config["init"])
-    held = bundle.load(path, type(generator))
-    own = generator.args.keys() - {"code_scale", "code_shape"}
-    differ = sorted(key for key in own if generator.args[key] != held.generator.args.get(key))
+    if not config.init:
+        return {}
+    path = lookup.find(config.init)
+    initial = bundle.load(path, type(generator))
+    architecture = generator.args.keys() - {"code_scale", "code_shape"}
+    differ = sorted(key for key in architecture if generator.args[key] != initial.generator.args.get(key))
     if differ:
-        raise UserError(f"init={config['init']} has another G, which differs in {', '.join(differ)}: set generator."
+        raise UserError(f"init={config.init} has another G, which differs in {', '.join(differ)}: set generator."
                         f"{differ[0]} as in that bundle, or init=null")  # fmt: skip
-    state, given = generator.state_dict(), held.generator.state_dict()
-    fresh = [key for key, value in state.items() if value.shape != given[key].shape]
+    state, weights = generator.state_dict(), initial.generator.state_dict()
+    fresh = [key for key, value in state.items() if value.shape != weights[key].shape]
     vector = len(generator.code_shape) == 1 and FIRST in state
-    if vector and not fresh and not inverted.inverts(held, NetworkSettings.model_validate(config["encoder"])):
+    if vector and not fresh and not inverted.inverts(initial, config.encoder):
         fresh = [FIRST]
-    generator.load_state_dict(state | {key: value for key, value in given.items() if key not in fresh})
+    generator.load_state_dict(state | {key: value for key, value in weights.items() if key not in fresh})
     told = f"{', '.join(fresh)} reinitialised" if fresh else ""
-    theirs = NetworkSettings.model_validate(config["comparator"] | {"layer": held.record.get("layer")})
-    if not fresh and isinstance(generator, Deepsim) and isinstance(held.generator, Deepsim):
-        generator.args["code_scale"] = generator.code_scale = held.generator.code_scale
-    elif vector and fresh == [FIRST] and held.record.get("encoder_sha256") and inverted.inverts(held, theirs):
+    theirs = config.comparator.model_copy(update={"layer": initial.record.get("layer")})
+    if not fresh and isinstance(generator, Deepsim) and isinstance(initial.generator, Deepsim):
+        generator.args["code_scale"] = generator.code_scale = initial.generator.code_scale
+    elif vector and fresh == [FIRST] and initial.record.get("encoder_sha256") and inverted.inverts(initial, theirs):
         read = zoo.features(theirs, str(theirs.layer), activated=True, role="comparator")
-        pairs = codes_of_both(encoder, read, kept, datamodule, config["moments"]["images"])
-        weight = given[FIRST] @ translated(pairs) * (generator.args["code_scale"] / held.generator.args["code_scale"])
+        pairs = codes_of_both(encoder, read, kept, datamodule, config.moments.images)
+        scale = generator.args["code_scale"] / initial.generator.args["code_scale"]
+        weight = weights[FIRST] @ translated(pairs) * scale
         generator.load_state_dict(generator.state_dict() | {FIRST: weight})
-        told = f"its first layer fitted by ridge regression from the new codes to {held.record['layer']}"
-    seen = held.record.get("images_seen", 0)
+        told = f"its first layer fitted by ridge regression from the new codes to {initial.record['layer']}"
+    seen = initial.record.get("images_seen", 0)
     print(f"warm start: G from {path.name} ({seen:,} images seen); optimisers and D start fresh"
           + f"; {told}" * bool(told))  # fmt: skip
     return {"init": sha256(path), "images_seen": seen}
@@ -73,7 +76,7 @@ def codes_of_both(
 def translated(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """The linear map from codes (N, D) to those of another encoder, (N, K), with the least squared error: (K, D).
 
-    By ridge regression on both less their means, in float64; the batch norm that follows takes care of the means.
+    By ridge regression on centred codes, in float64; the batch norm that follows makes up for the means.
     """
     ours, theirs = (torch.cat(codes).double() for codes in zip(*pairs, strict=True))
     ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)

@@ -131,9 +131,9 @@ def read(item: str, names: ClassNames) -> Range | list[Part]:
     A word that is no class name, number or file ends the sum and becomes the element of its last term.
     Raises UserError for an ambiguous text.
     """
-    found = _range(item, names)
-    if found:
-        return found
+    span = _range(item, names)
+    if span:
+        return span
     parts, complete = _terms(item, names)
     prefix = LAYER_PREFIX.match(item)
     if prefix and not complete and SIGN_AND_WEIGHT.match(item, prefix.end())[0].strip():  # type: ignore[index]

@@ -76,8 +76,8 @@ class _Layer:
 
     def units(self, item: str) -> list[Unit]:
         """The units of one text."""
-        found = read(item, self.names)
-        return self._members(found) if isinstance(found, Range) else [self._sum(found)]
+        parsed = read(item, self.names)
+        return self._members(parsed) if isinstance(parsed, Range) else [self._sum(parsed)]
 
     def _sum(self, parts: Sequence[Part]) -> Unit:
         text = "".join(part.text for part in parts).strip()
@@ -87,18 +87,18 @@ class _Layer:
         terms = tuple(map(self._term, parts))
         return Unit(text, _label(terms), terms)
 
-    def _members(self, found: Range) -> list[Unit]:
+    def _members(self, span: Range) -> list[Unit]:
         """A unit for each element of a range."""
-        sign = "-" * found.minimised
-        first, last = found.first or 0, self.count - 1 if found.last is None else found.last
-        self._check_index(found.text, max(first, last))
+        sign = "-" * span.minimised
+        first, last = span.first or 0, self.count - 1 if span.last is None else span.last
+        self._check_index(span.text, max(first, last))
         if first > last:
-            raise UserError(f"the range {found.text!r} is empty: set {sign}{last}-{first}, "
+            raise UserError(f"the range {span.text!r} is empty: set {sign}{last}-{first}, "
                             f"or {sign}1*{first}-{last} for a difference")  # fmt: skip
-        if found.last is not None and any(self._is_another_name(end) for end in (first, last)):
-            raise UserError(f"the range {found.text!r} is ambiguous, because some class names of this layer are "
+        if span.last is not None and any(self._is_another_name(end) for end in (first, last)):
+            raise UserError(f"the range {span.text!r} is ambiguous, because some class names of this layer are "
                             "numbers of other classes: set single names, or units=all")  # fmt: skip
-        return [self._member(i, sign, found.place) for i in range(first, last + 1)]
+        return [self._member(i, sign, span.place) for i in range(first, last + 1)]
 
     def _is_another_name(self, channel: int) -> bool:
         """Whether the number of an element is the class name of another one."""

@@ -41,13 +41,11 @@ def test_what_is_compared_is_the_same_climb(name, far):
 
 @pytest.mark.slow
 def test_the_loop_by_hand_does_what_lightnings_does(tmp_path):
-    config = cases.composed(
-        "train", "data=photos", "iterations=3", "eval_every=9", "data.batch_size=4", "loss.warm_up=1"
-    )
+    config = cases.training("data=photos", "iterations=3", "eval_every=9", "data.batch_size=4", "loss.warm_up=1")
     module = training.build(config)
     copied = deepcopy(module)
-    keeper = Keeper(tmp_path, **{key: config[key] for key in ("iterations", "log_every", "eval_every", "save_minutes")})
-    trainer = lightning.trainer(config["trainer"] | {"precision": "32-true"}, [keeper], [], max_epochs=-1)
+    keeper = Keeper(tmp_path, iterations=3, log_every=50, eval_every=9, save_minutes=5)
+    trainer = lightning.trainer(config.trainer | {"precision": "32-true"}, [keeper], [], max_epochs=-1)
     trainer.fit(module, datamodule=training.batches(config))
     for _ in islice(training.hand(copied, training.batches(config).train_dataloader(), "fp32"), 3):
         pass

@@ -17,6 +17,7 @@ from dgn.generators import bundle
 from dgn.networks.features import Features
 from dgn.training import tasks
 from dgn.training.code_cache import keep, name
+from dgn.training.settings import GeneratorSettings
 
 SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None}
 WORDS = ["debug=true", "data.resize=32", "data.crop=32", "augment.flip=false"]
@@ -28,9 +29,16 @@ def module(root, flip=False, size=16):
     return DataModule(train=train, val=val, name="test", augment=augment, max_unreadable=0.5, **SETTINGS)
 
 
-def settings(folder):
-    node = {"name": "tiny", "_target_": "Tiny", "args": {}, "layer": "fc", "input": {"size": 16}, "weights": None}
-    return {"code_cache": str(folder), "encoder": node, "trainer": {"precision": "32-true", "accelerator": "cpu"}}
+@pytest.fixture
+def settings(network_settings):
+    """The settings that the cache reads, with a folder."""
+    encoder = network_settings("Tiny", name="tiny", layer="fc", input={"size": 16})
+    trainer = {"precision": "32-true", "accelerator": "cpu"}
+
+    def build(folder):
+        return GeneratorSettings.model_construct(code_cache=str(folder), encoder=encoder, trainer=trainer)
+
+    return build
 
 
 class Counting(Features):
@@ -48,7 +56,7 @@ def encoder(tiny, contract):
     return Counting(tiny, "fc", contract, activated=True)
 
 
-def test_kept_codes_are_the_encoders_own_and_computed_once(encoder, image_tree, tmp_path):
+def test_kept_codes_are_the_encoders_own_and_computed_once(encoder, settings, image_tree, tmp_path):
     data = module(image_tree)
     kept = keep(encoder, data, settings(tmp_path / "codes"))
     x, _, index = next(iter(data.train_dataloader()))
@@ -59,7 +67,7 @@ def test_kept_codes_are_the_encoders_own_and_computed_once(encoder, image_tree, 
     assert encoder.seen == seen
 
 
-def test_a_stopped_computation_goes_on(encoder, image_tree, tmp_path, monkeypatch):
+def test_a_stopped_computation_goes_on(encoder, settings, image_tree, tmp_path, monkeypatch):
     data, expected = module(image_tree), keep(encoder, module(image_tree), settings(tmp_path / "whole"))
     encoder.seen = 0
     monkeypatch.setattr("dgn.data.loader.BATCH", 4)
@@ -74,7 +82,7 @@ def test_a_stopped_computation_goes_on(encoder, image_tree, tmp_path, monkeypatc
     assert encoder.seen == 12 - 8
 
 
-def test_a_disk_without_room_is_an_error_before_the_file_is_mapped(encoder, image_tree, tmp_path):
+def test_a_disk_without_room_is_an_error_before_the_file_is_mapped(encoder, settings, image_tree, tmp_path):
     data = module(image_tree)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
@@ -87,7 +95,7 @@ def test_a_disk_without_room_is_an_error_before_the_file_is_mapped(encoder, imag
     assert keep(encoder, data, settings(tmp_path)).codes.any(1).all()
 
 
-def test_codes_that_another_run_computes_are_waited_for(encoder, image_tree, tmp_path, capsys):
+def test_codes_that_another_run_computes_are_waited_for(encoder, settings, image_tree, tmp_path, capsys):
     data, about = module(image_tree), settings(tmp_path / "codes")
     whole = keep(encoder, data, settings(tmp_path / "whole"))
     folder, seen = tmp_path / "codes" / name(encoder, data, about), encoder.seen
@@ -109,7 +117,7 @@ def stop_after(encoder, x, most):
     return Features.all(encoder, x)
 
 
-def test_an_unreadable_image_has_no_code(encoder, image_tree, tmp_path):
+def test_an_unreadable_image_has_no_code(encoder, settings, image_tree, tmp_path):
     paths = sorted((image_tree / "train").rglob("*.png"))
     for index in (0, 3):  # the first too, of whose code the shape could have been read
         paths[index].write_bytes(b"")
@@ -121,18 +129,19 @@ def test_an_unreadable_image_has_no_code(encoder, image_tree, tmp_path):
     assert torch.isfinite(kept(indices)).all()  # another image stands in, with its own code
 
 
-def test_the_name_is_that_of_weights_and_data(encoder, image_tree, tmp_path):
+def test_the_name_is_that_of_weights_and_data(encoder, settings, image_tree, tmp_path):
     data, about = module(image_tree), settings(tmp_path)
     first = name(encoder, data, about)
     assert first == name(encoder, module(image_tree), about)
-    assert first != name(encoder, data, about | {"encoder": about["encoder"] | {"args": {"classes": 3}}})
-    assert first != name(encoder, data, about | {"trainer": {"precision": "bf16-mixed"}})
+    other = about.encoder.model_copy(update={"args": {"classes": 3}})
+    assert first != name(encoder, data, about.model_copy(update={"encoder": other}))
+    assert first != name(encoder, data, about.model_copy(update={"trainer": {"precision": "bf16-mixed"}}))
     image = sorted((image_tree / "train").rglob("*.png"))[0]
     Image.fromarray(np.zeros((24, 24, 3), np.uint8)).save(image)
     assert first != name(encoder, module(image_tree), about)
 
 
-def test_the_name_is_that_of_the_weights_in_memory(encoder, image_tree, tmp_path):
+def test_the_name_is_that_of_the_weights_in_memory(encoder, settings, image_tree, tmp_path):
     data, about = module(image_tree), settings(tmp_path)
     first = name(encoder, data, about)
     next(encoder.parameters()).data += 1
@@ -140,7 +149,7 @@ def test_the_name_is_that_of_the_weights_in_memory(encoder, image_tree, tmp_path
 
 
 @pytest.mark.parametrize("words", [{"flip": True}, {"size": 20}])
-def test_augmented_images_have_no_kept_codes(encoder, image_tree, tmp_path, words):
+def test_augmented_images_have_no_kept_codes(encoder, settings, image_tree, tmp_path, words):
     with pytest.raises(UserError, match=r"set augment\.flip=false"):
         keep(encoder, module(image_tree, **words), settings(tmp_path))
 
