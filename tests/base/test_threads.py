@@ -13,7 +13,9 @@ def stat(monkeypatch, tmp_path):
         texts = iter([f"cpu  {' '.join(map(str, counts))} 0 0\ncpu0 1 2 3\n" for counts in readings])
         file = tmp_path / "stat"
         file.touch()
-        monkeypatch.setattr(threads, "STAT", type("File", (), {"exists": file.exists, "read_text": lambda: next(texts)}))
+        monkeypatch.setattr(
+            threads, "STAT", type("File", (), {"exists": file.exists, "read_text": lambda: next(texts)})
+        )
 
     return write
 
