@@ -156,15 +156,17 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
     if "extra_forbidden" in kinds:
         return f"there is no key {key!r}: {nearest(key.rpartition('.')[2], _fields(model, errors[0]['loc'][:-1]))}"
     shown = "null" if value is None else value
-    for one in same:
-        if one["type"] == "literal_error":
-            choices = [choice.strip().strip("'") for choice in one["ctx"]["expected"].replace(" or ", ", ").split(",")]
-            return f"{key}={shown} is not a valid choice: {nearest(str(shown), choices)}"
+    choices = [choice for one in same if one["type"] == "literal_error" for choice in _choices(one)]
     for one in same:
         if one["type"] in BOUNDS:
             name, text = BOUNDS[one["type"]]
-            return f"{key}={shown} is out of range: set {key} to {text.format(one['ctx'][name])}"
+            bound = text.format(one["ctx"][name])
+            return f"{key}={shown} is out of range: set {key} to {', or to '.join([bound, *choices])}"
     wanted = list(dict.fromkeys(KINDS[one["type"]] for one in same if one["type"] in KINDS))
+    if choices and wanted:
+        return f"{key}={shown} is neither {wanted[0]} nor {' nor '.join(choices)}: set {key} to one of them"
+    if choices:
+        return f"{key}={shown} is not a valid choice: {nearest(str(shown), choices)}"
     if wanted == ["text"]:
         return f"{key}={shown} is not text: put it in quotes"
     if wanted:
@@ -199,3 +201,8 @@ def _fields(kind: Any, path: Sequence[Any]) -> list[str]:
 def _models(kind: Any) -> list[type[BaseModel]]:
     """The classes of settings in a type, those among alternatives included."""
     return [kind] if _is_model(kind) else [model for part in get_args(kind) for model in _models(part)]
+
+
+def _choices(error: Mapping[str, Any]) -> list[str]:
+    """The values of a Literal that a value is none of."""
+    return [choice.strip().strip("'") for choice in error["ctx"]["expected"].replace(" or ", ", ").split(",")]

@@ -79,7 +79,7 @@ def turns(precision: str, blocks: int, block: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         keeper = Keeper(
             Path(folder),
-            iterations=config.iterations,
+            iterations=iterations,
             log_every=config.log_every,
             eval_every=config.eval_every,
             save_minutes=config.save_minutes,

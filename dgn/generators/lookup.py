@@ -8,21 +8,26 @@ from dgn.base.errors import UserError, nearest
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
+def shipped() -> dict[str, Path]:
+    """The bundles that ship with dgn, by name."""
+    return {path.stem.removesuffix(".bundle"): path for path in sorted(ASSETS.glob("*.bundle.safetensors"))}
+
+
 def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
     """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
 
     `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
     them fits anything.
     """
-    shipped = {path.stem.removesuffix(".bundle"): path for path in ASSETS.glob("*.bundle.safetensors")}
-    if name in shipped:
-        return shipped[name]
+    known = shipped()
+    if name in known:
+        return known[name]
     path = Path(name).expanduser()
     if path.is_file():
         return path
     if path.is_dir() and inverts:
         return _within(path, inverts)
-    raise UserError(f"there is no bundle {name!r}: {nearest(name, shipped)} (or set bundle=FILE, written by train.py)")
+    raise UserError(f"there is no bundle {name!r}: {nearest(name, known)} (or set bundle=FILE, written by train.py)")
 
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:

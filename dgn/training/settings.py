@@ -17,7 +17,7 @@ class TrainSettings(CommandSettings):
     data: DataSettings
     augment: AugmentSettings
     # debug=true sets these for every task; the tasks that read them narrow the types below
-    iterations: Count | None = None
+    iterations: Count | Literal["auto"] | None = None
     log_every: Count | None = None
     eval_every: Count | None = None
     moments: Any = None
@@ -27,7 +27,7 @@ class TrainSettings(CommandSettings):
 class LoopSettings(TrainSettings):
     """A task that trains: how long, and how often it logs, evaluates and saves."""
 
-    iterations: Count
+    iterations: Count | Literal["auto"]
     log_every: Count
     eval_every: Count
     save_minutes: NotNegative
@@ -79,6 +79,7 @@ class ClassifierSettings(LoopSettings):
     """task=classifier: a small network for a folder of images a class."""
 
     task: Literal["classifier"]
+    iterations: Count
     classifier: NetworkSettings
     snapshot_every: Count | None
 

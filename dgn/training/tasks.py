@@ -29,6 +29,7 @@ from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
+from dgn.training.recipe import chosen, same_network
 from dgn.training.settings import (
     ClassifierSettings,
     GeneratorSettings,
@@ -104,10 +105,12 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
     code = encoder(some[0])
     kept = keep(encoder, datamodule, config)
     generator = build_generator(config.generator, code)
+    config = chosen(config, generator)
     begun: dict[str, Any] = {"encoder_sha256": inverted.identity(config.encoder),
                              "comparator_sha256": zoo.identity(config.comparator)}  # fmt: skip
     if not checkpoint(config, output):
         begun |= warm_start(generator, config, datamodule, encoder, kept)
+    loss["code"]["weight"] = config.loss["code"]["weight"]
     module = assembled(config, loss, encoder, comparator, generator, kept, begun)
     print(f"code {generator.code_shape} of {config.encoder.name} {encoder.layers[0]}; image {generator.size} px; "
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
@@ -150,7 +153,7 @@ def assembled(
     )
     return instantiate(config.module, _partial_=True)(
         encoder=encoder, comparator=comparator, kept=kept, begun=begun,
-        generator=generator, discriminator=discriminator,
+        generator=generator, discriminator=discriminator, iterations=config.iterations,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
 
@@ -221,9 +224,7 @@ def encoder_and_comparator(config: GeneratorSettings, feature: Mapping[str, Any]
         raise UserError(
             "all loss.feature.layers have weight 0: set one above 0; to switch the term off, set loss.feature.weight=0"
         )
-    same = lpips is None and all(
-        getattr(encoder, key) == getattr(comparator, key) for key in ("builder", "args", "weights", "input")
-    )
+    same = lpips is None and same_network(encoder, comparator)
     wanted = [str(encoder.layer), *config.eval_layers, *(layers if same else [])]
     read = zoo.features(encoder, list(dict.fromkeys(wanted)), activated=True, role="encoder")
     return read, lpips or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
@@ -275,7 +276,7 @@ def fit(
         settings.write(plain, output, "train")
     keeper = Keeper(
         output,
-        iterations=config.iterations,
+        iterations=int(config.iterations),
         log_every=config.log_every,
         eval_every=config.eval_every,
         save_minutes=config.save_minutes,

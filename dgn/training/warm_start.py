@@ -16,6 +16,7 @@ from dgn.generators.deepsim import Deepsim
 from dgn.networks import zoo
 from dgn.networks.features import Features
 from dgn.training.code_cache import Kept
+from dgn.training.recipe import differences
 from dgn.training.settings import GeneratorSettings
 
 FIRST = "layers.0.weight"  # of a G whose code is a vector: linear, with a batch norm behind it
@@ -33,9 +34,7 @@ def warm_start(
         return {}
     path = lookup.find(config.init)
     initial = bundle.load(path, type(generator))
-    architecture = generator.args.keys() - {"code_scale", "code_shape"}
-    differ = sorted(key for key in architecture if generator.args[key] != initial.generator.args.get(key))
-    if differ:
+    if differ := differences(generator, initial.generator):
         raise UserError(f"init={config.init} has another G, which differs in {', '.join(differ)}: set generator."
                         f"{differ[0]} as in that bundle, or init=null")  # fmt: skip
     state, weights = generator.state_dict(), initial.generator.state_dict()

@@ -76,7 +76,11 @@ def checked(command, *words):
         ("train", ["module.clip=abc"], "module.clip=abc is not a number"),
         ("train", ["module.optimiser_g.betas=[0.5,b]"], "module.optimiser_g.betas=b is not a number"),
         ("train", ["log_every=0"], "log_every=0 is out of range: set log_every to 1 or more"),
-        ("train", ["data.workers=many"], "data.workers=many is not a valid choice: choose from auto"),
+        (
+            "train",
+            ["data.workers=many"],
+            "data.workers=many is neither a whole number nor auto: set data.workers to one of them",
+        ),
         ("train", ["task=classifier", "module.peak_lr=fast"], "module.peak_lr=fast is not a number"),
     ],
 )

@@ -1,0 +1,65 @@
+"""What a training takes where its settings leave it open (`auto`): G's first weights, the code term, the length.
+
+A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
+term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
+nobody recognises. Both are measured in docs/training.md.
+"""
+
+from typing import Any
+
+from dgn.generators import bundle, inverted, lookup
+from dgn.generators.base import Generator
+from dgn.networks.settings import NetworkSettings
+from dgn.training.settings import GeneratorSettings
+
+ITERATIONS = {"warm": 1500, "random": 20_000}
+CODE_WEIGHT = 0.3  # where E is the comparator
+WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
+
+
+def same_network(one: NetworkSettings, other: NetworkSettings) -> bool:
+    """Whether both are the same network with the same weights and preprocessing; the layers may differ."""
+    return all(getattr(one, key) == getattr(other, key) for key in ("builder", "args", "weights", "input"))
+
+
+def chosen(config: GeneratorSettings, generator: Generator) -> GeneratorSettings:
+    """The settings with every `auto` decided, and one line of output that says how.
+
+    The decision follows from settings, weights and shipped bundles alone: a resumed run takes the same.
+    """
+    update: dict[str, Any] = {}
+    reasons = []
+    if config.init == "auto":
+        update["init"] = _initial(config, generator)
+        reasons.append(f"init={update['init'] or 'null'}")
+    if config.loss["code"]["weight"] == "auto":
+        weight = CODE_WEIGHT if same_network(config.encoder, config.comparator) else 0
+        update["loss"] = config.loss | {"code": config.loss["code"] | {"weight": weight}}
+        reasons.append(f"loss.code.weight={weight}")
+    if config.iterations == "auto":
+        update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else "random"]
+        reasons.append(f"iterations={update['iterations']}")
+    if reasons:
+        print(f"recipe: {' '.join(reasons)}")
+    return config.model_copy(update=update)
+
+
+def _initial(config: GeneratorSettings, generator: Generator) -> str | None:
+    """The shipped bundle with a G of this architecture whose encoder is the comparator, unless it inverts E itself."""
+    for name, path in lookup.shipped().items():
+        initial = bundle.load(path)
+        theirs = config.comparator.model_copy(update={"layer": initial.record.get("layer")})
+        if (
+            differences(generator, initial.generator) == []
+            and inverted.inverts(initial, theirs)
+            and not inverted.inverts(initial, config.encoder)
+        ):
+            return name
+    return None
+
+
+def differences(generator: Generator, initial: Generator) -> list[str]:
+    """The arguments of both Gs that differ, but for those that follow the codes; every one if the classes differ."""
+    keys = sorted(generator.args.keys() - WITHOUT)
+    same_class = type(generator) is type(initial)
+    return [key for key in keys if not same_class or generator.args[key] != initial.args.get(key)]
