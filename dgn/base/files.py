@@ -116,7 +116,21 @@ def alone(folder: Path, meanwhile: str) -> Iterator[None]:
 
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
-    """Lock `folder` for one run; UserError if another process has it, or if it holds a run and `resume` is false."""
+    """Lock `folder` for one run; UserError if another process has it, or if it holds a run and `resume` is false.
+
+    A run that fails before it writes anything leaves no new folder.
+    """
+    new = missing(folder)
+    try:
+        with _claimed(folder, resume):
+            yield
+    except BaseException:
+        remove_empty(new)
+        raise
+
+
+@contextmanager
+def _claimed(folder: Path, resume: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     try:
