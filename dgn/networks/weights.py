@@ -67,8 +67,8 @@ def is_training(path: Path) -> bool:
 
 def training(path: Path, pattern: str) -> UserError:
     """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
-    written = sorted(path.parent.glob(pattern))
-    instead = f"set {written[0]}, which this run wrote" if written else f"a finished run writes {pattern}"
+    written = max(path.parent.glob(pattern), key=lambda file: file.stat().st_mtime, default=None)
+    instead = f"set {written}, which this run wrote" if written else f"this run has not written {pattern} yet"
     return UserError(f"{path} is a training checkpoint, not a bundle or a weights file: {instead}; to continue the "
                      f"training, run train.py with output={path.parent} resume=true")  # fmt: skip
 
