@@ -124,8 +124,8 @@ class DataModule(pl.LightningDataModule):
         return self._loader(self.val, batches)
 
     def examples(self, most: int) -> Tensor:
-        """At most `most` of the images that are measured on, (N, 3, crop, crop) in [0, 1]: always the same, of as many
-        classes as that allows. What cannot be read is left out."""
+        """At most `most` of the images that are measured on, (N, 3, crop, crop) in [0, 1]: always the same, spread
+        evenly over the classes. What cannot be read is left out."""
         measured = self._measured()
         chosen = measured[np.linspace(0, len(measured) - 1, min(most, len(measured))).astype(int)]
         ((pixels, light, *_),) = self.val.__getitems__(chosen.tolist())
