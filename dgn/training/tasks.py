@@ -72,7 +72,7 @@ def train_classifier(config: ClassifierSettings, output: Path, logs: list[logger
     classifier = config.classifier.model_copy(update={"args": args})
     config = config.model_copy(update={"classifier": classifier})
     module = instantiate(config.module, _partial_=True)(
-        network=zoo.module(classifier), contract=zoo.contract(classifier), classes=datamodule.classes
+        network=zoo.module(classifier, "classifier"), contract=zoo.contract(classifier), classes=datamodule.classes
     )
     network = deepcopy(module.network)  # a forward pass in training mode changes the running statistics
     check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
