@@ -306,7 +306,7 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
             refuse()
         (tmp_path / "latest.bundle.safetensors").touch()
         os.utime(tmp_path / "made.bundle.safetensors", (0, 0))
-        with pytest.raises(UserError, match="set .*latest.bundle.safetensors, which this run wrote"):
+        with pytest.raises(UserError, match=r"set .*latest\.bundle.safetensors, which this run wrote"):
             refuse()
         for name in ("made", "latest"):
             (tmp_path / f"{name}.bundle.safetensors").unlink()
