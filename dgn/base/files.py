@@ -71,6 +71,11 @@ def _digest(path: str, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def newest(folder: Path, pattern: str) -> Path | None:
+    """The file of this pattern in `folder` that was written last; None if there is none."""
+    return max(folder.glob(pattern), key=lambda file: file.stat().st_mtime, default=None)
+
+
 def missing(folder: Path) -> list[Path]:
     """The folder and its parents that do not exist yet, the deepest first."""
     return [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]

@@ -28,7 +28,7 @@ from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
-from dgn.training.export import Export
+from dgn.training.export import LATEST, Export
 from dgn.training.settings import (
     ClassifierSettings,
     GeneratorSettings,
@@ -290,7 +290,8 @@ def fit(
     print(f"precision: {trainer.precision}")
     trainer.fit(module, datamodule=datamodule, ckpt_path=resume)
     if keeper.stopped:
-        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}")
+        look = f", and the bundle of the last evaluation in {LATEST}" if (output / LATEST).exists() else ""
+        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}{look}")
 
 
 def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -> int:

@@ -59,7 +59,7 @@ def test_a_stopped_run_leaves_a_bundle_to_look_at(run, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Keeper, "on_train_batch_start", on_train_batch_start)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=f"the bundle of the last evaluation in {LATEST}"):
             run("out")
     found = dgn.synthesize("caffenet64", "lemon", bundle=tmp_path / "out" / LATEST, seeds=1, ascent={"steps": 1})
     assert found.images.shape == (1, 3, 16, 16)
