@@ -71,6 +71,11 @@ def _digest(path: str, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def newest(folder: Path, pattern: str) -> Path | None:
+    """The file of this pattern in `folder` that was written last; None if there is none."""
+    return max(folder.glob(pattern), key=lambda file: file.stat().st_mtime, default=None)
+
+
 def missing(folder: Path) -> list[Path]:
     """The folder and its parents that do not exist yet, the deepest first."""
     return [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
@@ -116,7 +121,21 @@ def alone(folder: Path, meanwhile: str) -> Iterator[None]:
 
 @contextmanager
 def claim(folder: Path, resume: bool) -> Iterator[None]:
-    """Lock `folder` for one run; UserError if another process has it, or if it holds a run and `resume` is false."""
+    """Lock `folder` for one run; UserError if another process has it, or if it holds a run and `resume` is false.
+
+    A run that fails before it writes anything leaves no new folder.
+    """
+    new = missing(folder)
+    try:
+        with _claimed(folder, resume):
+            yield
+    except BaseException:
+        remove_empty(new)
+        raise
+
+
+@contextmanager
+def _claimed(folder: Path, resume: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     try:

@@ -124,15 +124,16 @@ class DataModule(pl.LightningDataModule):
         return self._loader(self.val, batches)
 
     def examples(self, most: int) -> Tensor:
-        """At most `most` of the images that are measured on, (N, 3, crop, crop) in [0, 1]: always the same, of as many
-        classes as that allows. What cannot be read is left out."""
+        """At most `most` of the images that are measured on, (N, 3, crop, crop) in [0, 1]: always the same, spread
+        evenly over the classes. What cannot be read is left out."""
         measured = self._measured()
         chosen = measured[np.linspace(0, len(measured) - 1, min(most, len(measured))).astype(int)]
         ((pixels, light, *_),) = self.val.__getitems__(chosen.tolist())
         return to_float(pixels, light)
 
     def _measured(self) -> np.ndarray:
-        return np.linspace(0, len(self.val) - 1, self.held_out).astype(int)
+        by_class = np.argsort(self.val.source.labels, kind="stable")  # a source may list its classes in turn
+        return by_class[np.linspace(0, len(self.val) - 1, self.held_out).astype(int)]
 
 
 def first(batches: list[Raw]) -> Raw:

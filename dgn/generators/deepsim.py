@@ -21,7 +21,7 @@ from dgn.generators.base import Generator
 
 Count = Annotated[int, Field(ge=1, le=2**24)]
 CodeShape = Annotated[Sequence[Count], Field(min_length=1, max_length=3)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e38, le=1e38, allow_inf_nan=False)]  # what fp32 holds
 Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Words = Annotated[str, Field(max_length=10_000)]
 

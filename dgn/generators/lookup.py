@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dgn.base.errors import UserError, nearest
+from dgn.base.files import newest
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -27,6 +28,8 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
         return path
     if path.is_dir() and inverts:
         return _within(path, inverts)
+    if path.suffix and (beside := newest(path.parent, "*.bundle.safetensors")):
+        raise UserError(f"there is no bundle {name!r}: set bundle={beside}, which lies in the same folder")
     raise UserError(f"there is no bundle {name!r}: {nearest(name, known)} (or set bundle=FILE, written by train.py)")
 
 
@@ -39,6 +42,8 @@ def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
         raise UserError(
             f"{folder} holds {len(matching)} bundles {stem}: set bundle to one of {', '.join(map(str, matching))}"
         )
+    if not matching and (other := newest(folder, "*.bundle.safetensors")):
+        raise UserError(f"there is no bundle {stem} in {folder}: to use another, set bundle={other}")
     if not matching:
         words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
         output = folder / stem.removesuffix("-*")

@@ -17,7 +17,7 @@ class InputSettings(Settings):
     channels: Count  # before mean and std, whose lengths are compared with it
     mean: Annotated[list[Number], Field(min_length=1)] | Number
     std: Annotated[list[Positive], Field(min_length=1)] | Positive
-    scale: Number
+    scale: Positive
     order: Literal["rgb", "bgr"]
     interpolation: Literal["bilinear", "bicubic", "nearest"]
     fit: Literal["resize", "crop"]

@@ -55,13 +55,13 @@ def tried(network: nn.Module, run: Callable[[], T], contract: Preprocessing, rol
             return run()
 
 
-def initialise(network: nn.Module, contract: Preprocessing) -> None:
-    """Initialise lazy modules by a pass of two images."""
+def initialise(network: nn.Module, contract: Preprocessing, role: str = "target") -> None:
+    """Initialise lazy modules by a pass of two images; messages call the network's settings by its `role`."""
     if lazy(network):
         training = network.training
         network.eval()
         with torch.no_grad():
-            tried(network, lambda: network(contract.normalise(noise(contract))), contract)
+            tried(network, lambda: network(contract.normalise(noise(contract))), contract, role)
         network.train(training)
 
 

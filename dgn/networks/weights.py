@@ -10,6 +10,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
+from dgn.base.files import newest
 from dgn.networks.matching import match, shortened
 from dgn.networks.weights_file import SUFFIX, unreadable
 
@@ -67,8 +68,8 @@ def is_training(path: Path) -> bool:
 
 def training(path: Path, pattern: str) -> UserError:
     """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
-    written = sorted(path.parent.glob(pattern))
-    instead = f"set {written[0]}, which this run wrote" if written else f"a finished run writes {pattern}"
+    written = newest(path.parent, pattern)
+    instead = f"set {written}, which this run wrote" if written else f"this run has not written {pattern} yet"
     return UserError(f"{path} is a training checkpoint, not a bundle or a weights file: {instead}; to continue the "
                      f"training, run train.py with output={path.parent} resume=true")  # fmt: skip
 

@@ -28,8 +28,10 @@ from dgn.networks.weights import load
 from dgn.networks.weights_file import carried_classes, find
 
 
-def module(settings: ModuleSettings) -> nn.Module:
+def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
     """Build `_target_` with `args` and load `weights` into it; with `weights` null it keeps its random start.
+
+    Messages call its settings by its `role`.
 
     A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
@@ -38,7 +40,7 @@ def module(settings: ModuleSettings) -> nn.Module:
         args["classes"] = len(names)
     network = build(settings.builder, args)
     if lazy(network) and isinstance(settings, NetworkSettings):
-        initialise(network, contract(settings))
+        initialise(network, contract(settings), role)
     if settings.weights:
         load(network, find(settings.weights), settings.by_order, settings.strict, settings.prefix)
     return network
@@ -51,11 +53,11 @@ def _takes_classes(target: str) -> bool:
         return False
 
 
-def frozen(settings: ModuleSettings) -> nn.Module:
-    """`module(settings)` for what is not trained: without weights it is the same network in every process."""
+def frozen(settings: ModuleSettings, role: str = "target") -> nn.Module:
+    """`module(settings, role)` for what is not trained: without weights it is the same network in every process."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        return module(settings)
+        return module(settings, role)
 
 
 def build(target: str, args: Mapping[str, Any]) -> nn.Module:
@@ -186,7 +188,7 @@ def features(settings: NetworkSettings, layers: Sequence[str] | str, activated: 
     """The network, frozen, read at `layers`, and tried; messages call its settings by its `role`."""
     names = [layers] if isinstance(layers, str) else list(layers)
     read_at = [name.partition("@")[0] for name in names]
-    network = frozen(settings)
+    network = frozen(settings, role)
     if not settings.weights and not _library_weights(settings):
         print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads them")
     return settle(Features(fold(network, read_at), names, contract(settings), activated), role)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dgn.generators.moments import Moments
 
-Multiple = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # of a standard deviation
+Multiple = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a standard deviation
 Factor = Annotated[float, Field(gt=0, le=1)]
 
 

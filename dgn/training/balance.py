@@ -2,6 +2,8 @@
 
 import math
 
+from dgn.base.typed import Count, NotNegative
+
 
 class Released:
     """DeePSiM's rule on unweighted losses, r = (L_real + L_fake) / L_fake-as-real, checked after each iteration.
@@ -10,7 +12,7 @@ class Released:
     r > top and G training: pause G, D on. A paused G comes back only through r < low, as released.
     """
 
-    def __init__(self, low: float, high: float, top: float) -> None:
+    def __init__(self, low: NotNegative, high: NotNegative, top: NotNegative) -> None:
         self.low, self.high, self.top = low, high, top
         self.train_d = self.train_g = True
         self.watches = True  # the rule needs D's losses in every iteration
@@ -37,7 +39,7 @@ class Released:
 class Alternate:
     """G in every iteration, D in every `every`-th: what kept D from winning at 64 px."""
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: Count) -> None:
         self.every, self.count = every, 0
         self.train_g = True
         self.watches = False

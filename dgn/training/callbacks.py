@@ -17,6 +17,7 @@ from dgn.base import images
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import whole
 from dgn.evaluation import inversion
+from dgn.training.export import Export
 
 CHECKPOINT = "last.ckpt"
 TIMED = 10  # iterations after the first one, from which the length of the run is estimated
@@ -27,6 +28,9 @@ class Keeper(Callback):
     """Seeds, logs, evaluates, draws, saves and stops by the module's own `iteration`, and counts its `images`.
 
     Lightning's `global_step` counts optimizer steps, of which an iteration here has none to two.
+
+    Args:
+        export: writes the bundle of each evaluation but the last, whose bundle is the final one; None: no bundles.
 
     Attributes:
         stopped: the signal that ended the run before its last iteration, or None.
@@ -41,8 +45,10 @@ class Keeper(Callback):
         eval_every: int,
         save_minutes: float,
         snapshot_every: int | None = None,
+        export: Export | None = None,
     ) -> None:
         self.output, self.iterations, self.snapshot_every = output, iterations, snapshot_every
+        self.export = export
         self.log_every, self.eval_every, self.save_minutes = log_every, eval_every, save_minutes
         self.stopped: int | None = None
         self.broken: dict[str, Tensor] = {}
@@ -92,7 +98,9 @@ class Keeper(Callback):
             self._log_step(trainer, module, outputs)
         if done % self.eval_every == 0 or last:
             began = time.monotonic()
-            self.evaluate(trainer, module)
+            errors = self.evaluate(trainer, module)
+            if not last:
+                self._write_latest(module, errors)
             self.timed_from += time.monotonic() - began
             self._restart(done)
         if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
@@ -165,10 +173,22 @@ class Keeper(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(values, step=module.iteration)
 
-    def save(self, trainer: Any, module: Any) -> None:
-        """Write the checkpoint for resuming, atomically, and only with finite weights."""
+    def _write_latest(self, module: Any, errors: Mapping[str, float]) -> None:
+        """The bundle of this evaluation, only with finite weights."""
+        if self.export is None:
+            return
+        self._check_weights(module)
+        if self.export.moments is None:
+            self.bar.update(self.task, description="measuring codes, once")
+        self.export.latest(errors, lambda: self.stopped is not None)
+
+    def _check_weights(self, module: Any) -> None:
         parameters = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
         self._raise([name for name, p in parameters if not torch.isfinite(p).all()], module.iteration)
+
+    def save(self, trainer: Any, module: Any) -> None:
+        """Write the checkpoint for resuming, atomically, and only with finite weights."""
+        self._check_weights(module)
         if trainer.is_global_zero:
             with whole(self.output / CHECKPOINT) as part:
                 trainer.save_checkpoint(part)
@@ -177,10 +197,10 @@ class Keeper(Callback):
         self.saved = time.monotonic()
 
     @torch.no_grad()
-    def evaluate(self, trainer: Any, module: Any) -> None:
-        """Measure on the held-out images and draw the fixed ones; the first rank does it for all."""
+    def evaluate(self, trainer: Any, module: Any) -> dict[str, float]:
+        """Measure on the held-out images and draw the fixed ones; the first rank does it for all, others give {}."""
         if not trainer.is_global_zero:
-            return
+            return {}
         module.eval()
         with trainer.precision_plugin.forward_context():
             summary = module.evaluate(self._held_out(trainer, module))
@@ -194,6 +214,7 @@ class Keeper(Callback):
             images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
             for logger in trainer.loggers:
                 logger.picture("reconstructions", picture, module.iteration, module.images)
+        return summary
 
     @staticmethod
     def _held_out(trainer: Any, module: Any) -> Iterator[list[Tensor]]:

@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from dgn.base import images, tensors
 from dgn.base.errors import UserError
+from dgn.base.typed import NotNegative, Share
 from dgn.networks import layout
 from dgn.networks.outputs import parts
 from dgn.networks.preprocessing import Preprocessing
@@ -39,11 +40,11 @@ class Classifier(pl.LightningModule):
         contract: Preprocessing,
         classes: Sequence[str],
         iterations: int,
-        peak_lr: float,
-        warm_up: float,
-        momentum: float,
-        weight_decay: float,
-        label_smoothing: float,
+        peak_lr: NotNegative,
+        warm_up: Share,
+        momentum: Share,
+        weight_decay: NotNegative,
+        label_smoothing: Share,
         sizes: Sequence[Sequence[float]],
     ) -> None:
         super().__init__()

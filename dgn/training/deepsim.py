@@ -76,7 +76,7 @@ class DeepsimTraining(pl.LightningModule):
         export_weights: Literal["raw", "ema"],
         accumulate: Count,
         clip: Positive | None,
-        share_every: int,
+        share_every: Count,
     ) -> None:
         super().__init__()
         if export_weights == "ema" and not ema:

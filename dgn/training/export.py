@@ -1,6 +1,6 @@
-"""Export a trained G as a bundle."""
+"""Write a training's G as a bundle: the latest while it trains, the final one at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,78 @@ from dgn.generators.moments import Moments
 from dgn.training.deepsim import DeepsimTraining
 from dgn.training.settings import GeneratorSettings, MomentsSettings
 
+LATEST = "latest.bundle.safetensors"
 
-def measure(module: DeepsimTraining, datamodule: data.DataModule, settings: MomentsSettings) -> Moments:
+
+class Export:
+    """The bundles of one run, which have everything that synthesis needs. E is frozen: its codes are measured once.
+
+    Each process calls the methods, the first one writes.
+    """
+
+    def __init__(
+        self, module: DeepsimTraining, datamodule: data.DataModule, config: GeneratorSettings, output: Path
+    ) -> None:
+        self.module, self.datamodule, self.config, self.output = module, datamodule, config, output
+        self.moments: Moments | None = None
+        self.codes: Tensor | None = None
+
+    @torch.no_grad()
+    def latest(self, errors: Mapping[str, float], stopped: Callable[[], bool]) -> None:
+        """Write `LATEST` during training, atomically.
+
+        Args:
+            errors: G's, just measured.
+            stopped: ends the measuring of the codes, if that is still to be done; then nothing is written.
+        """
+        if self.moments is None:
+            self.moments = measure(self.module, self.datamodule, self.config.moments, stopped)
+        if self.moments is not None and self.module.trainer.is_global_zero:
+            self._write(self.output / LATEST, self.moments, errors)
+
+    @torch.no_grad()
+    def final(self) -> Path:
+        """Write the bundle of the whole run and remove `LATEST`; returns its path."""
+        module, encoder = self.module, self.config.encoder
+        module.eval().to(module.trainer.strategy.root_device)
+        moments = self.moments or measure(module, self.datamodule, self.config.moments)
+        path = self.output / f"{encoder.name}-{encoder.layer}-{self.datamodule.name}.bundle.safetensors"
+        if module.trainer.is_global_zero and moments is not None:
+            self._write(path, moments, module.evaluate(held_out(module, self.datamodule)))
+            (self.output / LATEST).unlink(missing_ok=True)
+            for logger in module.trainer.loggers:
+                logger.artifact(path, "bundle")  # type: ignore[attr-defined]
+            print(f"bundle: {path}")
+        return path
+
+    def _write(self, path: Path, moments: Moments, errors: Mapping[str, float]) -> None:
+        module, encoder = self.module, self.config.encoder
+        if self.codes is None:
+            examples = self.datamodule.examples(self.config.kept_codes).split(data.BATCH)
+            self.codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
+        record = {
+            "encoder": encoder.name,
+            "layer": encoder.layer,
+            "encoder_size": encoder.input.size,
+            "data": self.datamodule.name,
+            "holds": module.export_weights,
+            **module.begun,
+            "images_seen": module.images + module.begun.get("images_seen", 0),
+            "errors": dict(errors),
+        }
+        bundle.save(path, module.best(), moments, self.codes, record)
+
+
+def measure(
+    module: DeepsimTraining,
+    datamodule: data.DataModule,
+    settings: MomentsSettings,
+    stopped: Callable[[], bool] | None = None,
+) -> Moments | None:
     """The moments of the codes of real training images; of all images if their codes are cached.
 
-    Each process measures a share; the merged moments are exact.
+    Each process measures a share; the merged moments are exact. None if `stopped` becomes true in one of them; where it
+    is given, training's own progress bar is shown instead of one for this.
     """
     rank, world = module.trainer.global_rank, module.trainer.world_size
     moments = Moments(settings.per_element)
@@ -26,16 +93,27 @@ def measure(module: DeepsimTraining, datamodule: data.DataModule, settings: Mome
         for codes in module.kept.batches():
             moments.update(codes)
         return moments
-    batches = datamodule.plain(settings.images)
-    for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=rank > 0)):
+    batches, whole = datamodule.plain(settings.images), True
+    hidden = rank > 0 or stopped is not None
+    for i, (x, *_) in enumerate(track(batches, "measuring codes", transient=True, disable=hidden)):
+        if stopped is not None and stopped():
+            whole = False
+            break
         if i % world == rank:
             moments.update(module.encoder(x.to(module.device).type(module.dtype)).cpu())
-    if world > 1:
-        shares: list[Any] = [None] * world
-        torch.distributed.all_gather_object(shares, moments)
-        moments = shares[0]
-        for share in shares[1:]:
-            moments.merge(share)
+    share = moments if whole else None
+    return share if world == 1 else merged(share, world)
+
+
+def merged(share: Moments | None, world: int) -> Moments | None:
+    """The moments of all processes' shares, the same in each; None if one has none."""
+    shares: list[Any] = [None] * world
+    torch.distributed.all_gather_object(shares, share)
+    if any(other is None for other in shares):
+        return None
+    moments = shares[0]
+    for other in shares[1:]:
+        moments.merge(other)
     return moments
 
 
@@ -43,31 +121,3 @@ def held_out(module: DeepsimTraining, datamodule: data.DataModule) -> Iterator[t
     """Batches of held-out images on the module's device, one at a time: all may not fit into a GPU's memory."""
     for x, *_ in datamodule.val_dataloader():
         yield (x.to(module.device).type(module.dtype),)
-
-
-@torch.no_grad()
-def write(module: DeepsimTraining, datamodule: data.DataModule, config: GeneratorSettings, output: Path) -> Path:
-    """Write the bundle, which has everything that synthesis needs; returns its path. Measures the codes' moments."""
-    module.eval().to(module.trainer.strategy.root_device)
-    moments = measure(module, datamodule, config.moments)
-    encoder = config.encoder
-    path = output / f"{encoder.name}-{encoder.layer}-{datamodule.name}.bundle.safetensors"
-    if not module.trainer.is_global_zero:
-        return path
-    examples = datamodule.examples(config.kept_codes).split(data.BATCH)
-    codes = torch.cat([module.encoder(x.to(module.device, module.dtype)).cpu() for x in examples])
-    record = {
-        "encoder": encoder.name,
-        "layer": encoder.layer,
-        "encoder_size": encoder.input.size,
-        "data": datamodule.name,
-        "holds": module.export_weights,
-        **module.begun,
-        "images_seen": module.images + module.begun.get("images_seen", 0),
-        "errors": module.evaluate(held_out(module, datamodule)),
-    }
-    bundle.save(path, module.best(), moments, codes, record)
-    for logger in module.trainer.loggers:
-        logger.artifact(path, "bundle")  # type: ignore[attr-defined]
-    print(f"bundle: {path}")
-    return path

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dgn.base.typed import Positive
+
 
 def half_sum(x: Tensor, y: Tensor, scale: float = 1.0) -> Tensor:
     """Caffe's Euclidean loss, ½ Σ (scale · x − scale · y)² over everything, mean over the batch, as released."""
     return 0.5 * scale**2 * (x - y).square().sum() / len(x)
 
 
-def mean_square(x: Tensor, y: Tensor, variance: float = 1.0) -> Tensor:
+def mean_square(x: Tensor, y: Tensor, variance: Positive = 1.0) -> Tensor:
     """Mean squared difference of `x` and `y`, both (N, C, H, W) in [0, 1], over `variance`.
 
     With the variance of the pixels, 1 means no better than a grey image.

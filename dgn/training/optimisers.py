@@ -3,9 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
+
+from dgn.base.typed import NotNegative
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CaffeAdam(torch.optim.Adam):
@@ -40,7 +45,7 @@ def adopt(optimisers: Sequence[torch.optim.Optimizer], states: Sequence[dict[str
             then |= {key: value for key, value in now.items() if key not in {"params", "updates"}}
 
 
-def adam(lr: float, betas: tuple[float, float], weight_decay: float, caffe: bool) -> Callable:
+def adam(lr: NotNegative, betas: tuple[Decay, Decay], weight_decay: NotNegative, caffe: bool) -> Callable:
     """Adam with L2 in the gradient, fused; `caffe` puts ε where Caffe has it."""
     kind = CaffeAdam if caffe else torch.optim.Adam
     return partial(kind, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)

@@ -7,6 +7,8 @@ player's own updates), so a resumed run takes a new rate or a new number of iter
 
 import math
 
+from dgn.base.typed import NotNegative, Share
+
 
 def one_cycle(done: float, warm_up: float) -> float:
     """Share of the peak rate: linear from 0.04 up to 1 over the first `warm_up` of the run, then a cosine to 0."""
@@ -15,7 +17,7 @@ def one_cycle(done: float, warm_up: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warm_up) / (1 - warm_up))))
 
 
-def linear_end(done: float, start: float, end: float) -> float:
+def linear_end(done: float, start: Share, end: NotNegative) -> float:
     """1 until `start` of the run, then linearly down to `end`."""
     return 1.0 if done < start else 1 - (1 - end) * min(1.0, (done - start) / (1 - start))
 

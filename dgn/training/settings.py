@@ -1,10 +1,11 @@
 """Settings of conf/train.yaml and its tasks."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from dgn.base.typed import Count, NotNegative, Settings, Share
+from dgn.base.typed import Count, NotNegative, Settings, Share, validated
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
@@ -56,6 +57,13 @@ class DiscriminatorSettings(Settings):
     caffe: bool
 
 
+class TermSettings(Settings):
+    """The weights of one term of the loss; a negative one would train G away from the images."""
+
+    weight: NotNegative
+    layers: dict[str, NotNegative | None] = Field(default_factory=dict)
+
+
 class GeneratorSettings(LoopSettings):
     """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4).
 
@@ -73,6 +81,17 @@ class GeneratorSettings(LoopSettings):
     kept_codes: Count
     code_cache: str | None
     init: str | None
+
+    @field_validator("loss")
+    @classmethod
+    def weights_pull(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """UserError for a negative weight."""
+        for name, term in value.items():
+            if isinstance(term, Mapping) and "weight" in term:
+                validated(
+                    TermSettings, {key: term[key] for key in TermSettings.model_fields & term.keys()}, f"loss.{name}."
+                )
+        return value
 
 
 class ClassifierSettings(LoopSettings):

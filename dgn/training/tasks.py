@@ -24,11 +24,11 @@ from dgn.networks.features import Features
 from dgn.networks.outputs import parts
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check_arithmetic, noise
-from dgn.training import export
 from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
+from dgn.training.export import LATEST, Export
 from dgn.training.recipe import chosen, same_network
 from dgn.training.settings import (
     ClassifierSettings,
@@ -73,7 +73,7 @@ def train_classifier(config: ClassifierSettings, output: Path, logs: list[logger
     classifier = config.classifier.model_copy(update={"args": args})
     config = config.model_copy(update={"classifier": classifier})
     module = instantiate(config.module, _partial_=True)(
-        network=zoo.module(classifier), contract=zoo.contract(classifier), classes=datamodule.classes
+        network=zoo.module(classifier, "classifier"), contract=zoo.contract(classifier), classes=datamodule.classes
     )
     network = deepcopy(module.network)  # a forward pass in training mode changes the running statistics
     check_arithmetic(network, lambda x: parts(network(module.arranged(x))).values(), noise(module.contract),
@@ -115,8 +115,9 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
     print(f"code {generator.code_shape} of {config.encoder.name} {encoder.layers[0]}; image {generator.size} px; "
           f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
-        fit(module, datamodule, config, output, logs)
-    return export.write(module, datamodule, config, output)
+        export = Export(module, datamodule, config, output)
+        fit(module, datamodule, config, output, logs, export)
+    return export.final()
 
 
 def check_sizes(config: GeneratorSettings) -> None:
@@ -265,6 +266,7 @@ def fit(
     config: LoopSettings,
     output: Path,
     logs: list[loggers.Log],
+    export: Export | None = None,
 ) -> None:
     """Train to the last iteration; a resumed run begins at its checkpoint."""
     resume, plain = checkpoint(config, output), config.plain()
@@ -281,6 +283,7 @@ def fit(
         eval_every=config.eval_every,
         save_minutes=config.save_minutes,
         snapshot_every=config.snapshot_every if isinstance(config, ClassifierSettings) else None,
+        export=export,
     )
     trainer = lightning.trainer(
         config.trainer, [keeper], logs, default_root_dir=output, max_epochs=-1, limit_val_batches=0
@@ -288,7 +291,8 @@ def fit(
     print(f"precision: {trainer.precision}")
     trainer.fit(module, datamodule=datamodule, ckpt_path=resume)
     if keeper.stopped:
-        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}")
+        look = f", and the bundle of the last evaluation in {LATEST}" if (output / LATEST).exists() else ""
+        raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}{look}")
 
 
 def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -> int:

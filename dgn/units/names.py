@@ -62,11 +62,11 @@ class ClassNames:
         return SequenceMatcher(None, near[0], loose(text)).ratio() if near else 0.0
 
     def suggestion(self, name: str) -> str:
-        """The end of a sentence about an unknown name: the classes that contain it, or else the nearest spellings."""
-        word = loose(name)
-        inside = [self.label(i) for i, label in enumerate(self._labels) if f" {word} " in f" {label} "]
+        """The end of a sentence about an unknown name: classes with it in a synonym, or else the nearest spellings."""
+        word, whole = loose(name), [loose(known) for known in self.classes]
+        inside = [self.label(i) for i, known in enumerate(whole) if f" {word} " in f" {known} "]
         if not inside and len(word) > 2:
-            inside = [self.label(i) for i, label in enumerate(self._labels) if word in label]
+            inside = [self.label(i) for i, known in enumerate(whole) if word in known]
         if not word or not inside:
             return nearest(name, self.classes)
         more = f" ({len(inside)} classes contain {name!r})" if len(inside) > MOST_SUGGESTED else ""

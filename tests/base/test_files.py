@@ -124,6 +124,21 @@ def test_nothing_needs_a_module_that_windows_lacks():
         assert "import fcntl" not in path.read_text(encoding="utf-8"), path
 
 
+def test_a_run_that_fails_at_once_leaves_no_new_folder(tmp_path):
+    def fail(folder, write=False):
+        with files.claim(folder, resume=False):
+            if write:
+                files.write_text(folder / "x", "kept")
+            raise UserError("no")
+
+    (tmp_path / "own").mkdir()
+    for name, write in (("there/a", False), ("written/a", True), ("own", False)):
+        with pytest.raises(UserError, match="no"):
+            fail(tmp_path / name, write)
+    assert not (tmp_path / "there").exists()
+    assert (tmp_path / "written/a/x").exists() and (tmp_path / "own").is_dir()
+
+
 def test_of_new_folders_only_empty_ones_are_removed(tmp_path):
     (tmp_path / "there").mkdir()
     noted = files.missing(tmp_path / "there/a/b")

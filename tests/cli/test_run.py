@@ -40,6 +40,9 @@ def apart(*words, cwd=ROOT, code=0):
         (["judge.weights=x"], "no judge is chosen: set network@judge=NAME as well"),
         (["network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["seeds=many"], "seeds=many is not a whole number"),
+        (["ascent.step=-1"], "ascent.step=-1 is out of range: set ascent.step to more than 0"),
+        (["generator=small"], "generator=small is for train.py: leave generator out and set bundle=FILE"),
+        (["target.input.scale=-1"], "set target.input.scale to more than 0"),
         (["ascent.noise=null"], "ascent.noise=null is not a number"),
         (["prior=box", "prior.k=[1,2]"], "prior.k=[1, 2] is not a number"),
         (["start=image", "start.pth=x"], "there is no key 'start.pth': did you mean 'path'"),
@@ -96,10 +99,10 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
 )
 def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentence, images_in, tmp_path):
     images_in(tmp_path / "one", 4)
-    _, error = command(str(ROOT / script), *words, f"output={tmp_path}/out", cwd=tmp_path, code=1)
+    _, error = command(str(ROOT / script), *words, f"output={tmp_path}/new/out", cwd=tmp_path, code=1)
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
-    assert not (tmp_path / "out/config.yaml").exists()  # the corrected line can use the folder
+    assert not (tmp_path / "new").exists()
 
 
 def test_help_names_the_parts_without_loading_torch():

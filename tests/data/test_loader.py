@@ -2,13 +2,14 @@
 
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
 from dgn.base.errors import UserError
 from dgn.data.dataset import Augment
 from dgn.data.loader import DataModule
-from dgn.data.sources import imagefolder
+from dgn.data.sources import Source, imagefolder
 
 SETTINGS = {"batch_size": 5, "workers": 0, "seed": 3, "memory_gib": 1, "val_images": None, "max_unreadable": 0.0}
 
@@ -117,3 +118,28 @@ def test_an_empty_batch_is_not_given(image_tree):
 def test_a_setting_that_will_not_do_is_a_sentence(image_tree, settings, sentence):
     with pytest.raises(UserError, match=sentence):
         module(image_tree, **settings)
+
+
+class Plain(Source):
+    """Images of one grey each, their label."""
+
+    size = 16
+
+    def __init__(self, labels):
+        self.labels, self.classes = np.array(labels), [str(label) for label in sorted(set(labels))]
+
+    def load(self, index):
+        return np.full((16, 16, 3), self.labels[index], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("count", "classes", "val_images"), [(500, 200, None), (500, 200, 250), (63, 2, None), (252, 32, None)]
+)
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_examples_are_spread_over_the_classes(in_turn, count, classes, val_images):
+    labels = [i % classes if in_turn else i * classes // count for i in range(count)]
+    augment = Augment(crop=16, pad=0, flip=False, brightness=0)
+    source = Plain(labels)
+    data = DataModule(train=source, val=source, name="x", augment=augment, **SETTINGS | {"val_images": val_images})
+    shown = (255 * data.examples(32)[:, 0, 0, 0]).round().long().tolist()
+    assert len(set(shown)) >= min(classes, 31)

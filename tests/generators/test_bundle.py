@@ -37,6 +37,20 @@ def test_an_unknown_name_lists_the_shipped_ones():
         lookup.find("")
 
 
+def test_a_missing_file_is_answered_by_the_bundle_beside_it(tmp_path):
+    made = tmp_path / "made.bundle.safetensors"
+    made.touch()
+    for name in ("latest.bundle.safetensors", "last.ckpt"):
+        with pytest.raises(UserError, match=f"there is no bundle .*: set bundle={made}, which lies in the same folder"):
+            lookup.find(str(tmp_path / name))
+
+
+def test_a_run_that_still_trains_is_answered_by_its_latest_bundle(tmp_path):
+    (tmp_path / "latest.bundle.safetensors").touch()
+    with pytest.raises(UserError, match=r"to use another, set bundle=.*latest\.bundle\.safetensors"):
+        lookup.find(str(tmp_path), {"network": "caffenet64", "layer": "fc6", "data": "*"})
+
+
 @pytest.fixture
 def priors(tmp_path):
     """A folder of trained bundles, as a sweep leaves them."""

@@ -137,6 +137,8 @@ def test_lazy_modules_get_their_weights_from_a_first_pass(contract):
         Features(lazy, "2", contract, activated=False)
     initialise(lazy, contract)
     assert lazy.training
+    with pytest.raises(UserError, match=r"set encoder\.input\.size"):
+        initialise(nn.Sequential(nn.LazyLinear(2), nn.Flatten(), nn.Linear(7, 2)), contract, "encoder")
     assert check(settled(lazy, contract), noise(contract)).shape == (2, 5)
 
 

@@ -1,5 +1,7 @@
 """Weights from files: read without running code, loaded whole or not at all."""
 
+import os
+
 import pytest
 import torch
 from safetensors.torch import save_file, save_model
@@ -297,12 +299,17 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save(held, path)
     for refuse in (lambda: weights.load(network, path), lambda: bundle.load(path)):
-        with pytest.raises(UserError, match=r"a training checkpoint, .*a finished run writes"):
+        with pytest.raises(UserError, match=r"a training checkpoint, .*has not written \*"):
             refuse()
         (tmp_path / "made.bundle.safetensors").touch()
         with pytest.raises(UserError, match=r"set .*made.bundle.safetensors, which this run wrote.*resume=true"):
             refuse()
-        (tmp_path / "made.bundle.safetensors").unlink()
+        (tmp_path / "latest.bundle.safetensors").touch()
+        os.utime(tmp_path / "made.bundle.safetensors", (0, 0))
+        with pytest.raises(UserError, match=r"set .*latest\.bundle.safetensors, which this run wrote"):
+            refuse()
+        for name in ("made", "latest"):
+            (tmp_path / f"{name}.bundle.safetensors").unlink()
     held["state_dict"] = prefixed("network.", other(network))
     torch.save(held, path)
     weights.load(network, path)  # a classifier's holds all that is asked for

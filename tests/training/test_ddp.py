@@ -90,6 +90,16 @@ def test_when_a_rank_dies_the_run_ends(tmp_path):
     assert process.returncode != 0
 
 
+def ranks(script):
+    """The last line that each of two processes prints."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    call = [sys.executable, "-c", script.format(root=str(ROOT))]
+    started = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=env | {"RANK": str(r)}) for r in (0, 1)]
+    return [finish(process).splitlines()[-1] for process in started]
+
+
 DECIDE = """
 import json, os, sys
 sys.path.insert(0, {root!r})
@@ -119,11 +129,28 @@ dist.destroy_process_group()  # or gloo's threads may meet the interpreter's end
 
 @pytest.mark.slow
 def test_the_balance_is_decided_from_all_ranks_losses_even_where_their_own_disagree():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    call = [sys.executable, "-c", DECIDE.format(root=str(ROOT))]
-    ranks = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=env | {"RANK": str(r)}) for r in (0, 1)]
-    (ours, alone), (theirs, alone_there) = (json.loads(finish(process).splitlines()[-1]) for process in ranks)
+    (ours, alone), (theirs, alone_there) = map(json.loads, ranks(DECIDE))
     assert alone != alone_there
     assert ours == theirs == {"train_d": 1, "train_g": 1}  # r = 2.01 of the mean losses
+
+
+MERGE = """
+import os, sys
+sys.path.insert(0, {root!r})
+import torch, torch.distributed as dist
+from dgn.generators.moments import Moments
+from dgn.training.export import merged
+rank = int(os.environ["RANK"])
+dist.init_process_group("gloo")
+share = Moments()
+share.update(torch.full((1 + rank, 2), float(rank)))
+whole, stopped = merged(share, 2), merged(share if rank else None, 2)
+print(whole.count, [round(value, 4) for value in whole.mean.tolist()], stopped)
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_moments_are_those_of_all_ranks_or_of_none_where_one_was_told_to_stop():
+    assert ranks(MERGE) == ["3 [0.6667, 0.6667] None"] * 2

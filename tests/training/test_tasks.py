@@ -64,6 +64,28 @@ def test_sizes_and_words_that_do_not_fit_are_sentences(training, tmp_path, words
         tasks.run(training("data=photos", "data.workers=0", *words), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["loss.pixel.weight=-1"], "loss.pixel.weight=-1 is out of range: set loss.pixel.weight to 0.0 or more"),
+        (["loss.feature.layers.conv5=-1"], "loss.feature.layers.conv5=-1 is out of range"),
+        (["loss.pixel.distance.variance=-1"], "loss.pixel.distance.variance=-1 is out of range"),
+        (["loss.balance.every=0"], "set loss.balance.every to 1 or more"),
+        (["loss=deepsim", "loss.balance.low=-1"], "loss.balance.low=-1 is out of range"),
+        (["module.optimiser_g.lr=-1"], "module.optimiser_g.lr=-1 is out of range"),
+        (["module.optimiser_d.betas=[0.5,1]"], "set module.optimiser_d.betas to less than 1"),
+        (["module.schedule.end=-1"], "module.schedule.end=-1 is out of range"),
+        (["module.share_every=0"], "set module.share_every to 1 or more"),
+        (["encoder.input.scale=0"], "set encoder.input.scale to more than 0"),
+        (["task=classifier", "module.peak_lr=-1"], "module.peak_lr=-1 is out of range"),
+        (["task=classifier", "module.label_smoothing=-1"], "module.label_smoothing=-1 is out of range"),
+    ],
+)
+def test_settings_that_do_nothing_or_the_opposite_are_sentences(training, words, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        training("data=photos", *words)
+
+
 def test_what_a_run_goes_on_without_is_named():
     before = {"loss": {"feature": {"layers": {"conv2": 0, "pool5": 0.3}}}, "resume": False}
     now = {"loss": {"feature": {"layers": {"conv2": 1}}}, "resume": True}

@@ -23,6 +23,7 @@ def test_a_name_is_found_in_its_closest_spelling():
         ("Cat", "did you mean 'Egyptian cat' or 'Persian cat'?"),
         ("ole", "did you mean 'polecat'?"),
         ("egyptian", "did you mean 'Egyptian cat'?"),
+        ("auratus", "did you mean 'goldfish'?"),
         ("buss", "did you mean 'bus'?"),
         ("xyz", "choose from Egyptian cat, Persian cat"),
     ],

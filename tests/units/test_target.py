@@ -87,7 +87,7 @@ def test_units_of_two_layers_name_the_default_one(target):
 
 
 def test_a_judge_has_as_many_names_as_outputs(network_settings, monkeypatch, tiny):
-    monkeypatch.setattr("dgn.networks.zoo.frozen", lambda settings: tiny)
+    monkeypatch.setattr("dgn.networks.zoo.frozen", lambda *_: tiny)
     for classes, words in (("imagenet", "judge.classes=imagenet has 1000 names, but .* has 7 outputs"),
                            (LETTERS[:6], "judge.classes has 6 names, but .* has 7 outputs"),
                            ("auto", r"does not return one score per class name \(1000\)")):  # fmt: skip
