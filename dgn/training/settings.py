@@ -64,6 +64,12 @@ class TermSettings(Settings):
     layers: dict[str, NotNegative | None] = Field(default_factory=dict)
 
 
+class CodeTermSettings(Settings):
+    """The weight of the code term, which may be left to `dgn.training.recipe`."""
+
+    weight: NotNegative | Literal["auto"]
+
+
 class GeneratorSettings(LoopSettings):
     """task=generator: G, D, the losses, E and C (DeePSiM, sections 3 and 4).
 
@@ -88,9 +94,8 @@ class GeneratorSettings(LoopSettings):
         """UserError for a negative weight."""
         for name, term in value.items():
             if isinstance(term, Mapping) and "weight" in term:
-                validated(
-                    TermSettings, {key: term[key] for key in TermSettings.model_fields & term.keys()}, f"loss.{name}."
-                )
+                model = CodeTermSettings if name == "code" else TermSettings
+                validated(model, {key: term[key] for key in model.model_fields & term.keys()}, f"loss.{name}.")
         return value
 
 

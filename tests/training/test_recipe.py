@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dgn.settings.compose import composed
 from dgn.settings.check import check
+from dgn.settings.compose import composed
 from dgn.training import recipe
 from dgn.training.settings import GeneratorSettings
 from dgn.training.tasks import build_generator
