@@ -18,6 +18,7 @@ install: .venv/installed ## set up the environment (.venv), if it is missing
 	@[ -x $(PY) ] || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+	@echo "installed into .venv. Next: source .venv/bin/activate, then make demo or dgn --help"
 
 demo: install ## synthesize with the defaults and say where the page is
 	@$(PY) synthesize.py

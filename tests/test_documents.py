@@ -39,6 +39,13 @@ def test_the_links_of_a_page_lead_somewhere(page):
         assert not anchor or path.suffix != ".md" or anchor in anchors(path), f"{path} has no heading #{anchor}"
 
 
+@pytest.mark.parametrize("folder", ["conf", "experiments", "dgn"])
+def test_a_page_that_a_setting_or_the_code_names_exists(folder):
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".yaml"}]
+    named = {name for path in files for name in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text())}
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
 def test_every_page_is_linked_from_the_readme_or_an_index():
     reached = {path.resolve() for start in STARTS for path, _ in links(start)}
     assert [page for page in PAGES if ROOT / "docs" in page.parents and page not in reached] == []

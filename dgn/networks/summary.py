@@ -1,6 +1,6 @@
 """A network's readable layers with measured shapes, parameters and FLOPs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -25,6 +25,7 @@ class Layer:
         shape: of its activation for one image: (D,), a map (C, H, W) or tokens (T, D).
         parameters: in it.
         flops: of one image up to its end, a multiplication and an addition counting as two.
+        runs: how often the forward pass runs it; the first run is what is read.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
     flops: int
+    runs: int = 1
 
 
 class Layers(list[Layer]):
@@ -54,8 +56,11 @@ def layers(network: nn.Module, contract: Preprocessing) -> Layers:
     images = noise(contract)
 
     def ended(name: str, module: nn.Module, out: Any) -> None:
+        if name in by_name:
+            by_name[name] = replace(by_name[name], runs=by_name[name].runs + 1)
+            return
         value = tensor_of(out, len(images))
-        if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images) or name in by_name:
+        if value is None or value.ndim not in {2, 3, 4} or len(value) != len(images):
             return
         count = sum(parameter.numel() for parameter in module.parameters())
         shape = tuple(channels_first(value).shape[1:])
@@ -80,12 +85,13 @@ def layers(network: nn.Module, contract: Preprocessing) -> Layers:
 
 def table(layers: list[Layer]) -> str:
     """Layers as lines of text, a header first."""
-    rows = [("layer", "kind", "shape", "parameters", "MFLOPs up to it")]
+    rows = [("layer", "kind", "shape", "parameters", "MFLOPs up to it", "")]
     for layer in layers:
         shape = "x".join(map(str, layer.shape))
-        rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.flops / 1e6:,.1f}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    aligns = "<<<>>"
+        rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.flops / 1e6:,.1f}",
+                     f"first of {layer.runs} runs" if layer.runs > 1 else ""))  # fmt: skip
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    aligns = "<<<>><"
     return "\n".join(
         "  ".join(f"{cell:{align}{width}}" for cell, align, width in zip(row, aligns, widths, strict=True)).rstrip()
         for row in rows

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SETS = {"val": "held-out", "train": "training"}  # of real images, by the value of `real_from`
 MINIMISED = "A unit with a minus in front was minimised; its number is the negated value."
 SUMS = "For a sum of units, the weighted sum of their scores was maximised."
 
@@ -26,7 +27,43 @@ def score(methods: Sequence[Mapping[str, Any]]) -> str:
     """The sentence on the number in bold: the objective, if all runs share it."""
     names = {method.get("score", "") for method in methods}
     what = f": {names.pop()}" if len(names) == 1 and "" not in names else ""
-    return f"The number in bold is the score{what}."
+    places = {method.get("place") for method in methods}
+    place = places.pop() if len(places) == 1 else None
+    return f"The number in bold is the score{what}." + (f" A channel's value is {place}." if place else "")
+
+
+def shared(methods: Sequence[Mapping[str, Any]]) -> str:
+    """The sentences on what all runs of a sweep have in common."""
+    sentences = ["Each picture was made by gradient ascent on the score of its unit."]
+
+    def common(key: str) -> Any:
+        values = {method.get(key) for method in methods}
+        return values.pop() if len(values) == 1 else None
+
+    done = [f"started from {common('start')}" if common("start") else "",
+            f"optimised {common('searched')}" if common("searched") else ""]  # fmt: skip
+    if any(done):
+        within = f"; {common('range')}" if common("range") else ""
+        sentences.append(f"The search {' and '.join(filter(None, done))}{within}.")
+    if any(method.get("minimised") for method in methods):
+        sentences.append(MINIMISED)
+    return " ".join([*sentences, score(methods)])
+
+
+def real(methods: Sequence[Mapping[str, Any]]) -> str:
+    """The sentence on which real images were scored; empty where none were, or where runs differ."""
+    scored = [method.get("real") for method in methods]
+    one = next((found for found in scored if found), None)
+    if one is None or any(found not in (None, one) for found in scored):
+        return ""
+    return (f"The real images are those with the highest score (of a minimised unit: the lowest) among "
+            f"{one['images']:,} {SETS[one['scored']]} images (real_from={one['scored']}).")  # fmt: skip
+
+
+def unrelated(methods: Sequence[Mapping[str, Any]]) -> str:
+    """Why there is no factor "× best real"; empty where it is not known."""
+    reasons = dict.fromkeys(method["unrelated"] for method in methods if method.get("unrelated"))
+    return f"There is no × best real: {'; '.join(reasons)}." if reasons else ""
 
 
 def _way(method: Mapping[str, Any]) -> str:

@@ -126,6 +126,8 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
         judges=sorted({one["judge"] for one in methods if one.get("judge")}),
         judged=any(row.judge_rank is not None for row in rows),
         related=any(row.relative is not None for row in rows),
+        minimised=any(row.unit.startswith("-") for row in rows),
+        real=method.real(methods), unrelated=method.unrelated(methods),
     )  # fmt: skip
     write_text(output / "index.html", page)
     return output / "index.html"

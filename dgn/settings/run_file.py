@@ -22,7 +22,7 @@ def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
 
 def write(config: Mapping[str, Any], folder: Path, command: str) -> None:
     """Write a run's `config.yaml`; its first line is the command that repeats the run."""
-    again = f"# again: python {command}.py --config-dir=THIS_FOLDER --config-name=config output=ANOTHER_FOLDER\n"
+    again = f"# again: dgn {command} --config-dir=THIS_FOLDER --config-name=config output=ANOTHER_FOLDER\n"
     text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
     write_text(folder / "config.yaml", f"{again}defaults: [run, _self_]\n{text}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dgn.base.files import write_text
-from dgn.report import results
+from dgn.report import method, results
 from dgn.report.page import template
 from dgn.report.pictures import WHOLE, inline
 from dgn.report.private import names_only
@@ -37,8 +37,9 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
         page = sweep / "index.html"
         data = page_data(sweep, axes, entries)
         shown = template("sweep.html.j2").render(
-            title=sweep.name, data=names_only(data) | {"pictures": data["pictures"]}
-        )
+            title=names_only(_title(sweep, axes)), how=names_only(_how(entries)),
+            data=names_only(data) | {"pictures": data["pictures"]},
+        )  # fmt: skip
         write_text(page, shown)
     return "\n".join([*lines, f"page: {page.resolve()}"]), not left
 
@@ -48,6 +49,17 @@ def _one_run(axes: Mapping[str, Sequence[str]]) -> bool:
     shards = axes.get("shard", ())
     every = bool(shards) and all(one.endswith(f"/{len(shards)}") for one in shards)
     return every and axes.keys() <= {"shard", "panel"}
+
+
+def _title(sweep: Path, axes: Mapping[str, Sequence[str]]) -> str:
+    """What was swept, and the folder's name."""
+    return f"Sweep of {' and '.join(axes)} ({sweep.name})" if axes else f"Sweep {sweep.name}"
+
+
+def _how(entries: Sequence[table.Entry]) -> str:
+    """How the pictures were made, where the points have any: what all their manifests say alike."""
+    runs = [entry.run for entry in entries if entry.run and entry.rows]
+    return method.shared([results.about(run).get("method") or {} for run in runs]) if runs else ""
 
 
 def _name(point: Any) -> str:

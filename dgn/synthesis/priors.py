@@ -171,8 +171,8 @@ class Ellipsoid(Box):
         within = Box.describe(moments, **box)
         if max_mahalanobis is None or moments.axes is None:
             return within
-        return (f"the code was kept within {max_mahalanobis:g} times the typical (Mahalanobis) distance of real codes "
-                f"from their mean, and {within}")  # fmt: skip
+        return (f"the code as a whole was kept within a Mahalanobis distance of {max_mahalanobis:g} from the mean of "
+                f"real codes, which are at about 1, and {within}")  # fmt: skip
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code brought to the axes, then within the radius, then into the box."""

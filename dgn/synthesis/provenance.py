@@ -15,9 +15,12 @@ from torch import Tensor
 
 from dgn.base.files import sha256
 from dgn.base.instantiate import instantiate
+from dgn.data import DataModule
+from dgn.evaluation.dataset_examples import ENOUGH, labels, scored
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.synthesis.inputs import bundle_file, files, prior_name
+from dgn.synthesis.priors import Box
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
@@ -58,16 +61,24 @@ def _digest(tensors: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def method(config: SynthesizeSettings, prior: Bundle, target: Target) -> dict[str, Any]:
+def method(
+    config: SynthesizeSettings, prior: Bundle, target: Target, real: tuple[DataModule, str] | None = None
+) -> dict[str, Any]:
     """How the pictures were made, in the words of the page: initial code, what was optimised, and its range.
 
     Starts and priors describe themselves by `describe`, objectives by `name`; otherwise the class name is shown.
     `minimised` and `sums` count the units that are not a single maximised unit.
+
+    Args:
+        real: the real images beside the pictures, and which of them were scored, "val" or "train".
     """
     start, objective = instantiate(config.start), instantiate(config.objective)
-    rule = get_class(config.prior["_target_"])
-    options = {key: value for key, value in config.prior.items() if not key.startswith("_")}
-    when = "after" if config.post_activation else "before"
+    name = getattr(objective, "name", type(objective).__name__)
+    when = (
+        ""
+        if target.is_output
+        else f", {'after' if config.post_activation else 'before'} the layer's own nonlinearity, if it has one"
+    )
     record = prior.record
     if isinstance(prior.generator, Pixels):
         searched = "the pixels themselves"
@@ -78,12 +89,57 @@ def method(config: SynthesizeSettings, prior: Bundle, target: Target) -> dict[st
     return {
         "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
         "searched": searched,
-        "range": rule.describe(prior.moments, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}",
-        "score": f"{getattr(objective, 'name', type(objective).__name__)}, {when} the layer's own nonlinearity",
+        "range": _range(config.prior, prior),
+        "score": name + when,
+        "place": _place(target),
         "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),
         "sums": sum(len(unit.terms) > 1 for unit in target.units),
         "judge": config.judge.name if config.judge else None,
+        "real": {"scored": real[1], "images": len(getattr(real[0], real[1]))} if real else None,
+        "unrelated": _unrelated(target, *real) if real else None,
     }
+
+
+def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
+    """How far the search could go, in the words of the page."""
+    rule = get_class(settings["_target_"])
+    options = {key: value for key, value in settings.items() if not key.startswith("_")}
+    if isinstance(prior.generator, Pixels) and issubclass(rule, Box):  # its moments are not of real images
+        box = rule(prior.moments, **options)
+        low, high = (float(prior.generator(bound).mean()) for bound in (box.lower, box.upper))
+        ends = "black and white" if abs(low) + abs(high - 1) < 1e-3 else f"{low:.2g} and {high:.2g}, where 1 is white"
+        shrunk = "" if box.shrink == 1 else f", and moved towards grey by the factor {box.shrink:g} after each step"
+        return f"each pixel was kept between {ends}{shrunk}"
+    said = rule.describe(prior.moments, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
+    return said.replace("the code ", "the picture ") if isinstance(prior.generator, Pixels) else said
+
+
+def _place(target: Target) -> str | None:
+    """What a channel's value is where it has one at each of many positions; None where it has a single one."""
+    if not target.is_map:
+        return None
+    known = {"mean": "its mean over all positions", "max": "its maximum over all positions"}
+    places = {term.place if isinstance(term.place, str) else "one" for unit in target.units for term in unit.terms}
+    if len(places) == 1:
+        return known.get(places.pop(), "its value at the position in the unit's name")
+    return ("its mean over all positions; with @max in the unit's name its maximum, with @center or @ROWxCOLUMN its "
+            "value at that position")  # fmt: skip
+
+
+def _unrelated(target: Target, module: DataModule, which: str) -> str:
+    """Why no unit has a factor "× best real", should none have one."""
+    if target.is_output and not target.classes:
+        return "the outputs have no class names that match the folders of data.root; set target.classes"
+    if target.is_output and not any(map(target.wanted, target.units)):
+        return "it exists for single classes that are maximised"
+    counts = scored(target, target.units, labels(getattr(module, which).source))
+    if not any(counts):
+        return "no class name of the outputs is the name of a folder of data.root; set target.classes"
+    if max(counts) < ENOUGH:
+        return (
+            f"it needs {ENOUGH} real images{' of the class' if target.is_output else ''}, and {max(counts)} were scored"
+        )
+    return "the highest score of a real image is not above zero"
 
 
 def manifest(

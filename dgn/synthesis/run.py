@@ -97,7 +97,7 @@ def synthesize(
             print(results.summary(joined))
             tell(logs, config, output)
         seconds = time.time() - started
-        how = method(config, prior, target)
+        how = method(config, prior, target, real)
         about = manifest(config, used, read, how, target.layer, len(rows), seconds)
         write_text(output / "manifest.json", about)  # the last: with it the run is complete
     resume.remove(output)

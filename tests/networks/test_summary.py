@@ -7,7 +7,7 @@ from torch import nn
 
 from dgn.cli import main
 from dgn.networks.features import Features
-from dgn.networks.summary import layers
+from dgn.networks.summary import layers, table
 from dgn.synthesis.list_layers import member
 from tests.commands import run
 
@@ -140,3 +140,18 @@ def test_a_mistake_is_a_sentence(folder, words, sentence):
 def test_the_command_as_it_is_typed():
     shown, _ = run("-m", "dgn", "networks", "caffenet64")
     assert shown.splitlines()[-1].split() == ["output", "CaffeNet64", "200", "4,208,904", "153.4"]
+
+
+def test_a_layer_that_runs_several_times_says_so(contract):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.once, self.relu = nn.Conv2d(3, 3, 1), nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.once(self.relu(x)))
+
+    found = {layer.name: layer.runs for layer in layers(Twice(), contract)}
+    assert found == {"relu": 2, "once": 1, "output": 1}
+    lines = table(layers(Twice(), contract)).splitlines()
+    assert [line.endswith("first of 2 runs") for line in lines] == [False, True, False, False]

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from dgn import cli, report
 from dgn.base import images
 from dgn.base.errors import UserError
-from dgn.report import results
+from dgn.report import method, results
 from dgn.report.private import names_only
 
 EVIL = "</script><script>alert(1)</script>'\"<b>"
@@ -135,6 +135,48 @@ def test_runs_that_were_made_otherwise_are_told_apart(tmp_path):
     assert report.write_page(same, tmp_path, "T").read_text().count("<p>Each picture") == 1
 
 
+def test_where_a_channel_is_read_and_which_real_images_were_scored_are_said(tmp_path):
+    run = with_method(write_run(tmp_path / "a"), place="its mean over all positions", unrelated="no names",
+                      real={"scored": "val", "images": 1200})  # fmt: skip
+    page = report.write_page([run], tmp_path, "T").read_text()
+    assert "value is its mean over all positions." in page
+    assert "among 1,200 held-out images (real_from=val)" in page
+    assert "There is no × best real: no names." in page
+    results.write(run / "results.csv", [replace(row, relative=1.25) for row in results.read(run / "results.csv")])
+    assert "There is no × best real" not in report.write_page([run], tmp_path, "T").read_text()
+
+
+def test_a_layer_without_ranks_is_not_sorted_by_them(tmp_path):
+    run = write_run(tmp_path / "a")
+    assert 'value="rank"' in report.write_page([run], tmp_path, "T").read_text()
+    rows = [replace(row, probability=None, rank=None) for row in results.read(run / "results.csv")]
+    results.write(run / "results.csv", rows)
+    page = report.write_page([run], tmp_path, "T").read_text()
+    assert 'value="rank"' not in page and 'value="probability"' not in page
+
+
+def test_what_success_is_for_a_minimised_unit_is_said(tmp_path):
+    run = write_run(tmp_path / "a")
+    assert "a rank near the last" not in report.write_page([run], tmp_path, "T").read_text()
+    results.write(run / "results.csv", [replace(row, unit="-1") for row in results.read(run / "results.csv")])
+    assert "a rank near the last are a success" in report.write_page([run], tmp_path, "T").read_text()
+
+
+def test_the_page_says_where_the_whole_paths_are(tmp_path):
+    page = report.write_page([write_run(tmp_path / "a")], tmp_path, "T").read_text()
+    assert "Folders are left out of the paths here. config.yaml, in the run's folder, has them in full" in page
+
+
+def test_of_a_sweep_only_what_all_points_share_is_said():
+    other = METHOD | {"range": "the code was not limited"}
+    assert "noise and optimised the code of a generator that inverts fc6 of caffenet64; each" in method.shared([METHOD])
+    said = method.shared([METHOD, other])
+    assert "The search started from noise and optimised the code of a generator that inverts fc6 of caffenet64." in said
+    assert method.shared([{}]).startswith(
+        "Each picture was made by gradient ascent on the score of its unit. The number"
+    )
+
+
 def test_an_old_run_s_page_says_no_more_than_is_known(tmp_path):
     page = report.write_page([write_run(tmp_path / "a")], tmp_path, "T").read_text()
     assert "<p>Each picture was made by gradient ascent on the score of its unit.</p>" in page
@@ -204,7 +246,7 @@ def test_a_sweep_s_page_is_made_by_either_word(sweep_folder, capsys):
     with pytest.raises(SystemExit, match="1"):
         ask("page", sweep_folder)
     assert "6 of 8 points finished" in capsys.readouterr().out
-    assert "Sweep lab" in (sweep_folder / "index.html").read_text()
+    assert "Sweep of units and prior.k and ascent (lab)" in (sweep_folder / "index.html").read_text()
 
 
 def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
