@@ -160,4 +160,4 @@ def replaced(words: list[str], values: Mapping[str, Any]) -> list[str]:
 
 def command(words: list[str]) -> str:
     """The line to type in a shell."""
-    return f"python synthesize.py {shlex.join(words)}"
+    return f"dgn synthesize {shlex.join(words)}"

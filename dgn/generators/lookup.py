@@ -47,5 +47,5 @@ def _within(folder: Path, inverts: Mapping[str, str]) -> Path:
     if not matching:
         words = f"network@encoder={network} encoder.layer={layer}" + (f" data={data}" if data != "*" else "")
         output = folder / stem.removesuffix("-*")
-        raise UserError(f"there is no bundle {stem} in {folder}: make it by python train.py {words} output={output}")
+        raise UserError(f"there is no bundle {stem} in {folder}: make it by dgn train {words} output={output}")
     return matching[0]

@@ -70,7 +70,7 @@ class Synthesizer:
         config, prior = self._config(units, words, settings)
         if config.panels:
             raise UserError(f"these settings have {len(config.panels)} panels ({', '.join(config.panels)}): synthesize "
-                            "one panel at a time, or run python synthesize.py")  # fmt: skip
+                            "one panel at a time, or run dgn synthesize")  # fmt: skip
         live = self.target if isinstance(self.target, nn.Module) else None
         quiet = self.quiet if quiet is None else quiet
         talk = (self.verbose if verbose is None else verbose) and not quiet

@@ -279,7 +279,7 @@ def test_a_sweep_of_synthesis_finds_the_bundles_of_a_sweep_of_training(image_tre
     assert shown.count("already finished, skipped") == 2
     words = [f"bundle={priors}", "bundle_filter.layer=fc6,pool5,fc7", "debug=true", "units=lemon", f"output={lab}"]
     _, error = command(str(ROOT / "synthesize.py"), "-m", *words, code=1)
-    assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by python train.py" in error
+    assert f"there is no bundle caffenet64-fc7-* in {priors}: make it by dgn train" in error
     assert [row["bundle_filter.layer"] for row in table(lab / "rows.csv")] == ["fc6", "pool5"]
     (failed,) = lab.glob("*/failed.txt")
     assert len(failed.read_text().splitlines()) == 1
