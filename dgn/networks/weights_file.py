@@ -76,4 +76,6 @@ def trained_input(weights: str | None, key: str, default: Any) -> Any:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """The sentence for a weights file that raised `error` when it was read."""
+    if path.suffix == SUFFIX and "header" in str(error):
+        return UserError(f"{path} is not a safetensors file, or is cut short: set another file")
     return UserError(f"cannot load weights from {path} ({first_line(error).split('. ')[0]}): set another file")
