@@ -1,6 +1,5 @@
 """Settings of a network: conf/network_base.yaml has every key with its meaning and default."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -42,14 +41,6 @@ class ModuleSettings(Settings):
     strict: bool
     by_order: bool
     prefix: str | None
-
-    @field_validator("weights")
-    @classmethod
-    def existing(cls, value: str | None) -> str | None:
-        """ValueError for a file that does not exist."""
-        if value and not value.startswith(("asset:", "package:")) and not Path(value).expanduser().is_file():
-            raise ValueError("does not exist: set it to an existing weights file")
-        return value
 
 
 class NetworkSettings(ModuleSettings):

@@ -13,9 +13,9 @@ ASSETS = Path(__file__).parent.parent / "assets"
 SUFFIX = ".safetensors"
 
 
-def find(weights: str) -> Path:
+def find(weights: str, key: str = "weights") -> Path:
     """The path of `weights`: a file, `asset:NAME` for one that ships with dgn, or `package:NAME:FILE` for one in a
-    Python package. UserError if there is no such file."""
+    Python package. UserError if there is no such file; `key` is the setting that names it."""
     kind, _, rest = str(weights).partition(":")
     if kind == "asset":
         path = ASSETS / rest
@@ -30,7 +30,7 @@ def find(weights: str) -> Path:
     else:
         path = Path(str(weights)).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}: set weights to an existing file")
+        raise UserError(f"there is no weights file {path}: set {key} to an existing file")
     return path
 
 

@@ -36,6 +36,8 @@ def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
 
     A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
+    if settings.weights:
+        find(settings.weights, f"{role}.weights")
     args = dict(settings.args)
     if "classes" not in args and (names := carried_classes(settings.weights)) and _takes_classes(settings.builder):
         args["classes"] = len(names)

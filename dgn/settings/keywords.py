@@ -36,7 +36,7 @@ def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords],
         values = [(key, plain_value(value, key)) for keys in keywords for key, value in keys.items()]
         made, values = _choose(command, chosen, values)
         for key, value in values:
-            _set(made, _full(key, made, role, command), value)
+            _set(made, _full(key, made, role, command), value, role)
         return made
 
 
@@ -133,7 +133,7 @@ def _full(key: str, made: Composed, role: str, command: str) -> str:
     if renamed.GROUPS.get(role, {}).get(head, head) in of_role:
         return renamed.key(f"{role}.{key}")
     known = [str(name) for name in config if name not in INTERNAL]
-    if head not in INTERNAL and (found := _found(key, made, role, command)):
+    if key == head not in INTERNAL and (found := _found(key, made, role, command)):
         raise UserError(f"there is no setting {key!r}: {found}")
     raise UserError(f"there is no setting {key!r}: {nearest(head, [*known, *map(str, of_role), 'quiet'])}")
 
@@ -157,7 +157,7 @@ def _nested(path: str) -> str:
     return f"{head}={inside}"
 
 
-def _set(made: Composed, key: str, value: Any) -> None:
+def _set(made: Composed, key: str, value: Any, role: str) -> None:
     """Set one key; a dict is merged into what is there, unless it describes a part of its own with `_target_`."""
     node, groups, value = made.config, _groups(made), _expanded(key, value)
     *parents, last = key.split(".")
@@ -175,7 +175,8 @@ def _set(made: Composed, key: str, value: Any) -> None:
                         f"{nearest(str(value), members(groups[key].partition('@')[0]))}")  # fmt: skip
     if isinstance(node.get(last), DictConfig) and not isinstance(value, Mapping) and value is not None:
         inside = next(iter(node[last]), "KEY")
-        raise UserError(f"{key}={value} is not a dict: set {key}={{{inside!r}: …}}")
+        name = key.removeprefix(f"{role}.")
+        raise UserError(f"{name}={value} is not a dict: set {_nested(f'{name}.{inside}')}")
     merged = isinstance(value, Mapping) and "_target_" not in value and isinstance(node.get(last), DictConfig)
     node[last] = OmegaConf.merge(node[last], value) if merged else value
 

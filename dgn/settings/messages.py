@@ -112,7 +112,7 @@ def _no_member(path: str, command: str, words: Sequence[str]) -> str:
 def _path_for_member(group: str, path: str, listed: Sequence[str], command: str) -> str:
     """For a path where a member's name is needed."""
     kind, _, role = group.rpartition("@")
-    role, more = role or kind, f"choose from {', '.join(listed)}"
+    kind, more = kind or role, f"choose from {', '.join(listed)}"
     key = next((key for key in PATHS if key.rpartition(".")[0] == role), "")
     if key and key.rpartition(".")[2] in (_defaults(command).get(role) or {}):
         more = f"set {key}={path}"
@@ -193,6 +193,8 @@ def _unknown(key: str, command: str, words: Sequence[str]) -> str:
 def _found(key: str, command: str, config: Mapping[Any, Any], words: Sequence[str]) -> str:
     """Where else a key exists, as the end of a sentence; "" for nowhere."""
     role, _, last = key.rpartition(".")
+    if config.get(role, "") is None:
+        return ""
     if role in _groups(command) and (member := member_with(role, last)):
         return f"it is one of {role}={member}, not of {role}={composed(command, _chosen(command, words)).choices[role]}"
     other, paths = other_command(key, command), elsewhere(key, command, config)

@@ -19,8 +19,9 @@ from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
+from dgn.networks.weights_file import find
 from dgn.settings import composed
-from dgn.synthesis.inputs import weights
+from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.grammar import Range, as_list, layer_of, read
 from dgn.units.names import ClassNames
@@ -41,6 +42,9 @@ def load(
     shape, and the start, the prior's range and the optimiser are built once, so mistakes appear before anything is
     written.
     """
+    for role, settings in networks(config).items():
+        if settings.weights:
+            find(settings.weights, f"{role}.weights")
     memo = memo or Memo()
     device = memo("device", config.trainer, lambda: one_device(config.trainer))
     if prior is None:
