@@ -133,7 +133,7 @@ def check_items(
         if ClassNames(classes or []).candidates(element) and layer != OUTPUT:
             raise UserError(f"{element!r} is a class of the output, and the layer {layer} has no class names: "
                             f"set {OUTPUT}:{element}")  # fmt: skip
-        if item == element and element in dict(features.network.named_modules()):
+        if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
 
 

@@ -102,7 +102,7 @@ def test_a_command_line_of_the_documents_is_taken(line):
     ("line", "sentence"),
     [
         ("report pages a", "write dgn report page pages"),
-        ("bundle inf x", "unrecognized arguments"),
+        ("bundle inf x", "write dgn bundle info inf"),
         ("dashboard lab", "--entity"),
         ("networks resnet5", "no network 'resnet5'"),
         ("benchmark synthesys", "no section"),
