@@ -1,4 +1,4 @@
-"""`dgn bundle info FILE`: show what a bundle (a trained generator's file) contains."""
+"""`dgn bundle info FILE`: show what a bundle (a trained generator's file) contains; `dgn bundle`: those shipped."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,12 @@ def parser() -> Parser:
 
 def run(words: Sequence[str]) -> None:
     """Print the facts."""
-    asked = parser().parse_args(words)
     from dgn.generators import lookup
+
+    if not words:
+        print("\n".join(lookup.shipped()))
+        return
+    asked = parser().parse_args(words if words[0] in {"info", "-h", "--help"} else ["info", *words])
     from dgn.generators.describe import info
 
     print(info(lookup.find(asked.bundle), asked.kind))

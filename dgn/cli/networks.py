@@ -1,11 +1,13 @@
 """`dgn networks NAME [KEY=VALUE …]`: list the layers of a network, or its class names."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from dgn import settings
 from dgn.base.errors import UserError
+from dgn.base.folders import members
 from dgn.base.typed import validated
 from dgn.cli.parser import Parser
 from dgn.networks.settings import NetworkSettings
@@ -19,7 +21,9 @@ def parser() -> Parser:
         prog="dgn networks",
         description="List a network's readable layers: shape, parameters, and FLOPs of one image up to each.",
     )
-    made.add_argument("name", help="a member of conf/network, a model of torchvision or timm, or my_pkg.MyNet")
+    made.add_argument(
+        "name", nargs="?", help="a member of conf/network, a model of torchvision or timm, or my_pkg.MyNet"
+    )
     made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py: "
                       "target.args.depth=18 target.input.size=64")  # fmt: skip
     made.add_argument("--classes", action="store_true", help="list the class names with their indices instead")
@@ -30,6 +34,9 @@ def parser() -> Parser:
 def run(words: Sequence[str]) -> None:
     """Print the table of layers, or the class names."""
     asked = parser().parse_intermixed_args(words)
+    if asked.name is None:
+        print("\n".join(members("network", *([Path(asked.config_dir)] if asked.config_dir else []))))
+        return
     from dgn.networks import zoo
     from dgn.networks.summary import layers, table
     from dgn.synthesis.list_layers import without_weights

@@ -154,6 +154,12 @@ def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) 
     return [0 if i is None else of_class[names.classes[i]] for i in places]
 
 
+def named(target: Target, folders: Sequence[str]) -> bool:
+    """Whether any class name of the target is that of a folder of real images."""
+    names = ClassNames(class_names.readable(folders))
+    return any(names.find(name) is not None for name in target.classes or [])
+
+
 def relate(rows: Sequence[results.Row], best: Mapping[str, float]) -> list[results.Row]:
     """The rows with their relative activation: score over the best real image's, where that one is above zero."""
     return [replace(row, relative=row.score / best[row.unit]) if best.get(row.unit, 0) > 0 else row for row in rows]

@@ -71,7 +71,8 @@ def load(path: Path, generator: type[Generator] | None = None) -> Bundle:
     except (SafetensorError, OSError) as error:
         if weights.is_training(path):
             raise weights.training(path, "*.bundle.safetensors") from None
-        raise UserError(f"{path} is not a valid bundle ({first_line(error)}): set another bundle=FILE") from None
+        said = "it is not a safetensors file, or is cut short" if "header" in str(error) else first_line(error)
+        raise UserError(f"{path} is not a valid bundle ({said}): set another bundle=FILE") from None
     about = header.parse(text, path)
     cls = _class(about.generator.kind, generator, path)
     try:

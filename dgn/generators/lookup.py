@@ -30,7 +30,9 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
         return _within(path, inverts)
     if path.suffix and (beside := newest(path.parent, "*.bundle.safetensors")):
         raise UserError(f"there is no bundle {name!r}: set bundle={beside}, which lies in the same folder")
-    raise UserError(f"there is no bundle {name!r}: {nearest(name, known)} (or set bundle=FILE, written by train.py)")
+    raise UserError(
+        f"there is no bundle {name!r}: {nearest(name, known)} (or give the path of a file that dgn train wrote)"
+    )
 
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:

@@ -182,7 +182,11 @@ def find(network: nn.Module, layer: str) -> nn.Module:
     if layer == OUTPUT:
         return network
     names = [OUTPUT, *(name for name, _ in network.named_modules() if name)]
-    raise UserError(f"there is no layer {layer!r} in this network: {nearest(layer, names)}")
+    before, colon, _ = layer.partition(":")
+    if colon and before in names:
+        raise UserError(f"{layer!r} is a unit, not a layer: set units={layer} or layer={before}")
+    span = " (a range of units is written 0-9)" if layer.isdecimal() else ""
+    raise UserError(f"there is no layer {layer!r} in this network: {nearest(layer, names)}{span}")
 
 
 def _not_run(layer: str, module: nn.Module) -> str:

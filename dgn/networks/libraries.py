@@ -3,6 +3,8 @@
 import os
 import urllib.request
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
@@ -63,6 +65,17 @@ def timm_model(model_name: str, pretrained: bool = False, **args: Any) -> nn.Mod
         url = f"{constants.ENDPOINT}/{about.hf_hub_id}/resolve/main/{file}"
         _reach(url, "download that file elsewhere and set target.weights=FILE target.args.pretrained=false")
     return timm.create_model(model_name, pretrained=True, **args)
+
+
+def words_for(name: str, role: str) -> list[str]:
+    """The words that choose a model of torchvision or timm as the network in a role; none for an unknown name."""
+    from torchvision import models
+
+    if name in models.list_models(module=models):
+        return [f"network@{role}=torchvision", f"{role}.args.name={name}"]
+    if find_spec("timm") and import_module("timm").is_model(name):
+        return [f"network@{role}=timm", f"{role}.args.model_name={name}"]
+    return []
 
 
 def record(library: str, name: str, weights: Any, key: str) -> Any:

@@ -40,6 +40,7 @@ def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
         advice = ""
         if OF_SHAPES.search(said) and not OF_OTHERS.search(said):
             advice = f": set {role}.input.size=… or {role}.input.channels=…"
+            advice += ", in Python input={'size': …}" if role == "target" else ""
         raise UserError(f"the network fails on an input of shape {shape} ({said}){advice}") from error
 
 

@@ -13,9 +13,9 @@ ASSETS = Path(__file__).parent.parent / "assets"
 SUFFIX = ".safetensors"
 
 
-def find(weights: str) -> Path:
+def find(weights: str, key: str = "weights") -> Path:
     """The path of `weights`: a file, `asset:NAME` for one that ships with dgn, or `package:NAME:FILE` for one in a
-    Python package. UserError if there is no such file."""
+    Python package. UserError if there is no such file; `key` is the setting that names it."""
     kind, _, rest = str(weights).partition(":")
     if kind == "asset":
         path = ASSETS / rest
@@ -30,7 +30,7 @@ def find(weights: str) -> Path:
     else:
         path = Path(str(weights)).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}: set weights to an existing file")
+        raise UserError(f"there is no weights file {path}: set {key} to an existing file")
     return path
 
 
@@ -76,4 +76,6 @@ def trained_input(weights: str | None, key: str, default: Any) -> Any:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """The sentence for a weights file that raised `error` when it was read."""
+    if path.suffix == SUFFIX and "header" in str(error):
+        return UserError(f"{path} is not a safetensors file, or is cut short: set another file")
     return UserError(f"cannot load weights from {path} ({first_line(error).split('. ')[0]}): set another file")

@@ -15,11 +15,12 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from dgn.base import files
-from dgn.base.errors import UserError, first_line
+from dgn.base.errors import UserError, first_line, nearest
 from dgn.base.imports import include_current_folder
 from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
 from dgn.networks.features import Features, lazy, leave_inference_mode
+from dgn.networks.features import find as find_layer
 from dgn.networks.fuse_bn import fold
 from dgn.networks.preprocessing import Preprocessing
 from dgn.networks.settings import ModuleSettings, NetworkSettings
@@ -35,6 +36,8 @@ def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
 
     A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
+    if settings.weights:
+        find(settings.weights, f"{role}.weights")
     args = dict(settings.args)
     if "classes" not in args and (names := carried_classes(settings.weights)) and _takes_classes(settings.builder):
         args["classes"] = len(names)
@@ -85,8 +88,10 @@ def _located(target: str) -> Callable:
     try:
         builder = _imported(str(target).split("."))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"cannot import the network {target} ({first_line(error)}): check _target_, and that its "
-                        "module is installed or in the current folder") from None  # fmt: skip
+        advice = "check _target_, and that its module is installed or in the current folder"
+        if isinstance(error, AttributeError) and error.name and error.obj is not None:
+            advice = nearest(error.name, (name for name in dir(error.obj) if not name.startswith("_")))
+        raise UserError(f"cannot import the network {target} ({first_line(error)}): {advice}") from None
     if isinstance(builder, ModuleType):
         inside = [name for name, value in vars(builder).items() if _is_network(value) and value.__module__ == target]
         raise UserError(f"{target} is a module: set a class or function in it, such as "
@@ -189,9 +194,19 @@ def features(settings: NetworkSettings, layers: Sequence[str] | str, activated: 
     names = [layers] if isinstance(layers, str) else list(layers)
     read_at = [name.partition("@")[0] for name in names]
     network = frozen(settings, role)
+    if role != "target" and settings.layer in layers:
+        located(network, settings, role)
     if not settings.weights and not _library_weights(settings):
         print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads them")
     return settle(Features(fold(network, read_at), names, contract(settings), activated), role)
+
+
+def located(network: nn.Module, settings: NetworkSettings, role: str) -> None:
+    """UserError if the network in this role has no layer of the name that its settings say."""
+    try:
+        find_layer(network, str(settings.layer).partition("@")[0])
+    except UserError as error:
+        raise UserError(f"{role}.layer={settings.layer} cannot be read: {error}") from None
 
 
 def identity(settings: ModuleSettings) -> str | None:

@@ -11,6 +11,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
 from dgn.settings import messages, renamed
 from dgn.settings.compose import Composed, composed, outside
+from dgn.settings.elsewhere import elsewhere, other_command
 from dgn.settings.words import PATHS, words
 
 Keywords = Mapping[str, Any]
@@ -35,7 +36,7 @@ def configured(command: str, typed: Sequence[str], keywords: Sequence[Keywords],
         values = [(key, plain_value(value, key)) for keys in keywords for key, value in keys.items()]
         made, values = _choose(command, chosen, values)
         for key, value in values:
-            _set(made, _full(key, made, role), value)
+            _set(made, _full(key, made, role, command), value, role)
         return made
 
 
@@ -57,6 +58,8 @@ def plain_value(value: Any, key: str) -> Any:
         return sorted((plain_value(one, key) for one in value), key=str)
     if isinstance(value, Iterable) and not hasattr(value, "parameters"):
         return [plain_value(one, key) for one in value]
+    if key.rpartition(".")[2] == "layer":
+        raise UserError(f"{key} cannot be a {type(value).__name__}: give its name, see dgn.layers(net)")
     raise UserError(f"{key} cannot be a {type(value).__name__}: set it to a number, text, a list or a dict; for "
                     f"your own class set its import path, {key}={{'_target_': 'my_pkg.MyClass'}}")  # fmt: skip
 
@@ -121,7 +124,7 @@ def _choice(groups: Mapping[str, str], key: str, value: Any) -> tuple[str, Any]:
     return "", value
 
 
-def _full(key: str, made: Composed, role: str) -> str:
+def _full(key: str, made: Composed, role: str, command: str) -> str:
     """The dotted key in the config, by its present name; UserError for one that does not exist."""
     head, config = key.partition(".")[0], made.config
     if renamed.TOP.get(head, head) in config and head not in INTERNAL:
@@ -130,10 +133,31 @@ def _full(key: str, made: Composed, role: str) -> str:
     if renamed.GROUPS.get(role, {}).get(head, head) in of_role:
         return renamed.key(f"{role}.{key}")
     known = [str(name) for name in config if name not in INTERNAL]
+    if key == head not in INTERNAL and (found := _found(key, made, role, command)):
+        raise UserError(f"there is no setting {key!r}: {found}")
     raise UserError(f"there is no setting {key!r}: {nearest(head, [*known, *map(str, of_role), 'quiet'])}")
 
 
-def _set(made: Composed, key: str, value: Any) -> None:
+def _found(key: str, made: Composed, role: str, command: str) -> str:
+    """Where else a key exists, as it is written in Python, as the end of a sentence; "" for nowhere."""
+    values: Any = OmegaConf.to_container(made.config, resolve=False)
+    paths = [path.removeprefix(f"{role}.") for path in elsewhere(key, command, values)]
+    if paths:
+        return f"set {' or '.join(map(_nested, sorted(paths, key=lambda path: path.count('.'))))}"
+    other = other_command(key, command)
+    return f"it is a key of dgn {other}" if other else ""
+
+
+def _nested(path: str) -> str:
+    """A dotted key as a keyword with dicts: input={'size': …}."""
+    head, *parts = path.split(".")
+    inside = "…"
+    for part in reversed(parts):
+        inside = f"{{{part!r}: {inside}}}"
+    return f"{head}={inside}"
+
+
+def _set(made: Composed, key: str, value: Any, role: str) -> None:
     """Set one key; a dict is merged into what is there, unless it describes a part of its own with `_target_`."""
     node, groups, value = made.config, _groups(made), _expanded(key, value)
     *parents, last = key.split(".")
@@ -149,6 +173,10 @@ def _set(made: Composed, key: str, value: Any) -> None:
     if key in groups and not isinstance(value, Mapping):
         raise UserError(f"{key}={value} is neither a valid choice nor a dict of settings: "
                         f"{nearest(str(value), members(groups[key].partition('@')[0]))}")  # fmt: skip
+    if isinstance(node.get(last), DictConfig) and not isinstance(value, Mapping) and value is not None:
+        inside = next(iter(node[last]), "KEY")
+        name = key.removeprefix(f"{role}.")
+        raise UserError(f"{name}={value} is not a dict: set {_nested(f'{name}.{inside}')}")
     merged = isinstance(value, Mapping) and "_target_" not in value and isinstance(node.get(last), DictConfig)
     node[last] = OmegaConf.merge(node[last], value) if merged else value
 

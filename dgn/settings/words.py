@@ -40,6 +40,7 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
     options, assignments = split([debug.get(word.lower(), word) for word in typed])
     values = [_present(word) for word in assignments]
     in_file = swept_in_files(options, values)
+    refuse_options(typed)
     several = options.multirun or bool(in_file)
     taken = [one for word in [*values, *in_file] for one in _own(literal(word, several), values)]
     if several:
@@ -64,6 +65,15 @@ def split(typed: Sequence[str]) -> tuple[Namespace, list[str]]:
     """Hydra's options, and the overrides."""
     options = get_args_parser().parse_known_args(list(typed))[0]
     return options, list(options.overrides)
+
+
+def refuse_options(typed: Sequence[str]) -> None:
+    """UserError for an option that Hydra does not have: settings are written without dashes."""
+    for option in get_args_parser().parse_known_args(list(typed))[1]:
+        if option.startswith("-"):
+            name, _, value = option.lstrip("-").partition("=")
+            after = [*typed[typed.index(option) + 1 :], "…"][0] if option in typed else "…"
+            raise UserError(f"there is no option {option}: write {name}={value or after}")
 
 
 def literal(word: str, several: bool) -> str:

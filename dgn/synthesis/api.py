@@ -45,7 +45,7 @@ class Synthesizer:
     """
 
     def __init__(
-        self, target: nn.Module | str, *words: str, verbose: bool = False, quiet: bool = False, **settings: Any
+        self, target: nn.Module | str, /, *words: str, verbose: bool = False, quiet: bool = False, **settings: Any
     ) -> None:
         if "output" in settings:
             raise UserError("output belongs to a single call: set it there, .synthesize(units, output=DIR)")
@@ -110,6 +110,7 @@ class Synthesizer:
 
 def synthesize(
     target: nn.Module | str,
+    /,
     units: Any = None,
     *words: str,
     output: Path | str | None = None,
@@ -160,6 +161,8 @@ def configure(
             raise UserError(f"{word!r} is not a setting such as 'seeds=4': pass several units as one list, [3, 5]")
     name = target if isinstance(target, str) else "torch.nn.Module" if live else ""  # a live one's is put in below
     chosen = [f"target._target_={name}" if "." in name else f"network@target={name}"] if name else []
+    if name and any(isinstance(keys.get("target"), str) for keys in keywords):
+        raise UserError("target is given twice, first and as target='…': leave out the second")
     composed = configured("synthesize", [*chosen, *words], keywords, role="target")
     config = composed.config
     if units is not None:

@@ -1,15 +1,14 @@
 """List the layers of a network, by name or live."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torchvision import models
 
 from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
-from dgn.networks import summary, zoo
+from dgn.networks import libraries, summary, zoo
 from dgn.networks.preserve_state import preserve_state
 from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.api import configure
@@ -40,16 +39,13 @@ def member(name: str, config_dir: str | None = None) -> list[str]:
     listed = members("network", *([Path(config_dir)] if config_dir else []))
     if name in listed:
         return [f"network@target={name}"]
-    from torchvision import models
-
-    known = models.list_models(module=models)
-    if name in known:
-        return ["network@target=torchvision", f"target.args.name={name}"]
-    if find_spec("timm") and import_module("timm").is_model(name):
-        return ["network@target=timm", f"target.args.model_name={name}"]
-    if "." in name:
+    if words := libraries.words_for(name, "target"):
+        return words
+    if "." in name and "/" not in name and ":" not in name:
         return [f"target._target_={name}"]
-    raise UserError(f"there is no network {name!r}: {nearest(name, [*listed, *known])}")
+    known = [*listed, *models.list_models(module=models)]
+    raise UserError(f"there is no network {name!r}: {nearest(name, known)} (a class of your own: MODULE.CLASS, such as "
+                    "shapenet.ShapeNet)")  # fmt: skip
 
 
 def without_weights(network: NetworkSettings) -> NetworkSettings:

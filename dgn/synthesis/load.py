@@ -19,9 +19,12 @@ from dgn.networks import zoo
 from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
-from dgn.synthesis.inputs import weights
+from dgn.networks.weights_file import find
+from dgn.settings import composed
+from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SynthesizeSettings
-from dgn.units.grammar import layer_of
+from dgn.units.grammar import Range, as_list, layer_of, read
+from dgn.units.names import ClassNames
 from dgn.units.objective import LogProbability, Scorer, places
 from dgn.units.target import Target
 from dgn.units.terms import parse
@@ -39,6 +42,9 @@ def load(
     shape, and the start, the prior's range and the optimiser are built once, so mistakes appear before anything is
     written.
     """
+    for role, settings in networks(config).items():
+        if settings.weights:
+            find(settings.weights, f"{role}.weights")
     memo = memo or Memo()
     device = memo("device", config.trainer, lambda: one_device(config.trainer))
     if prior is None:
@@ -95,13 +101,46 @@ def load_target(
         print(f"note: layer {name} returns several tensors; using {place}")
     is_output = features.is_output(probe, activation)
     names = _element_names(config.target, classes, layer, activation, is_output)
-    units = parse(items, activation.shape[1:], names)[: DEBUG if config.debug else None]
+    check_items(items, features, classes if names is None else names, names, layer, config)
+    units = parse(items, activation.shape[1:], names, layer, config.target.name if network is None else None)[
+        : DEBUG if config.debug else None
+    ]
     objective = instantiate(config.objective)
     if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
         raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
     Scorer(units, objective)  # raises for units that this objective cannot score, before anything runs
     is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
     return Target(features, units, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)
+
+
+def check_items(
+    items: Any,
+    features: Features,
+    classes: list[str] | None,
+    names: list[str] | None,
+    layer: str,
+    config: SynthesizeSettings,
+) -> None:
+    """UserError for texts that are no units of this layer, but something else that is known."""
+    default, known = composed("synthesize").config.units, ClassNames(names or [])
+    if items == default and not any(known.candidates(item) for item in items):
+        raise UserError(f"no unit is chosen, and the default ones are classes that {config.target.name} does not have: "
+                        "set units=…, such as units=0")  # fmt: skip
+    elements = [(str(item), part) for item in as_list(items) for part in _parts(item, classes)]
+    for item, element in elements:
+        if known.candidates(element):
+            continue
+        if ClassNames(classes or []).candidates(element) and layer != OUTPUT:
+            raise UserError(f"{element!r} is a class of the output, and the layer {layer} has no class names: "
+                            f"set {OUTPUT}:{element}")  # fmt: skip
+        if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
+            raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
+
+
+def _parts(item: Any, classes: list[str] | None) -> list[str]:
+    """The elements that the text of a unit names; none for a range."""
+    parsed = read(str(item), ClassNames(classes or []))
+    return [] if isinstance(parsed, Range) else [part.element for part in parsed]
 
 
 def _element_names(

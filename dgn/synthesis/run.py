@@ -15,7 +15,7 @@ from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
-from dgn.evaluation.dataset_examples import real_images, relate, write_real_images
+from dgn.evaluation.dataset_examples import named, real_images, relate, write_real_images
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
 from dgn.generators.bundle import Bundle
@@ -91,6 +91,9 @@ def synthesize(
             joined = resume.join(output)
             if real is not None:
                 best = write_real_images(*real, config.real_images, target, chosen, output)
+                if target.is_output and not named(target, real[0].classes):
+                    print("no × best real: the outputs have no class names that match the folders of data.root; set "
+                          "target.classes=FILE or target.classes=[a,b,c]")  # fmt: skip
                 joined = relate(joined, best)
             results.write(output / "results.csv", joined)
             report.write_grid(output)

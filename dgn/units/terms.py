@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dgn.base.errors import UserError
 from dgn.units import directions
-from dgn.units.grammar import INDEX, NUMBERS, Part, Range, as_list, read
+from dgn.units.grammar import INDEX, NUMBERS, WEIGHT, Part, Range, as_list, read
 from dgn.units.names import SIGNS, ClassNames
 
 
@@ -53,25 +53,32 @@ class Unit:
         return self.terms[0].channel if len(self.terms) == 1 else None
 
 
-def parse(items: Sequence[str | int] | str | int, shape: Sequence[int], classes: Sequence[str] | None) -> list[Unit]:
+def parse(
+    items: Sequence[str | int] | str | int,
+    shape: Sequence[int],
+    classes: Sequence[str] | None,
+    layer: str | None = None,
+    network: str | None = None,
+) -> list[Unit]:
     """The units that texts name at one layer; the grammar is in `dgn.units.grammar`.
 
     Args:
         items: texts; a range gives several units.
         shape: of the layer's activation: (D,) of a vector, (C, H, W) of a map, (T, D) of a sequence of tokens.
         classes: names of the elements, or None.
+        layer, network: their names, for messages: the network's as `dgn networks NAME` takes it.
 
     Raises UserError for a text that is not a unit, with the nearest names or the allowed numbers.
     """
-    layer = _Layer(tuple(shape), ClassNames(classes or []))
-    return [unit for item in as_list(items) for unit in layer.units(item)]
+    read_at = _Layer(tuple(shape), ClassNames(classes or []), layer, network)
+    return [unit for item in as_list(items) for unit in read_at.units(item)]
 
 
 class _Layer:
     """What texts mean at one layer."""
 
-    def __init__(self, shape: tuple[int, ...], names: ClassNames) -> None:
-        self.shape, self.names = shape, names
+    def __init__(self, shape: tuple[int, ...], names: ClassNames, layer: str | None, network: str | None) -> None:
+        self.shape, self.names, self.layer, self.network = shape, names, layer, network
         self.count = shape[1] if len(shape) == 2 else shape[0]
 
     def units(self, item: str) -> list[Unit]:
@@ -143,16 +150,19 @@ class _Layer:
         if element[:1] in SIGNS:
             raise UserError(f"there is no unit {element!r}: set one sign per term, before its element")
         last = self.count - 1
+        if mended := _mended(element):
+            raise UserError(f"there is no unit {element!r}: {mended}")
         if self.names.classes:
-            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)} "
-                            "(list all class names with dgn networks NAME --classes)")  # fmt: skip
+            listed = f" (list all class names with dgn networks {self.network} --classes)" if self.network else ""
+            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}{listed}")
         naming = ", or class names by target.classes=FILE or target.classes=[a,b,c]"
         raise UserError(f"there is no unit {element!r}, because this layer has no class names: set an index from 0 to "
                         f"{last}" + naming * (len(self.shape) == 1))  # fmt: skip
 
     def _check_index(self, text: str, index: int) -> None:
         if index >= self.count:
-            raise UserError(f"there is no unit {text!r}: set an index from 0 to {self.count - 1}")
+            where = f" in the layer {self.layer}" if self.layer else ""
+            raise UserError(f"there is no unit {text!r}{where}: set an index from 0 to {self.count - 1}")
 
     def _place(self, element: str, place: str | None) -> int | str:
         """A place as `Term` has it."""
@@ -183,6 +193,15 @@ class _Layer:
             ends = f"set a row from 0 to {height - 1} and a column from 0 to {width - 1}"
             raise UserError(f"'{element}@{place}' is outside this layer's map: {ends}")
         return row * width + column
+
+
+def _mended(element: str) -> str:
+    """How to write what another language writes otherwise; "" for anything else."""
+    if span := re.fullmatch(rf"({INDEX})\s*\.\.+\s*({INDEX})", element):
+        return f"a range is written {span[1]}-{span[2]}"
+    if product := re.fullmatch(rf"(.+?)\s*\*\s*({WEIGHT})", element):
+        return f"the weight comes first, {product[2]}*{product[1]}"
+    return ""
 
 
 def _label(terms: Sequence[Term]) -> str:

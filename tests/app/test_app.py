@@ -335,7 +335,9 @@ def test_in_a_browser_two_visitors_watch_stop_and_keep(browser, explorer, tmp_pa
     assert "did you mean 'lemon'" in other.locator("#told").inner_text()
 
     words = shlex.split(line.removeprefix("dgn"))
-    subprocess.run([sys.executable, "-m", "dgn", *words, f"output={tmp_path / 'typed'}"], cwd=ROOT, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "dgn", *words, f"output={tmp_path / 'typed'}"], cwd=ROOT, check=True, timeout=120
+    )
     assert picture(kept) == picture(tmp_path / "typed")
     with Image.open(next((kept / "images").glob("*.png"))) as image:
         assert image.size == (64, 64)

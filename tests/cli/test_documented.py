@@ -101,8 +101,8 @@ def test_a_command_line_of_the_documents_is_taken(line):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("report pages a", "invalid choice: 'pages'"),
-        ("bundle inf x", "invalid choice: 'inf'"),
+        ("report pages a", "write dgn report page pages"),
+        ("bundle inf x", "write dgn bundle info inf"),
         ("dashboard lab", "--entity"),
         ("networks resnet5", "no network 'resnet5'"),
         ("benchmark synthesys", "no section"),

@@ -56,6 +56,22 @@ def apart(*words, cwd=ROOT, code=0):
         (["experiment=dmo"], "there is no experiment 'dmo': did you mean 'demo'"),
         (["-m", "seed=0,1", "hydra/launcher=jblib"], "install hydra/launcher=joblib by pip install 'dgn[sweep]'"),
         (["-m", "resume=true,false"], "resume does not change the result"),
+        (["network=resnet50"], "set network@judge=… or network@target=…"),
+        (["network@target=resnet50"], "set network@target=torchvision target.args.name=resnet50"),
+        (["steps=50"], "did you mean 'ascent.steps' or 'target.steps'?"),
+        (["target.channels=1"], "did you mean 'target.input.channels'?"),
+        (["iterations=50"], "it is a key of dgn train"),
+        (["prior=none", "prior.k=3"], "it is one of prior=box, not of prior=none"),
+        (["start=coffee.png"], "set start=image start.path=coffee.png"),
+        (
+            ["data=/a/shapes"],
+            "data takes the name of a kind (imagefolder, imagenet, photos), not a path: set data.root=",
+        ),
+        (["target.input=64"], "target.input is a group of keys, not a single value: set target.input.size=…"),
+        (["target.input={size=64, mean: 1}"], "with colons: 'target.input={size:64"),
+        (["--units", "lemon"], "there is no option --units: write units=lemon"),
+        (["units=school", "bus"], "quote a value with a space: 'units=school bus'"),
+        (["units", "=", "lemon"], "write units=lemon, without spaces around ="),
     ],
 )
 def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
@@ -63,6 +79,32 @@ def test_a_typing_mistake_gets_one_sentence(words, sentence, tmp_path):
     assert sentence in error
     assert error.startswith("error: ")
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["units=lemon"], "it is a key of dgn synthesize"),
+        (["data=photos", "ascent.steps=3"], "it is a key of dgn synthesize"),
+        (["target._target_=a.B"], "there is no 'network@target' in dgn train: did you mean"),
+    ],
+)
+def test_the_other_commands_keys_are_named(words, sentence, tmp_path):
+    assert sentence in command(str(ROOT / "train.py"), *words, cwd=tmp_path, code=1)[1]
+
+
+def test_a_network_without_the_base_is_told_to_begin_with_it(tmp_path):
+    (tmp_path / "mine" / "network").mkdir(parents=True)
+    (tmp_path / "mine" / "network" / "bare.yaml").write_text("_target_: a.B\n")
+    words = (str(ROOT / "synthesize.py"), f"--config-dir={tmp_path}/mine", "network@target=bare")
+    said = command(*words, cwd=tmp_path, code=1)[1]
+    assert "network/bare.yaml lacks default_bundle: begin it with `defaults: [custom]`" in said
+
+
+def test_an_output_that_is_a_file_is_said_to_be_one(tmp_path):
+    (tmp_path / "classes.txt").write_text("a\n")
+    said = command(str(ROOT / "synthesize.py"), "output=classes.txt", cwd=tmp_path, code=1)[1]
+    assert "classes.txt is a file, and a folder is needed" in said
 
 
 @pytest.mark.parametrize("words", [["target=x"], ["-m", "resume=true,false"]])
@@ -83,6 +125,9 @@ def test_of_a_runs_own_config_no_member_can_be_chosen_again(config, tmp_path):
     ("script", "words", "sentence"),
     [
         ("synthesize.py", ["units=goldfsh"], "there is no unit 'goldfsh': did you mean 'goldfish'"),
+        ("synthesize.py", ["target.weights=none.pth"], "set target.weights to an existing file"),
+        ("synthesize.py", ["network@judge=squeezenet1_1", "judge.weights=x.pth"], "set judge.weights to an existing"),
+        ("train.py", ["data=photos", "encoder.weights=x.pth"], "set encoder.weights to an existing file"),
         ("synthesize.py", ["target.layer=fc9"], "there is no layer 'fc9'"),
         ("synthesize.py", ["bundle=none"], "there is no bundle 'none'"),
         ("train.py", ["data=imagefolder"], "data.root=DIR"),

@@ -63,6 +63,12 @@ def test_of_a_hidden_layer_every_image_counts(target):
     assert dataset_examples.scored(hidden, hidden.units, {"apple": 60, "bread": 41}) == [101, 101]
 
 
+def test_whether_any_output_has_the_name_of_a_folder(target):
+    assert dataset_examples.named(target(["bread"]), ["bread", "x"])
+    assert not dataset_examples.named(target(["bread"]), ["x"])
+    assert not dataset_examples.named(target(["1"], classes=()), ["bread"])
+
+
 def test_without_a_folder_there_are_none(data):
     assert data("data.root=null") is None
 

@@ -37,6 +37,12 @@ def test_an_unknown_name_lists_the_shipped_ones():
         lookup.find("")
 
 
+def test_what_is_no_safetensors_file_is_said_to_be_none(tmp_path):
+    (tmp_path / "net.pth").write_bytes(b"PK" + b"x" * 100)
+    with pytest.raises(UserError, match="it is not a safetensors file"):
+        bundle.load(tmp_path / "net.pth")
+
+
 def test_a_missing_file_is_answered_by_the_bundle_beside_it(tmp_path):
     made = tmp_path / "made.bundle.safetensors"
     made.touch()

@@ -97,6 +97,11 @@ def test_ones_own_networks_are_listed(folder, capsys):
     assert "1000" in capsys.readouterr().out
 
 
+def test_without_a_name_the_networks_are_listed(capsys):
+    main(["networks"])
+    assert "caffenet64" in capsys.readouterr().out.splitlines()
+
+
 def test_class_names_are_listed_with_their_indices(folder, capsys):
     main(["networks", "caffenet64", "--classes"])  # from its weights file
     lines = capsys.readouterr().out.splitlines()
@@ -121,6 +126,9 @@ def test_class_names_are_listed_with_their_indices(folder, capsys):
         (["caffenet64", "target.inputt=3"], "there is no key 'target.inputt'"),
         (["caffenet64", "target.input.size=abc"], "input.size=abc is not a whole number"),
         (["my_listed.Nets"], "cannot import"),
+        (["my_listed.net"], "did you mean 'Net'"),
+        (["MyListed"], "a class of your own: MODULE.CLASS"),
+        (["my_listed:Net"], "a class of your own: MODULE.CLASS"),
         (["torchvision"], "target.args.name has no value: set target.args.name="),
         (["torchvision", "target.args.name=resnt50"], "did you mean 'resnet50'"),
         (["timm", "target.args.model_name=resnt50"], "did you mean 'resnet50'"),

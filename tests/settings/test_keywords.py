@@ -128,6 +128,13 @@ def test_training_has_its_own_keys():
         ({"judge": nn.Linear(1, 1)}, "judge cannot be a Linear"),
         ({"ascent": {"steps": object()}}, "ascent.steps cannot be a object"),
         ({"panels": {}}, "there is no setting 'panels'"),
+        ({"size": 64}, r"set input=\{'size': …\} or data="),
+        ({"steps_": 64}, "there is no setting 'steps_': did you mean 'steps'"),
+        ({"k": 64}, r"set prior=\{'k': …\}"),
+        ({"input": 64}, r"^input=64 is not a dict: set input=\{'size': …\}"),
+        ({"iterations": 64}, "it is a key of dgn train"),
+        ({"data": "/a/shapes"}, "set data.root=/a/shapes"),
+        ({"layer": nn.Linear(1, 1)}, "layer cannot be a Linear: give its name"),
     ],
 )
 def test_a_mistake_is_a_sentence(keywords, sentence):

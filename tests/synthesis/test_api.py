@@ -130,6 +130,8 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
         ("nope.Net", 1, (), {}, "cannot import the network nope.Net"),
         ("cafenet64", 1, (), {}, "did you mean 'caffenet64'"),
         (network(), "bee", (), {"input": {"size": 16}}, "set an index from 0 to 4"),
+        (network(), 1, (), {"target": "x"}, "target is given twice"),
+        (network(), None, (), {"input": {"size": 16}}, "no unit is chosen"),
         (network(), 1, ("sedes=1",), {}, "did you mean 'seeds'"),
         (network(), 1, ("seeds=0",), {}, "set seeds to 1 or more"),
         (network(), 1, (), {"layr": "3"}, "there is no setting 'layr': did you mean 'layer'"),

@@ -67,6 +67,8 @@ def test_ranges_and_all(sign, weight):
         ("black-and-tan coonhoud", "did you mean 'black-and-tan coonhound'"),
         ("volcano+jack-o-lanten-12", "no unit 'jack-o-lanten'"),
         ("cat", "did you mean 'tiger cat' or 'Persian cat' or 'Siamese cat' or 'Egyptian cat'"),
+        ("0..9", "a range is written 0-9"),
+        ("volcano*0.5", r"the weight comes first, 0\.5\*volcano"),
         ("goldfis", "did you mean 'goldfish'"),
         ("0*volcano", "the weight in '0\\*volcano' is zero"),
         ("3-40-50", "could be a range or a sum: set '1\\*3-40-50' for the sum"),

@@ -6,6 +6,7 @@ import torch
 from dgn import units
 from dgn.base.errors import UserError
 from dgn.evaluation import judge
+from dgn.settings import composed
 from dgn.synthesis.load import load_target
 from dgn.units.target import Target
 
@@ -57,8 +58,21 @@ def test_names_are_those_of_the_output_alone(target, file):
     hidden = target(["conv:3-4", "-conv:all@max"], classes=LETTERS)
     assert hidden.features.layers == ["conv"] and len(hidden.units) == 2 + 8 and hidden.classes is None
     assert len(target("fc:all", classes=["a", "b"]).units) == 12
-    with pytest.raises(UserError, match="this layer has no class names: set an index from 0 to 11"):
+    with pytest.raises(UserError, match="the layer fc has no class names: set output:a"):
         target("fc:a", classes=LETTERS)
+    with pytest.raises(UserError, match="this layer has no class names: set an index from 0 to 11"):
+        target("fc:z", classes=LETTERS)
+
+
+def test_what_is_known_elsewhere_is_said(target):
+    with pytest.raises(UserError, match="'conv' is a layer: name an element of it as well, such as conv:3"):
+        target(["conv", "3"])
+    with pytest.raises(UserError, match="'conv:3' is a unit, not a layer: set units=conv:3"):
+        target("0", "target.layer=conv:3")
+    with pytest.raises(UserError, match="there is no unit '300' in the layer conv: set an index"):
+        target("conv:300")
+    with pytest.raises(UserError, match="no unit is chosen, and the default ones are classes"):
+        target(list(composed("synthesize").config.units))
 
 
 def test_a_class_with_a_colon_is_not_a_layer(target):
