@@ -15,8 +15,8 @@ MOST = 3  # paths that a sentence names
 def elsewhere(key: str, command: str, config: Mapping[Any, Any]) -> list[str]:
     """The dotted keys of a command's config with the same last part as `key`: those in the same part first."""
     parent, _, last = key.rpartition(".")
-    found = [path for path in _paths(config, "") if path.rpartition(".")[2] == last and path != key]
-    return sorted(found, key=lambda path: (not path.startswith(f"{parent}."), path.count("."), path))[:MOST]
+    paths = [path for path in _paths(config, "") if path.rpartition(".")[2] == last and path != key]
+    return sorted(paths, key=lambda path: (not path.startswith(f"{parent}."), path.count("."), path))[:MOST]
 
 
 def member_with(group: str, key: str) -> str:
