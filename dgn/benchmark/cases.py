@@ -54,8 +54,8 @@ def build(name: str) -> Case:
 
 
 def training(*words: str) -> GeneratorSettings:
-    """The settings of train.py with these words."""
-    return check(configured("train", words, []), GeneratorSettings)
+    """The settings of train.py with these words, and what `auto` is where the encoder is the comparator."""
+    return check(configured("train", ["loss.code.weight=0.3", *words], []), GeneratorSettings)
 
 
 def decided(*words: str) -> SynthesizeSettings:

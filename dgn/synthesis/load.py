@@ -1,6 +1,6 @@
 """What a run's settings name, ready for the climb: the prior, the target at its units' layer, the judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
 from dgn.networks.weights_file import find
-from dgn.settings import composed
+from dgn.settings.compose import apart, composed
 from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.grammar import Range, as_list, layer_of, read
@@ -122,8 +122,8 @@ def check_items(
     config: SynthesizeSettings,
 ) -> None:
     """UserError for texts that are no units of this layer, but something else that is known."""
-    default, known = composed("synthesize").config.units, ClassNames(names or [])
-    if items == default and not any(known.candidates(item) for item in items):
+    known = ClassNames(names or [])
+    if isinstance(items, Sequence) and not any(known.candidates(str(item)) for item in items) and _by_default(items):
         raise UserError(f"no unit is chosen, and the default ones are classes that {config.target.name} does not have: "
                         "set units=…, such as units=0")  # fmt: skip
     elements = [(str(item), part) for item in as_list(items) for part in _parts(item, classes)]
@@ -135,6 +135,12 @@ def check_items(
                             f"set {OUTPUT}:{element}")  # fmt: skip
         if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
+
+
+def _by_default(items: Any) -> bool:
+    """Whether these are the units of conf/synthesize.yaml."""
+    with apart():
+        return items == composed("synthesize").config.units
 
 
 def _parts(item: Any, classes: list[str] | None) -> list[str]:

@@ -78,7 +78,7 @@ def test_a_bundle_of_a_folder_is_found_by_what_it_inverts(priors):
 def test_a_bundle_that_is_missing_is_a_sentence_with_the_line_that_makes_it(priors, config):
     with pytest.raises(UserError, match="there is no bundle caffenet64-fc7-places365 in") as error:
         lookup.find(str(priors), {"network": "caffenet64", "layer": "fc7", "data": "places365"})
-    line = re.search(r"make it by python train\.py (.*)", str(error.value))[1]
+    line = re.search(r"make it by dgn train (.*)", str(error.value))[1]
     found = config("train", *line.split())
     made = f"{found.encoder.name}-{found.encoder.layer}-{found.data.name}"
     assert (found.output, made) == (f"{priors}/caffenet64-fc7-places365", "caffenet64-fc7-places365")

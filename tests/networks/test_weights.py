@@ -145,7 +145,7 @@ def test_a_file_without_weights_is_a_sentence(tmp_path, content):
         weights.read(tmp_path / "w.pth")
     (tmp_path / "w.safetensors").write_bytes(content)
     for read in (weights.read, weights_file.metadata):
-        with pytest.raises(UserError, match=r"cannot load weights from .*w\.safetensors"):
+        with pytest.raises(UserError, match=r"w\.safetensors is not a safetensors file"):
             read(tmp_path / "w.safetensors")
 
 
