@@ -294,9 +294,17 @@ def visit(browser, address, unit, asked):
 
 
 def choose(page, unit):
-    page.locator("#unit input").fill(unit)
-    page.locator("#unit input").press("Enter")
-    page.wait_for_function("unit => document.querySelector('#line textarea')?.value.includes(unit)", arg=unit)
+    """Type a unit, again if the page was not yet listening: on a busy machine gradio shows its fields before that."""
+    for last in (False, False, False, True):
+        page.locator("#unit input").fill(unit)
+        page.locator("#unit input").press("Enter")
+        try:
+            return page.wait_for_function(
+                "unit => document.querySelector('#line textarea')?.value.includes(unit)", arg=unit, timeout=20_000
+            )
+        except Exception as error:  # playwright's TimeoutError; playwright may not be installed
+            if last or type(error).__name__ != "TimeoutError":
+                raise
 
 
 def state(page):
