@@ -295,15 +295,16 @@ def visit(browser, address, unit, asked):
 
 def choose(page, unit):
     """Type a unit, again if the page was not yet listening: on a busy machine gradio shows its fields before that."""
-    for last in (False, False, False, True):
+    for attempt in range(4):
         page.locator("#unit input").fill(unit)
         page.locator("#unit input").press("Enter")
         try:
-            return page.wait_for_function(
+            page.wait_for_function(
                 "unit => document.querySelector('#line textarea')?.value.includes(unit)", arg=unit, timeout=20_000
             )
+            return
         except Exception as error:  # playwright's TimeoutError; playwright may not be installed
-            if last or type(error).__name__ != "TimeoutError":
+            if attempt == 3 or type(error).__name__ != "TimeoutError":
                 raise
 
 
