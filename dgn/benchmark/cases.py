@@ -17,6 +17,7 @@ from dgn.settings.keywords import configured
 from dgn.synthesis.api import configure
 from dgn.synthesis.load import load
 from dgn.synthesis.settings import SynthesizeSettings
+from dgn.training.recipe import CODE_WEIGHT
 from dgn.training.settings import GeneratorSettings
 from dgn.training.tasks import build_generator
 from dgn.units.target import Target
@@ -55,7 +56,7 @@ def build(name: str) -> Case:
 
 def training(*words: str) -> GeneratorSettings:
     """The settings of train.py with these words, and what `auto` is where the encoder is the comparator."""
-    return check(configured("train", ["loss.code.weight=0.3", *words], []), GeneratorSettings)
+    return check(configured("train", [f"loss.code.weight={CODE_WEIGHT}", *words], []), GeneratorSettings)
 
 
 def decided(*words: str) -> SynthesizeSettings:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from dgn.base import lightning
 from dgn.base.errors import UserError
+from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
 from dgn.evaluation import judge
@@ -20,7 +22,6 @@ from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
 from dgn.networks.weights_file import find
-from dgn.settings.compose import apart, composed
 from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.grammar import Range, as_list, layer_of, read
@@ -139,8 +140,7 @@ def check_items(
 
 def _by_default(items: Any) -> bool:
     """Whether these are the units of conf/synthesize.yaml."""
-    with apart():
-        return items == composed("synthesize").config.units
+    return bool(items == OmegaConf.load(CONF / "synthesize.yaml").units)
 
 
 def _parts(item: Any, classes: list[str] | None) -> list[str]:

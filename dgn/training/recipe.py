@@ -2,7 +2,7 @@
 
 A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
 term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
-nobody recognises. Both are measured in docs/training.md.
+nobody recognises. docs/training.md says how far each was tried.
 """
 
 from typing import Any
