@@ -30,6 +30,7 @@ from dgn.synthesis.settings import SynthesizeSettings
 from dgn.training.settings import TASKS as TASK_SETTINGS
 
 ALONE = {"train": [], "synthesize": ["experiment=demo"]}  # the arguments of a command without any
+FAILED: set[str] = set()  # why points of this sweep have failed so far: each reason is printed once
 TASKS = {"train": "dgn.training.tasks", "synthesize": "dgn.synthesis.run"}
 
 
@@ -41,6 +42,7 @@ def run(command: str, typed: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing; `door` writes the message
     words = settings.words(command, typed or ALONE[command])
     failed: list[Exception] = []
+    FAILED.clear()
 
     @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name=command)
     def job(config: DictConfig) -> None:
@@ -97,5 +99,7 @@ def fail(error: Exception, command: str, words: Sequence[str]) -> None:
     meant = messages.meant_for_the_user(error)
     reason = messages.sentence(error, command, words) if meant else f"{type(error).__name__}: {error}"
     details = "" if meant else f"\n{traceback.format_exc()}"
-    print(f"error: {callback.name()}: {reason}{details}", file=sys.stderr)
+    repeated = reason in FAILED
+    FAILED.add(reason)
+    print(f"error: {callback.name()}: {'the same' if repeated else reason + details}", file=sys.stderr)
     jobs.fail(callback.folder(), " ".join(reason.split()) + details)

@@ -85,7 +85,7 @@ def layers(network: nn.Module, contract: Preprocessing) -> Layers:
 
 def table(layers: list[Layer]) -> str:
     """Layers as lines of text, a header first."""
-    rows = [("layer", "kind", "shape", "parameters", "MFLOPs up to it", "")]
+    rows = [("layer", "kind", "shape", "parameters", "MFLOPs from the input", "")]
     for layer in layers:
         shape = "x".join(map(str, layer.shape))
         rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.flops / 1e6:,.1f}",

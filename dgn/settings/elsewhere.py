@@ -10,6 +10,7 @@ from dgn.settings.compose import composed
 
 COMMANDS = ("synthesize", "train")
 MOST = 3  # paths that a sentence names
+ELSEWHERE_CALLED = {"device": ("trainer", "gpu")}  # what other libraries call a choice that has another key here
 
 
 def elsewhere(key: str, command: str, config: Mapping[Any, Any]) -> list[str]:

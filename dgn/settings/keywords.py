@@ -11,7 +11,7 @@ from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
 from dgn.settings import messages, renamed
 from dgn.settings.compose import Composed, composed, outside
-from dgn.settings.elsewhere import elsewhere, other_command
+from dgn.settings.elsewhere import ELSEWHERE_CALLED, elsewhere, other_command
 from dgn.settings.words import PATHS, words
 
 Keywords = Mapping[str, Any]
@@ -140,6 +140,8 @@ def _full(key: str, made: Composed, role: str, command: str) -> str:
 
 def _found(key: str, made: Composed, role: str, command: str) -> str:
     """Where else a key exists, as it is written in Python, as the end of a sentence; "" for nowhere."""
+    if key in ELSEWHERE_CALLED:
+        return "set {}={!r}".format(*ELSEWHERE_CALLED[key])
     values: Any = OmegaConf.to_container(made.config, resolve=False)
     paths = [path.removeprefix(f"{role}.") for path in elsewhere(key, command, values)]
     if paths:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dgn.base.errors import UserError, nearest
 from dgn.base.folders import members
 from dgn.settings.compose import composed
-from dgn.settings.elsewhere import elsewhere, has, member_with, other_command
+from dgn.settings.elsewhere import ELSEWHERE_CALLED, elsewhere, has, member_with, other_command
 from dgn.settings.words import PATHS, split
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
@@ -193,6 +193,8 @@ def _unknown(key: str, command: str, words: Sequence[str]) -> str:
 def _found(key: str, command: str, config: Mapping[Any, Any], words: Sequence[str]) -> str:
     """Where else a key exists, as the end of a sentence; "" for nowhere."""
     role, _, last = key.rpartition(".")
+    if key in ELSEWHERE_CALLED:
+        return f"set {'='.join(ELSEWHERE_CALLED[key])}"
     if config.get(role, "") is None:
         return ""
     if role in _groups(command) and (member := member_with(role, last)):

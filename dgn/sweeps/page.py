@@ -29,9 +29,11 @@ def write_sweep(sweep: Path) -> tuple[str, bool]:
     current = {entry.point: None for entry in entries if entry.point.current}
     left = [point for point in current if point.state != "finished"]
     lines = [f"sweep: {len(current) - len(left)} of {results.count(len(current), 'point')} finished"]
-    lines += [f"  {point.state}: {_name(point)}{f' ({point.reason})' if point.reason else ''}" for point in left]
+    lines += _unfinished(left)
     if _one_run(axes) and not left:
         page = merge([point.folder for point in current if point.folder], sweep)
+    elif not any(entry.rows or entry.files for entry in entries):
+        return "\n".join(lines), not left  # a page would be empty
     else:
         table.write_tables(sweep, axes, entries)
         page = sweep / "index.html"
@@ -60,6 +62,15 @@ def _how(entries: Sequence[table.Entry]) -> str:
     """How the pictures were made, where the points have any: what all their manifests say alike."""
     runs = [entry.run for entry in entries if entry.run and entry.rows]
     return method.shared([results.about(run).get("method") or {} for run in runs]) if runs else ""
+
+
+def _unfinished(points: Sequence[Any]) -> list[str]:
+    """The points that are not finished, a line for all that have the same reason."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for point in points:
+        by_reason.setdefault((point.state, point.reason), []).append(_name(point))
+    return [f"  {state}: {', '.join(names)}{f' ({reason})' if reason else ''}"
+            for (state, reason), names in by_reason.items()]  # fmt: skip
 
 
 def _name(point: Any) -> str:

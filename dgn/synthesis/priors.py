@@ -26,9 +26,15 @@ class Prior(nn.Module):
         super().__init__()
 
     @staticmethod
-    def describe(moments: Moments, **settings: Any) -> str:
-        """A clause for the page: how the prior limits the code. `settings` are those of its YAML."""
-        return "the code was not limited"
+    def describe(moments: Moments, what: str = "code", **settings: Any) -> str:
+        """A clause for the page: how the prior limits the code.
+
+        Args:
+            moments: of the code on real images.
+            what: what the code is to the reader, "code" or "picture".
+            settings: those of its YAML.
+        """
+        return f"the {what} was not limited"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The codes (N, *code_shape) after a step, pulled back into the range."""
@@ -60,9 +66,9 @@ class Shrink(Prior):
         self.shrink = shrink
 
     @staticmethod
-    def describe(moments: Moments, *, shrink: float, **_: Any) -> str:  # type: ignore[override]
+    def describe(moments: Moments, what: str = "code", *, shrink: float, **_: Any) -> str:  # type: ignore[override]
         """Where the prior keeps the code, for the page."""
-        return "the code was not limited" + (
+        return f"the {what} was not limited" + (
             "" if shrink == 1 else f", but was multiplied by {shrink:g} after each step"
         )
 
@@ -110,10 +116,12 @@ class Box(Prior):
         self.register_buffer("limits_lower", varies & signed)
 
     @staticmethod
-    def describe(moments: Moments, *, k: float, shrink: float, **_: Any) -> str:  # type: ignore[override]
+    def describe(  # type: ignore[override]
+        moments: Moments, what: str = "code", *, k: float, shrink: float, **_: Any
+    ) -> str:
         """Where the prior keeps the code, for the page."""
-        shrunk = "" if shrink == 1 else f", and the code was multiplied by {shrink:g} after each step"
-        return f"each code element was kept within {k:g} standard deviations of its mean on real images{shrunk}"
+        shrunk = "" if shrink == 1 else f", and the {what} was multiplied by {shrink:g} after each step"
+        return f"each {what} element was kept within {k:g} standard deviations of its mean on real images{shrunk}"
 
     def apply_to(self, code: Tensor) -> Tensor:
         """The code pulled back into its range."""
@@ -166,12 +174,14 @@ class Ellipsoid(Box):
         self.register_buffer("inverse", None if max_mahalanobis is None else moments.inverse_axes)
 
     @staticmethod
-    def describe(moments: Moments, *, max_mahalanobis: float | None = None, **box: Any) -> str:
+    def describe(
+        moments: Moments, what: str = "code", *, max_mahalanobis: float | None = None, **box: Any
+    ) -> str:
         """Where the prior keeps the code, for the page."""
-        within = Box.describe(moments, **box)
+        within = Box.describe(moments, what, **box)
         if max_mahalanobis is None or moments.axes is None:
             return within
-        return (f"the code as a whole was kept within a Mahalanobis distance of {max_mahalanobis:g} from the mean of "
+        return (f"the {what} as a whole was kept within a Mahalanobis distance of {max_mahalanobis:g} from the mean of "
                 f"real codes, which are at about 1, and {within}")  # fmt: skip
 
     def apply_to(self, code: Tensor) -> Tensor:

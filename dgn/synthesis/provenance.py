@@ -110,8 +110,8 @@ def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
         ends = "black and white" if abs(low) + abs(high - 1) < 1e-3 else f"{low:.2g} and {high:.2g}, where 1 is white"
         shrunk = "" if box.shrink == 1 else f", and moved towards grey by the factor {box.shrink:g} after each step"
         return f"each pixel was kept between {ends}{shrunk}"
-    said = rule.describe(prior.moments, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
-    return said.replace("the code ", "the picture ") if isinstance(prior.generator, Pixels) else said
+    what = "picture" if isinstance(prior.generator, Pixels) else "code"
+    return rule.describe(prior.moments, what=what, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
 
 
 def _place(target: Target) -> str | None:

@@ -31,6 +31,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["network@targt=caffenet64"], "did you mean 'network@target'"),
         (["seed_count=1"], "there is no key 'seed_count'"),
         (["ascent.stepp=1"], "there is no key 'ascent.stepp': did you mean 'step'"),
+        (["device=cuda"], "there is no key 'device': set trainer=gpu"),
         (["seeds.a=1"], "seeds is a single value (2)"),
         (["units=a,b"], "set 'units=[a,b]' for a list"),
         (["units=[a"], "cannot parse 'units=[a': write a list as [a,b]"),

@@ -116,6 +116,7 @@ def test_training_has_its_own_keys():
     ("keywords", "sentence"),
     [
         ({"sedes": 1}, "there is no setting 'sedes': did you mean 'seeds'"),
+        ({"device": "cuda"}, "there is no setting 'device': set trainer='gpu'"),
         ({"layr": "3"}, "there is no setting 'layr': did you mean 'layer'"),
         ({"asent.steps": 1}, "did you mean 'ascent'"),
         ({"seeds.x": 1}, "there is no setting 'seeds.x'"),

@@ -37,6 +37,23 @@ def test_what_is_said_in_the_end(sweep_folder):
     assert said.endswith(f"page: {sweep_folder}/index.html")
 
 
+def test_a_reason_is_told_once_and_a_page_of_nothing_is_not_written(tmp_path):
+    (tmp_path / "multirun.yaml").write_text("hydra: {overrides: {task: ['units=a,b', 'seeds=1,2']}}")
+    for i, words in enumerate(jobs.planned(tmp_path)):
+        folder = tmp_path / f"p{i}"
+        folder.mkdir()
+        jobs.begin(folder, words)
+        jobs.fail(folder, "there is no layer 'x'" if i < 3 else "a full disk")
+    said, complete = write_sweep(tmp_path)
+    assert not complete
+    assert said.splitlines() == [
+        "sweep: 0 of 4 points finished",
+        "  failed: p0, p1, p2 (there is no layer 'x')",
+        "  failed: p3 (a full disk)",
+    ]
+    assert not (tmp_path / "index.html").exists()
+
+
 def test_the_tables_have_the_settings_as_columns(sweep_folder):
     write_sweep(sweep_folder)
     found = lines(sweep_folder / "points.csv")
