@@ -174,9 +174,7 @@ class Ellipsoid(Box):
         self.register_buffer("inverse", None if max_mahalanobis is None else moments.inverse_axes)
 
     @staticmethod
-    def describe(
-        moments: Moments, what: str = "code", *, max_mahalanobis: float | None = None, **box: Any
-    ) -> str:
+    def describe(moments: Moments, what: str = "code", *, max_mahalanobis: float | None = None, **box: Any) -> str:
         """Where the prior keeps the code, for the page."""
         within = Box.describe(moments, what, **box)
         if max_mahalanobis is None or moments.axes is None:

@@ -111,7 +111,9 @@ def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
         shrunk = "" if box.shrink == 1 else f", and moved towards grey by the factor {box.shrink:g} after each step"
         return f"each pixel was kept between {ends}{shrunk}"
     what = "picture" if isinstance(prior.generator, Pixels) else "code"
-    return rule.describe(prior.moments, what=what, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
+    return (
+        rule.describe(prior.moments, what=what, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
+    )
 
 
 def _place(target: Target) -> str | None:
