@@ -14,34 +14,52 @@ SHOWN = 32  # held-out images that are drawn beside their reconstructions
 
 
 def errors(
-    encoder: Features, generators: Mapping[str, nn.Module], batches: Iterable[tuple[Tensor, ...]]
+    encoder: Features,
+    generators: Mapping[str, nn.Module],
+    batches: Iterable[tuple[Tensor, ...]],
+    observer: Features | None = None,
 ) -> dict[str, float]:
     """Errors of reconstructions from the encoder's first layer, in pixels and at every layer that it is read at.
+
+    A small encoder can be pleased by noise, so that its own error tells nothing. `unexplained/observer` is that of
+    another network, and tells more: docs/training.md has the table.
 
     Batches are forgotten as they are measured: memory does not grow with their number.
 
     Args:
         encoder: E; its first layer gives the code.
         generators: the Gs to measure, each by the prefix of its names, such as "" or "ema/".
+        observer: a network with one layer, whose channels are averaged over positions; None: leave it out.
         batches: of images (N, 3, H, W) in [0, 1] first.
 
     Gives `inversion/LAYER` in % and `unexplained/LAYER`, see `dgn.evaluation.metrics`.
     """
-    targets = {name: metrics.Targets() for name in (*encoder.layers, "pixels")}
+
+    def values(x: Tensor) -> dict[str, Tensor]:
+        observed = {"observer": means(observer(x))} if observer else {}
+        return encoder.all(x) | {"pixels": x} | observed
+
+    names = [*encoder.layers, "pixels", *(["observer"] if observer else [])]
+    targets = {name: metrics.Targets() for name in names}
     residuals = {(prefix, name): metrics.Residuals() for prefix in generators for name in targets}
     for x, *_ in batches:
-        real = encoder.all(x) | {"pixels": x}
+        real = values(x)
         for name, value in real.items():
             targets[name].update(value)
         for prefix, generator in generators.items():
             y = generator(real[encoder.layers[0]])
-            for name, value in (encoder.all(y) | {"pixels": y}).items():
+            for name, value in values(y).items():
                 residuals[prefix, name].update(real[name], value)
     summary = {}
     for (prefix, name), missed in residuals.items():
         summary[f"{prefix}inversion/{name}"] = metrics.inversion_error(targets[name], missed)
         summary[f"{prefix}unexplained/{name}"] = metrics.unexplained(targets[name], missed)
     return summary
+
+
+def means(features: Tensor) -> Tensor:
+    """Activations (N, C, H, W) averaged over positions, (N, C); others as they are."""
+    return features.mean((2, 3)) if features.ndim == 4 else features
 
 
 def named(

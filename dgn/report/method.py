@@ -16,6 +16,8 @@ def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
         sentences.append(f"The search {next(iter(ways.values()))}.")
     else:
         sentences += [f"{name[:1].upper()}{name[1:]}: the search {way}." for name, way in ways.items()]
+    for said in dict.fromkeys(method["weak"] for _, method in runs if method.get("weak")):
+        sentences.append(f"{said[:1].upper()}{said[1:]}.")
     if any(method.get("minimised") for _, method in runs):
         sentences.append(MINIMISED)
     if any(method.get("sums") for _, method in runs):

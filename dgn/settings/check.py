@@ -13,7 +13,7 @@ from dgn.settings import renamed
 from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
 
-NETWORKS = ("target", "encoder", "comparator", "classifier", "judge", "start.encoder", "generator")
+NETWORKS = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder", "generator")
 Model = TypeVar("Model", bound=Settings)
 
 

@@ -20,7 +20,7 @@ GROUPS = {
     "prior": {"radius": "max_mahalanobis"},
     "data": {"unreadable": "max_unreadable"},
     "module": {"holds": "export_weights"},
-    **dict.fromkeys(("target", "encoder", "comparator", "classifier", "judge"), NETWORK),
+    **dict.fromkeys(("target", "encoder", "comparator", "observer", "classifier", "judge"), NETWORK),
 }
 _noted: set[str] = set()
 

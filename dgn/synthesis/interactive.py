@@ -11,14 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from dgn import report
-from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.base.files import claim
 from dgn.report import results
 from dgn.synthesis import resume, run
 from dgn.synthesis.climb import Climbed, Watch, climb
 from dgn.synthesis.inputs import weights
-from dgn.synthesis.load import load, load_judge
+from dgn.synthesis.load import decided, load, load_judge
 from dgn.synthesis.provenance import contents
 from dgn.synthesis.settings import SynthesizeSettings
 
@@ -51,7 +50,7 @@ class Live:
     """
 
     def __init__(self, config: SynthesizeSettings) -> None:
-        self.config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+        self.config = decided(config)
         self.prior, self.target = load(self.config)
         self.judge = load_judge(self.config, self.prior, self.target)
         if len(self.target.units) * self.config.seeds != 1:

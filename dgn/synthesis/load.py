@@ -1,6 +1,7 @@
 """What a run's settings name, ready for the climb: the prior, the target at its units' layer, the judge."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from dgn.base.errors import UserError
 from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
-from dgn.evaluation import judge
+from dgn.evaluation import candidates, judge
 from dgn.evaluation.judge import Judge
 from dgn.generators import bundle, kinds, loading, lookup
 from dgn.generators.bundle import Bundle
@@ -31,6 +32,7 @@ from dgn.units.target import Target
 from dgn.units.terms import parse
 from dgn.units.unit_file import from_file
 
+AUTO = "auto"
 DEBUG = 2  # units of a run with debug=true
 
 
@@ -61,6 +63,16 @@ def load(
     target.device = device
     check_seeds(config, codes, target)
     return prior, target
+
+
+def decided(config: SynthesizeSettings, network: nn.Module | None = None) -> SynthesizeSettings:
+    """The settings with what `auto` stands for: trainer, and bundle=auto by `candidates.choose`."""
+    config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+    if config.bundle != AUTO or isinstance(config.generator, DecoderSettings):
+        return config
+    known = [config.target] if network is None else []
+    chosen = candidates.choose(known, config.data, config.seed, Path.cwd())
+    return config.model_copy(update={"bundle": chosen})
 
 
 def one_device(trainer: Mapping[str, Any]) -> torch.device:

@@ -17,6 +17,7 @@ from dgn.base.files import sha256
 from dgn.base.instantiate import instantiate
 from dgn.data import DataModule
 from dgn.evaluation.dataset_examples import ENOUGH, labels, scored
+from dgn.evaluation.verdict import weak
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.synthesis.inputs import bundle_file, files, prior_name
@@ -90,6 +91,7 @@ def method(
         "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
         "searched": searched,
         "range": _range(config.prior, prior),
+        "weak": weak(record.get("errors", {})),
         "score": name + when,
         "place": _place(target),
         "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),

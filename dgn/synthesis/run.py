@@ -18,13 +18,14 @@ from dgn.base.memo import Memo
 from dgn.evaluation.dataset_examples import named, real_images, relate, write_real_images
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
+from dgn.evaluation.verdict import weak
 from dgn.generators.bundle import Bundle
 from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.inputs import bundle_file, prior_name, weights
-from dgn.synthesis.load import load, load_judge
+from dgn.synthesis.load import decided, load, load_judge
 from dgn.synthesis.provenance import contents, manifest, method
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
@@ -70,7 +71,7 @@ def synthesize(
         bar: whether to show a progress bar.
     """
     started = time.time()
-    config = config.model_copy(update={"trainer": lightning.decided(config.trainer)})
+    config = decided(config, network)
     prior, target = load(config, network, prior, memo)
     judge = load_judge(config, prior, target, memo)
     # before the climb: its mistakes are told at once
@@ -80,6 +81,8 @@ def synthesize(
     batches = {first: rows[first : first + config.batch_size] for first in firsts}
     print(f"{results.count(len(target.units), 'unit')} of {config.target.name} {target.layer}, "
           f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {prior_name(config)}")  # fmt: skip
+    if said := weak(prior.record.get("errors", {})):
+        print(f"warning: {said}; set bundle=auto data.root=DIR to see which one shows more")
     used = weights(config)
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)

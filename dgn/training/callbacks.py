@@ -207,7 +207,7 @@ class Keeper(Callback):
             picture = module.picture(self._examples(trainer, module)) if hasattr(module, "picture") else None
         module.train()
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
-        shown = {name: value for name, value in summary.items() if "unexplained" not in name}
+        shown = {k: v for k, v in summary.items() if "unexplained" not in k or k == "unexplained/observer"}
         text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
         self.bar.console.print(f"iteration {module.iteration}  {text}", highlight=False, soft_wrap=True)
         if picture is not None:

@@ -18,6 +18,7 @@ from dgn.training import losses
 from dgn.training.code_cache import Kept
 from dgn.training.optimisers import adopt
 
+FROZEN = ("encoder.", "comparator.", "observer.")  # what a checkpoint leaves out
 Real = tuple[Tensor, Tensor, Mapping[str, Tensor]]  # images, their codes, their features in the comparator
 
 
@@ -34,6 +35,7 @@ class DeepsimTraining(pl.LightningModule):
 
     Args:
         encoder: E, read after the nonlinearity of `code_layer` (its first layer) and of the evaluated layers.
+        observer: read at one layer, when G is evaluated; None: not measured.
         comparator: C, read at the layers of the feature loss. If it is `encoder`, one forward pass serves both.
         kept: cached codes of the training images by index; None: E runs in every iteration.
         begun: provenance for the bundle's record: the weights of E and C, and what `warm_start` returns.
@@ -57,6 +59,7 @@ class DeepsimTraining(pl.LightningModule):
         *,
         encoder: Features,
         comparator: Comparator,
+        observer: Features | None = None,
         kept: Kept | None,
         begun: Mapping[str, Any],
         generator: Generator,
@@ -82,7 +85,8 @@ class DeepsimTraining(pl.LightningModule):
         if export_weights == "ema" and not ema:
             raise UserError("module.export_weights=ema needs an average: set module.ema=0.999 as well, or "
                             "module.export_weights=raw")  # fmt: skip
-        self.encoder, self.comparator, self.kept, self.begun = encoder, comparator, kept, begun
+        self.encoder, self.comparator, self.observer = encoder, comparator, observer
+        self.kept, self.begun = kept, begun
         self.generator, self.discriminator = generator, discriminator
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
         self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
@@ -250,14 +254,14 @@ class DeepsimTraining(pl.LightningModule):
         if self.average is not None:
             other = "raw" if self.export_weights == "ema" else "ema"
             candidates[f"{other}/"] = self.generator if other == "raw" else self.average.module
-        return inversion.errors(self.encoder, candidates, batches)
+        return inversion.errors(self.encoder, candidates, batches, self.observer)
 
     def picture(self, x: Tensor) -> Tensor:
         """Fixed held-out images and their reconstructions, pair by pair."""
         return inversion.picture(self.encoder, self.best(), x)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        frozen = ("encoder.", "comparator.")
+        frozen = FROZEN
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
         checkpoint |= {"iteration": self.iteration, "images": self.images, "updates": dict(self.updates),
@@ -274,7 +278,7 @@ class DeepsimTraining(pl.LightningModule):
         for g in [self.generator] if self.average is None else [self.generator, cast(Generator, self.average.module)]:
             g.args["code_scale"] = g.code_scale = checkpoint["code_scale"]
         state = self.state_dict()
-        frozen = {k: v for k, v in state.items() if k.startswith(("encoder.", "comparator."))}
+        frozen = {k: v for k, v in state.items() if k.startswith(FROZEN)}
         checkpoint["state_dict"] |= frozen
 
 

@@ -9,7 +9,8 @@ from rich.progress import track
 from torch import Tensor
 
 from dgn import data
-from dgn.generators import bundle
+from dgn.evaluation import candidates, verdict
+from dgn.generators import bundle, inverted, lookup
 from dgn.generators.moments import Moments
 from dgn.training.deepsim import DeepsimTraining
 from dgn.training.settings import GeneratorSettings, MomentsSettings
@@ -51,12 +52,29 @@ class Export:
         moments = self.moments or measure(module, self.datamodule, self.config.moments)
         path = self.output / f"{encoder.name}-{encoder.layer}-{self.datamodule.name}.bundle.safetensors"
         if module.trainer.is_global_zero and moments is not None:
-            self._write(path, moments, module.evaluate(held_out(module, self.datamodule)))
+            errors = module.evaluate(held_out(module, self.datamodule))
+            self._write(path, moments, errors)
             (self.output / LATEST).unlink(missing_ok=True)
             for logger in module.trainer.loggers:
                 logger.artifact(path, "bundle")  # type: ignore[attr-defined]
             print(f"bundle: {path}")
+            if said := self._verdict(errors):
+                print(said)
         return path
+
+    def _verdict(self, errors: Mapping[str, float]) -> str:
+        """What is wrong with G, if anything: by its own number, and beside the encoder's default bundle."""
+        module, config = self.module, self.config
+        name = config.encoder.default_bundle
+        shipped = bundle.load(path) if (path := lookup.shipped().get(name)) else None
+        network = candidates.encoder_of(shipped, [config.comparator]) if shipped else None
+        if shipped is None or network is None or module.observer is None or shipped.generator.size != config.data.crop:
+            return verdict.after_training(errors, name, None)
+        if inverted.inverts(shipped, config.encoder):
+            return verdict.after_training(errors, name, None)
+        images = (x for (x,) in held_out(module, self.datamodule))
+        number = candidates.unexplained(shipped, network, module.observer, images, module.device)
+        return verdict.after_training(errors, name, number)
 
     def _write(self, path: Path, moments: Moments, errors: Mapping[str, float]) -> None:
         module, encoder = self.module, self.config.encoder

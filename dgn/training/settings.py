@@ -79,6 +79,7 @@ class GeneratorSettings(LoopSettings):
     task: Literal["generator"]
     encoder: NetworkSettings
     comparator: NetworkSettings
+    observer: NetworkSettings
     loss: dict[str, Any]
     generator: dict[str, Any]
     discriminator: DiscriminatorSettings
@@ -115,6 +116,7 @@ class InversionSettings(TrainSettings):
     bundle: str
     generator: BundleSettings
     encoder: NetworkSettings
+    observer: NetworkSettings
     judge: NetworkSettings | None = None  # the key is there only where a judge is chosen
     eval_layers: list[str]
 

@@ -153,7 +153,7 @@ def assembled(
         code_shape=generator.code_shape, outputs=loss["adversarial"]["kind"].outputs, **config.discriminator.plain()
     )
     return instantiate(config.module, _partial_=True)(
-        encoder=encoder, comparator=comparator, kept=kept, begun=begun,
+        encoder=encoder, comparator=comparator, observer=observed(config.observer), kept=kept, begun=begun,
         generator=generator, discriminator=discriminator, iterations=config.iterations,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
@@ -175,7 +175,7 @@ def measure_inversion(config: InversionSettings, output: Path, logs: list[logger
     judges = load_judges(config.judge, network, classes)
     settings.write(config.plain(), output, "train")
     with torch.no_grad():
-        errors = inversion.errors(encoder, {"": generator}, datamodule.val_dataloader())
+        errors = inversion.errors(encoder, {"": generator}, datamodule.val_dataloader(), observed(config.observer))
         if judges:
             errors |= inversion.named(judges, encoder, generator, datamodule.val_dataloader(), classes)
         picture = inversion.picture(encoder, generator, datamodule.examples(inversion.SHOWN))
@@ -211,6 +211,11 @@ def load_judges(
     print(f"judge: {independent.name} knows {known} of {len(classes)} classes")
     second = judge.named(encoder, "encoder")
     return {"judge": independent} | ({"encoder": second} if second and any(map(second.knows, classes)) else {})
+
+
+def observed(settings: NetworkSettings) -> Features:
+    """The network by whose features reconstructions are compared with images, at its one layer."""
+    return zoo.features(settings, str(settings.layer), activated=True, role="observer")
 
 
 def encoder_and_comparator(config: GeneratorSettings, feature: Mapping[str, Any]) -> tuple[Features, Comparator]:

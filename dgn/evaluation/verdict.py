@@ -1,0 +1,37 @@
+"""Whether a prior is good enough to be believed, from the number that a training measures and its bundle keeps."""
+
+from collections.abc import Mapping
+
+KEY = "unexplained/observer"  # see `dgn.evaluation.inversion.errors`
+WEAK = 0.8  # of 14 priors, those above it show no object to the eye; docs/training.md has the table
+REMEDIES = ("train longer", "an earlier encoder.layer, which holds more of the image", "more images")
+
+
+def weak(errors: Mapping[str, float]) -> str:
+    """One sentence where a prior is weak; "" where it is not, or where it was not measured.
+
+    Args:
+        errors: of the prior on held-out images, as in its bundle's record.
+    """
+    value = errors.get(KEY)
+    if value is None or not value >= WEAK:
+        return ""
+    return (
+        f"this prior is weak: its reconstructions leave {value:.2f} of what another network sees in held-out images "
+        f"unexplained (good: below 0.5; weak: above {WEAK:g}), so pictures may show nothing"
+    )
+
+
+def after_training(errors: Mapping[str, float], name: str, shipped: float | None) -> str:
+    """What to say of a new prior, in one or two sentences; "" where nothing is wrong with it.
+
+    Args:
+        errors: of the new prior on held-out images.
+        name: of a shipped prior.
+        shipped: its number on the same images; None where it was not measured.
+    """
+    said = [weak(errors) + f"; try: {'; '.join(REMEDIES)}"] if weak(errors) else []
+    if shipped is not None and KEY in errors and shipped < errors[KEY]:
+        said.append(f"the shipped prior shows more of these images ({shipped:.2f} instead of {errors[KEY]:.2f}): "
+                    f"bundle={name}")  # fmt: skip
+    return "\n".join(said)
