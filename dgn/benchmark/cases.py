@@ -17,7 +17,7 @@ from dgn.settings.keywords import configured
 from dgn.synthesis.api import configure
 from dgn.synthesis.load import load
 from dgn.synthesis.settings import SynthesizeSettings
-from dgn.training.recipe import CODE_WEIGHT
+from dgn.training.recipe import CODE_WEIGHT, RATE
 from dgn.training.settings import GeneratorSettings
 from dgn.training.tasks import build_generator
 from dgn.units.target import Target
@@ -56,7 +56,10 @@ def build(name: str) -> Case:
 
 def training(*words: str) -> GeneratorSettings:
     """The settings of train.py with these words, and what `auto` is where the encoder is the comparator."""
-    return check(configured("train", [f"loss.code.weight={CODE_WEIGHT}", *words], []), GeneratorSettings)
+    config = check(configured("train", [f"loss.code.weight={CODE_WEIGHT}", *words], []), GeneratorSettings)
+    optimiser = config.module["optimiser_g"]
+    rate = RATE["wide"] if optimiser["lr"] == "auto" else optimiser["lr"]
+    return config.model_copy(update={"module": config.module | {"optimiser_g": optimiser | {"lr": rate}}})
 
 
 def decided(*words: str) -> SynthesizeSettings:

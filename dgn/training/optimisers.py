@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 
+from dgn.base.errors import UserError
 from dgn.base.typed import NotNegative
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -45,7 +46,14 @@ def adopt(optimisers: Sequence[torch.optim.Optimizer], states: Sequence[dict[str
             then |= {key: value for key, value in now.items() if key not in {"params", "updates"}}
 
 
-def adam(lr: NotNegative, betas: tuple[Decay, Decay], weight_decay: NotNegative, caffe: bool) -> Callable:
-    """Adam with L2 in the gradient, fused; `caffe` puts ε where Caffe has it."""
+def adam(
+    lr: NotNegative | Literal["auto"], betas: tuple[Decay, Decay], weight_decay: NotNegative, caffe: bool
+) -> Callable:
+    """Adam with L2 in the gradient, fused; `caffe` puts ε where Caffe has it.
+
+    UserError for lr=auto, which `dgn.training.recipe` decides before, of G's optimiser alone.
+    """
+    if lr == "auto":
+        raise UserError("only module.optimiser_g.lr can be auto: set the other learning rate to a number")
     kind = CaffeAdam if caffe else torch.optim.Adam
     return partial(kind, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)

@@ -7,12 +7,17 @@ nobody recognises. docs/training.md says how far each was tried.
 
 from typing import Any
 
+from torch import Tensor
+
 from dgn.generators import bundle, inverted, lookup
 from dgn.generators.base import Generator
 from dgn.networks.settings import NetworkSettings
 from dgn.training.settings import GeneratorSettings
 
-ITERATIONS = {"warm": 1500, "random": 20_000}
+FEW = 20_000  # training images; of fewer a smaller G learns more in the same time
+WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
+RATE = {"wide": 3e-4, "narrow": 1e-3}
+ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 3000}
 CODE_WEIGHT = 0.3  # where E is the comparator
 WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
 
@@ -22,13 +27,35 @@ def same_network(one: NetworkSettings, other: NetworkSettings) -> bool:
     return all(getattr(one, key) == getattr(other, key) for key in ("builder", "args", "weights", "input"))
 
 
-def chosen(config: GeneratorSettings, generator: Generator) -> GeneratorSettings:
+def breadth(code: Tensor, images: int) -> str:
+    """The size of a G with widths=auto, "wide" or "narrow", for codes like these, (N, *code_shape).
+
+    A vector gets the shipped Gs' size, so that their weights can be used.
+    """
+    return "narrow" if code.ndim == 4 and images < FEW else "wide"
+
+
+def chosen(config: GeneratorSettings, generator: Generator, code: Tensor, images: int) -> GeneratorSettings:
     """The settings with every `auto` decided, and one line of output that says how.
 
-    The decision follows from settings, weights and shipped bundles alone: a resumed run takes the same.
+    The decision follows from settings, weights, shipped bundles and the data alone: a resumed run takes the same.
+
+    Args:
+        config: the settings.
+        generator: G, built.
+        code: codes of some images, (N, *code_shape).
+        images: number of training images.
     """
     update: dict[str, Any] = {}
     reasons = []
+    kind = "wide"
+    if config.generator.get("widths") == "auto":
+        kind = breadth(code, images)
+        update["generator"] = config.generator | {"widths": WIDTHS[kind]}
+        reasons.append(f"generator.widths=[{','.join(map(str, WIDTHS[kind]))}]")
+    if config.module["optimiser_g"].get("lr") == "auto":
+        update["module"] = config.module | {"optimiser_g": config.module["optimiser_g"] | {"lr": RATE[kind]}}
+        reasons.append(f"module.optimiser_g.lr={RATE[kind]:g}")
     if config.init == "auto":
         update["init"] = _initial(config, generator)
         reasons.append(f"init={update['init'] or 'null'}")
@@ -37,7 +64,7 @@ def chosen(config: GeneratorSettings, generator: Generator) -> GeneratorSettings
         update["loss"] = config.loss | {"code": config.loss["code"] | {"weight": weight}}
         reasons.append(f"loss.code.weight={weight}")
     if config.iterations == "auto":
-        update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else "random"]
+        update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else kind]
         reasons.append(f"iterations={update['iterations']}")
     if reasons:
         print(f"recipe: {' '.join(reasons)}")

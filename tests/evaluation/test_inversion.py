@@ -35,3 +35,29 @@ def test_real_images_and_reconstructions_are_named(contract):
     known = inversion.named({"judge": judge}, encoder, Turned(), batches, ["purple", "green", "blue"])
     assert known["judge_top1/real"] == 50  # an image whose class it does not know is not counted
     assert known["judge_top1/reconstructions"] == 100
+
+
+class Grey(nn.Module):
+    """A G that gives back the mean colour alone."""
+
+    def forward(self, code: torch.Tensor) -> torch.Tensor:
+        return code.mean(1)[:, None, None, None].expand(-1, 3, 16, 16)
+
+
+class Squares(nn.Module):
+    """A map of two channels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x[:, :1] ** 2, x[:, 1:2]], 1)
+
+
+def test_the_observer_sees_means_over_positions(contract):
+    encoder = Features(Colours(), OUTPUT, contract, activated=True)
+    observer = Features(Squares(), OUTPUT, contract, activated=True)
+    x = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = inversion.errors(encoder, {"": Grey()}, [(x[:4],), (x[4:],)], observer)
+    y = x.mean((1, 2, 3))[:, None, None, None].expand(-1, 3, 16, 16)
+    real, seen = (Squares()(contract.normalise(t)).mean((2, 3)).double() for t in (x, y))
+    expected = (real - seen).square().sum() / (real - real.mean(0)).square().sum()
+    assert found["unexplained/observer"] == pytest.approx(float(expected), rel=1e-4)
+    assert "unexplained/observer" not in inversion.errors(encoder, {"": Grey()}, [(x,)])

@@ -12,9 +12,9 @@ from dgn.training.tasks import build_generator
 LITE0 = ("network@encoder=efficientnet_lite0", "encoder.layer=global_pool")
 
 
-def chosen(*words, codes=(8, 1024)):
-    config = check(composed("train", words), GeneratorSettings)
-    return recipe.chosen(config, build_generator(config.generator, torch.rand(codes)))
+def chosen(*words, codes=(8, 1024), images=100_000):
+    config, code = check(composed("train", words), GeneratorSettings), torch.rand(codes)
+    return recipe.chosen(config, build_generator(config.generator, code, images), code, images)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,33 @@ def test_auto_follows_from_encoder_and_generator(words, codes, init, code, itera
     assert (config.init, config.loss["code"]["weight"], config.iterations) == (init, code, iterations)
 
 
+@pytest.mark.parametrize(
+    ("codes", "images", "widths", "rate", "iterations"),
+    [
+        ((8, 96, 8, 8), 3000, "narrow", 1e-3, 3000),
+        ((8, 96, 8, 8), 20_000, "wide", 3e-4, 20_000),
+        ((8, 128), 3000, "wide", 3e-4, 1500),  # so that the shipped G's weights fit
+    ],
+)
+def test_a_map_code_and_few_images_get_a_small_generator(codes, images, widths, rate, iterations):
+    config = chosen(*LITE0, codes=codes, images=images)
+    assert config.generator["widths"] == recipe.WIDTHS[widths]
+    assert (config.module["optimiser_g"]["lr"], config.iterations) == (rate, iterations)
+
+
+def test_what_is_set_stays(capsys):
+    words = ("generator.widths=[8]", "module.optimiser_g.lr=0.1", "iterations=5", "init=null", "loss.code.weight=1")
+    config = chosen(*words, codes=(8, 96, 8, 8), images=10)
+    assert capsys.readouterr().out == ""
+    assert (config.generator["widths"], config.module["optimiser_g"]["lr"]) == ([8], 0.1)
+
+
 def test_the_choice_is_one_line_and_is_not_made_twice(capsys):
     config = chosen(*LITE0, codes=(8, 1280))
-    assert capsys.readouterr().out == "recipe: init=caffenet64-fc6 loss.code.weight=0 iterations=1500\n"
-    generator = build_generator(config.generator, torch.rand(8, 1280))
-    assert recipe.chosen(config, generator) == config and capsys.readouterr().out == ""
+    assert capsys.readouterr().out == (
+        "recipe: generator.widths=[256,192,96,48] module.optimiser_g.lr=0.0003 init=caffenet64-fc6 loss.code.weight=0 "
+        "iterations=1500\n"
+    )
+    code = torch.rand(8, 1280)
+    again = recipe.chosen(config, build_generator(config.generator, code), code, 100_000)
+    assert again == config and capsys.readouterr().out == ""
