@@ -22,7 +22,7 @@ def errors(
     """Errors of reconstructions from the encoder's first layer, in pixels and at every layer that it is read at.
 
     A small encoder can be pleased by noise, so that its own error tells nothing. `unexplained/observer` is that of
-    another network, and tells more: docs/training.md has the table.
+    another network, and tells more: see docs/training.md.
 
     Batches are forgotten as they are measured: memory does not grow with their number.
 

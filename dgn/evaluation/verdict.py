@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 KEY = "unexplained/observer"  # see `dgn.evaluation.inversion.errors`
-WEAK = 0.8  # of 14 priors, those above it show no object to the eye; docs/training.md has the table
+WEAK = 0.8  # the shipped priors have 0.33 and 0.69 on their own images, see docs/training.md
 REMEDIES = ("train longer", "an earlier encoder.layer, which holds more of the image", "more images")
 
 

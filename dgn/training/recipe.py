@@ -17,7 +17,7 @@ from dgn.training.settings import GeneratorSettings
 FEW = 20_000  # training images; of fewer a smaller G learns more in the same time
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
 RATE = {"wide": 3e-4, "narrow": 1e-3}
-ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 3000}
+ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
 CODE_WEIGHT = 0.3  # where E is the comparator
 WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
 

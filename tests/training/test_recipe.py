@@ -37,7 +37,7 @@ def test_auto_follows_from_encoder_and_generator(words, codes, init, code, itera
 @pytest.mark.parametrize(
     ("codes", "images", "widths", "rate", "iterations"),
     [
-        ((8, 96, 8, 8), 3000, "narrow", 1e-3, 3000),
+        ((8, 96, 8, 8), 3000, "narrow", 1e-3, 2000),
         ((8, 96, 8, 8), 20_000, "wide", 3e-4, 20_000),
         ((8, 128), 3000, "wide", 3e-4, 1500),  # so that the shipped G's weights fit
     ],
