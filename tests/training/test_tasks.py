@@ -143,7 +143,7 @@ def users(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["torch.optim.NAdam", "my_train.optimiser"])
 def test_a_run_with_another_optimiser_goes_on(optimiser, users):
-    words = [f"module.optimiser_g._target_={optimiser}", "~module.optimiser_g.caffe",
+    words = [f"module.optimiser_g._target_={optimiser}", "~module.optimiser_g.caffe", "module.optimiser_g.lr=3e-4",
              "+module.optimiser_g._partial_=true", "output=out"]  # fmt: skip
     run(*TRAIN, *words, cwd=users)
     run(*TRAIN, *words, "resume=true", "iterations=6", cwd=users)
