@@ -305,7 +305,8 @@ def test_further_ranks_are_started_by_the_line_that_was_typed(start, tmp_path, m
 def test_what_would_run_a_sweep_again_is_refused(tmp_path):
     words = ["-m", "seed=0,1", "trainer=ddp", "trainer.devices=2", f"output={tmp_path}"]
     _, error = command(str(ROOT / "train.py"), *words, code=1)
-    assert error.count("would start the whole sweep again: set trainer.devices=1") == 4  # at once, and in the end
+    assert error.count("would start the whole sweep again: set trainer.devices=1") == 2  # at once, and in the end
+    assert "error: point 2 of 2" in error and error.count("seed-1-") == 2  # each point is named both times
 
 
 @pytest.mark.slow
