@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 KEY = "unexplained/observer"  # see `dgn.evaluation.inversion.errors`
 WEAK = 0.8  # the shipped priors have 0.33 and 0.69 on their own images, see docs/training.md
-REMEDIES = ("train longer", "an earlier encoder.layer, which holds more of the image", "more images")
 
 
 def weak(errors: Mapping[str, float]) -> str:
@@ -22,15 +21,24 @@ def weak(errors: Mapping[str, float]) -> str:
     )
 
 
-def after_training(errors: Mapping[str, float], name: str, shipped: float | None) -> str:
+def after_training(
+    errors: Mapping[str, float], name: str, shipped: float | None, *, iterations: int, images: int
+) -> str:
     """What to say of a new prior, in one or two sentences; "" where nothing is wrong with it.
 
     Args:
         errors: of the new prior on held-out images.
         name: of a shipped prior.
         shipped: its number on the same images; None where it was not measured.
+        iterations: that it was trained for.
+        images: in the training data.
     """
-    said = [weak(errors) + f"; try: {'; '.join(REMEDIES)}"] if weak(errors) else []
+    remedies = (
+        f"train on (the same line with resume=true iterations={2 * iterations})",
+        "an earlier encoder.layer, which holds more of the image",
+        f"more training images than {images:,}",
+    )
+    said = [weak(errors) + f"; try: {'; '.join(remedies)}"] if weak(errors) else []
     if shipped is not None and KEY in errors and shipped < errors[KEY]:
         said.append(f"the shipped prior shows more of these images ({shipped:.2f} instead of {errors[KEY]:.2f}): "
                     f"bundle={name}")  # fmt: skip

@@ -1,5 +1,6 @@
 """The training callback: logging, evaluation, checkpoints, and the end of the run."""
 
+import math
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from torch import Tensor
 from dgn.base import images
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import whole
-from dgn.evaluation import inversion
+from dgn.evaluation import inversion, verdict
 from dgn.training.export import Export
 
 CHECKPOINT = "last.ckpt"
@@ -30,6 +31,7 @@ class Keeper(Callback):
     Lightning's `global_step` counts optimizer steps, of which an iteration here has none to two.
 
     Args:
+        stop_at: `verdict.KEY` at which an evaluation ends the run early; None: train to the last iteration.
         export: writes the bundle of each evaluation but the last, whose bundle is the final one; None: no bundles.
 
     Attributes:
@@ -45,10 +47,11 @@ class Keeper(Callback):
         eval_every: int,
         save_minutes: float,
         snapshot_every: int | None = None,
+        stop_at: float | None = None,
         export: Export | None = None,
     ) -> None:
         self.output, self.iterations, self.snapshot_every = output, iterations, snapshot_every
-        self.export = export
+        self.stop_at, self.export = stop_at, export
         self.log_every, self.eval_every, self.save_minutes = log_every, eval_every, save_minutes
         self.stopped: int | None = None
         self.broken: dict[str, Tensor] = {}
@@ -99,8 +102,10 @@ class Keeper(Callback):
         if done % self.eval_every == 0 or last:
             began = time.monotonic()
             errors = self.evaluate(trainer, module)
-            if not last:
+            enough = self._enough(trainer, errors)
+            if not (last or enough):
                 self._write_latest(module, errors)
+            stop, save = stop or enough, save or enough
             self.timed_from += time.monotonic() - began
             self._restart(done)
         if self.snapshot_every and done % self.snapshot_every == 0 and trainer.is_global_zero:
@@ -135,6 +140,17 @@ class Keeper(Callback):
             if stop and not last and self.stopped is None:
                 self.stopped = int(signal.SIGTERM)
         return stop, save
+
+    def _enough(self, trainer: Any, errors: Mapping[str, float]) -> bool:
+        """Whether G is as good as `stop_at` asks: the same answer on every rank, of which the first one measures."""
+        if self.stop_at is None:
+            return False
+        value = errors.get(verdict.KEY, math.inf)
+        enough = bool(trainer.strategy.broadcast(value <= self.stop_at))
+        if enough and trainer.is_global_zero:
+            text = f"{verdict.KEY} {value:.4g} is at most stop_at={self.stop_at:g}: training ends here"
+            self.bar.console.print(text, highlight=False, soft_wrap=True)
+        return enough
 
     def _watch(self, module: Any, outputs: Mapping[str, Tensor], read: bool) -> None:
         """End the run by the name of what is not finite; on a GPU this is read only now and then, not waited for."""

@@ -1,6 +1,7 @@
 """Write a training's G as a bundle: the latest while it trains, the final one at its end."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +66,19 @@ class Export:
     def _verdict(self, errors: Mapping[str, float]) -> str:
         """What is wrong with G, if anything: by its own number, and beside the encoder's default bundle."""
         module, config = self.module, self.config
+        after = partial(
+            verdict.after_training, errors, iterations=module.iteration, images=len(self.datamodule.train)
+        )
         name = config.encoder.default_bundle
         shipped = bundle.load(path) if (path := lookup.shipped().get(name)) else None
         network = candidates.encoder_of(shipped, [config.comparator]) if shipped else None
         if shipped is None or network is None or module.observer is None or shipped.generator.size != config.data.crop:
-            return verdict.after_training(errors, name, None)
+            return after(name, None)
         if inverted.inverts(shipped, config.encoder):
-            return verdict.after_training(errors, name, None)
+            return after(name, None)
         images = (x for (x,) in held_out(module, self.datamodule))
         number = candidates.unexplained(shipped, network, module.observer, images, module.device)
-        return verdict.after_training(errors, name, number)
+        return after(name, number)
 
     def _write(self, path: Path, moments: Moments, errors: Mapping[str, float]) -> None:
         module, encoder = self.module, self.config.encoder

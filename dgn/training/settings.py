@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from dgn.base.typed import Count, NotNegative, Settings, Share, validated
+from dgn.base.typed import Count, NotNegative, Positive, Settings, Share, validated
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
@@ -88,6 +88,7 @@ class GeneratorSettings(LoopSettings):
     kept_codes: Count
     code_cache: str | None
     init: str | None
+    stop_at: Positive | None
 
     @field_validator("loss")
     @classmethod

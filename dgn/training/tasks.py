@@ -292,6 +292,7 @@ def fit(
         eval_every=config.eval_every,
         save_minutes=config.save_minutes,
         snapshot_every=config.snapshot_every if isinstance(config, ClassifierSettings) else None,
+        stop_at=config.stop_at if isinstance(config, GeneratorSettings) else None,
         export=export,
     )
     trainer = lightning.trainer(

@@ -5,23 +5,25 @@ import pytest
 from dgn.evaluation import verdict
 from dgn.report import method
 
+RUN = {"iterations": 2000, "images": 3000}
+
 
 @pytest.mark.parametrize("value", [0.1, 0.79, float("nan")])
 def test_nothing_is_said_of_a_good_prior_or_one_without_a_number(value):
     assert verdict.weak({verdict.KEY: value}) == "" and verdict.weak({}) == ""
-    assert verdict.after_training({verdict.KEY: value}, "shipped", None) == ""
+    assert verdict.after_training({verdict.KEY: value}, "shipped", None, **RUN) == ""
 
 
 def test_a_weak_prior_is_told_with_its_number_and_what_to_try():
-    said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2)
+    said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2, **RUN)
     assert "leave 1.07 of what another network sees" in said and "\n" not in said
-    assert all(remedy in said for remedy in verdict.REMEDIES)
+    assert "resume=true iterations=4000" in said and "more training images than 3,000" in said
 
 
 def test_a_better_shipped_prior_is_named():
-    said = verdict.after_training({verdict.KEY: 0.7}, "caffenet64-fc6", 0.33)
+    said = verdict.after_training({verdict.KEY: 0.7}, "caffenet64-fc6", 0.33, **RUN)
     assert said == "the shipped prior shows more of these images (0.33 instead of 0.70): bundle=caffenet64-fc6"
-    assert verdict.after_training({verdict.KEY: 0.9}, "x", 0.3).count("\n") == 1
+    assert verdict.after_training({verdict.KEY: 0.9}, "x", 0.3, **RUN).count("\n") == 1
 
 
 def test_the_page_says_it_once():

@@ -167,3 +167,12 @@ def test_a_generator_begins_with_a_bundles_weights(tmp_path):
     shown = train(tmp_path / "second", "iterations=3", f"init={bundle}", "resume=true")
     assert "G begins" not in shown
     assert load(tmp_path / "second" / bundle.name).record["images_seen"] == 8 + 12
+
+
+def test_a_run_stops_at_the_number_asked_for(tmp_path):
+    said = train(tmp_path / "a", "stop_at=100")
+    assert "is at most stop_at=100: training ends here" in said and f"bundle: {tmp_path / 'a' / NAME}" in said
+    assert iteration(tmp_path / "a") == 8 and not (tmp_path / "a" / "latest.bundle.safetensors").exists()
+    assert load(tmp_path / "a" / NAME).record["images_seen"] == 8 * 4
+    train(tmp_path / "a", "stop_at=1e-9", "resume=true")  # not reached: to the last iteration
+    assert iteration(tmp_path / "a") == 16
