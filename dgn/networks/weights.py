@@ -55,7 +55,7 @@ def _objects(path: Path, error: Exception) -> UserError | None:
 
 
 def is_training(path: Path) -> bool:
-    """Whether a file is a training checkpoint of `train.py`."""
+    """Whether a file is a training checkpoint of `dgn train`."""
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":  # how a torch file begins
@@ -67,11 +67,11 @@ def is_training(path: Path) -> bool:
 
 
 def training(path: Path, pattern: str) -> UserError:
-    """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
+    """The sentence for a checkpoint of `dgn train` where a finished file is needed, whose name has this pattern."""
     written = newest(path.parent, pattern)
     instead = f"set {written}, which this run wrote" if written else f"this run has not written {pattern} yet"
     return UserError(f"{path} is a training checkpoint, not a bundle or a weights file: {instead}; to continue the "
-                     f"training, run train.py with output={path.parent} resume=true")  # fmt: skip
+                     f"training, run dgn train with output={path.parent} resume=true")  # fmt: skip
 
 
 def load(
