@@ -1,4 +1,4 @@
-"""The choices on the page, and the same as settings of synthesize.py."""
+"""The choices on the page, and the same as settings of dgn synthesize."""
 
 import shlex
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Choices:
         self.networks = [self._default, *others]
 
     def typed(self, network: str, layer: str, unit: str, values: Mapping[str, Any]) -> list[str]:
-        """The choices as words of synthesize.py: the unit, and whatever differs from the default.
+        """The choices as words of dgn synthesize: the unit, and whatever differs from the default.
 
         Keys that the config does not have are left out: the page sends even the sliders that it hides.
         """

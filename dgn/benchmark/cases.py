@@ -34,7 +34,7 @@ class Case:
     """Networks and settings of a climb of `ROWS` units.
 
     Attributes:
-        config: of synthesize.py.
+        config: of dgn synthesize.
         prior, target: G and the target as synthesis has them.
         network: the target as it is built, nothing folded.
         see: G and a code (1, ...) to what the target takes, as the released code has it.
@@ -55,7 +55,7 @@ def build(name: str) -> Case:
 
 
 def training(*words: str) -> GeneratorSettings:
-    """The settings of train.py with these words, and what `auto` is where the encoder is the comparator."""
+    """The settings of dgn train with these words, and what `auto` is where the encoder is the comparator."""
     config = check(configured("train", [f"loss.code.weight={CODE_WEIGHT}", *words], []), GeneratorSettings)
     optimiser = config.module["optimiser_g"]
     rate = RATE["wide"] if optimiser["lr"] == "auto" else optimiser["lr"]
@@ -63,7 +63,7 @@ def training(*words: str) -> GeneratorSettings:
 
 
 def decided(*words: str) -> SynthesizeSettings:
-    """The settings of synthesize.py with these words."""
+    """The settings of dgn synthesize with these words."""
     config, _ = configure(None, None, words)
     return config.model_copy(update={"trainer": lightning.decided(config.trainer)})
 

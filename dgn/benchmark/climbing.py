@@ -33,7 +33,7 @@ class Clock(pl.Callback):
 
 
 def ours(case: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
-    """The climb as synthesize.py runs it, without its files: `rate` in rows × steps a second."""
+    """The climb as dgn synthesize runs it, without its files: `rate` in rows × steps a second."""
     built, clock = build(case), Clock(seconds)
     trainer = built.config.trainer | {"precision": PRECISIONS[precision]}
     config = built.config.model_copy(update={"batch_size": batch, "trainer": trainer})

@@ -1,4 +1,4 @@
-"""Time and memory of a whole run of synthesize.py, including its files, by number of rows."""
+"""Time and memory of a whole run of dgn synthesize, including its files, by number of rows."""
 
 import time
 from pathlib import Path

@@ -102,7 +102,7 @@ def batches(config: GeneratorSettings) -> data.DataModule:
 
 
 def build(config: GeneratorSettings) -> DeepsimTraining:
-    """The training module as train.py builds it, with the shipped encoder."""
+    """The training module as dgn train builds it, with the shipped encoder."""
     loss = instantiate(config.loss)
     encoder, comparator = tasks.encoder_and_comparator(config, loss["feature"])
     code = encoder(torch.rand(32, 3, 64, 64))

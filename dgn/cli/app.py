@@ -29,8 +29,8 @@ def parser() -> Parser:
         prog="dgn app",
         description="Serve a page on which you choose a unit and watch its picture form.",
     )
-    options.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py that the page starts "
-                        "from: bundle=FILE, prior=none, target._target_=my_pkg.MyNet target.weights=FILE")  # fmt: skip
+    options.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of dgn synthesize that the page "
+                        "starts from: bundle=FILE, prior=none, target._target_=my_pkg.MyNet")  # fmt: skip
     options.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
     options.add_argument("--port", type=int, default=7860, help="port to listen on; default: %(default)s")
     options.add_argument("--runs", type=Path, default=Path("runs"), help="folder of kept runs; default: %(default)s")

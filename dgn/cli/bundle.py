@@ -7,10 +7,14 @@ from dgn.cli.parser import Parser
 
 def parser() -> Parser:
     """The options of the command."""
-    made = Parser(prog="dgn bundle", description=__doc__)
+    made = Parser(
+        prog="dgn bundle",
+        description="Show what a bundle (a trained generator's file) contains. Without arguments: list the "
+        "bundles that ship with dgn.",
+    )
     actions = made.add_subparsers(required=True, parser_class=Parser)
     info = actions.add_parser("info", help="show a bundle's generator, moments, codes and training record")
-    info.add_argument("bundle", help="a file written by train.py, or the name of a shipped bundle")
+    info.add_argument("bundle", help="a file written by dgn train, or the name of a shipped bundle")
     info.add_argument("--kind", help="import path of the generator's class, if it is your own: my_pkg.MyG")
     return made
 

@@ -10,7 +10,7 @@ from dgn.loggers.dashboard import save, swept, workspace
 
 def parser() -> Parser:
     """The options of the command."""
-    made = Parser(prog="dgn dashboard", description=__doc__)
+    made = Parser(prog="dgn dashboard", description="Write the W&B workspace that compares runs.")
     made.add_argument(
         "sweep", nargs="?", type=Path, metavar="DIR", help="a sweep's folder; show its runs and swept keys"
     )

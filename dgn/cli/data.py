@@ -17,7 +17,7 @@ from dgn.training.settings import TASKS, TrainSettings
 
 def parser() -> Parser:
     """The options of both commands."""
-    options = Parser(prog="dgn data", description=__doc__)
+    options = Parser(prog="dgn data", description="Shrink a data set once, or measure how fast images are read.")
     commands = options.add_subparsers(dest="command", required=True, parser_class=Parser)
     kind: Any = argparse.RawDescriptionHelpFormatter
     prepare = commands.add_parser(
@@ -34,10 +34,10 @@ def parser() -> Parser:
     bench = commands.add_parser(
         "bench",
         help="measure the data loader",
-        description="Print how many images per second the data loader delivers with these settings of train.py.",
-        epilog="dgn data bench data=imagenet data.root=DIR data.workers=4",
+        description="Print how many images per second the data loader delivers with these settings of dgn train.",
+        epilog="example: dgn data bench data=imagenet data.root=DIR data.workers=4",
     )
-    bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of train.py")
+    bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of dgn train")
     return options
 
 
@@ -67,7 +67,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def training(words: Sequence[str]) -> TrainSettings:
-    """The settings of `train.py` with these overrides, without output folder and logger."""
+    """The settings of `dgn train` with these overrides, without output folder and logger."""
     composed = settings.composed("train", [*settings.words("train", words), "output=unused"])
     composed.config.logger = {}
     return check(composed, TASKS[composed.config.task])

@@ -1,4 +1,4 @@
-"""`synthesize.py --help`: examples, groups with their members, and every key with its value and meaning."""
+"""`dgn synthesize --help`: examples, groups with their members, and every key with its value and meaning."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from dgn import settings
-from dgn.base.folders import file, folder, members
+from dgn.base.folders import file, members
+from dgn.settings import renamed
 from dgn.settings.words import split
 
 HELP = ("-h", "--help")
@@ -37,21 +38,39 @@ def text(command: str, typed: Sequence[str]) -> str:
             f"{group.partition('@')[0]}/{member}", folders, group.rpartition("@")[2].replace("/", ".") + "."
         )
     header = OmegaConf.load(settings.CONF / f"{command}.yaml").hydra.help.header.strip()
-    groups = {group.partition("@")[0]: None for group in composed.choices if not group.startswith("hydra/")}
-    listed = [f"{group}: {', '.join(_shown(group, command, folders))}" for group in groups]
+    groups: dict[str, list[str]] = {}  # the words that choose a member, by group
+    for choice in composed.choices:
+        group, _, role = choice.partition("@")
+        if not group.startswith("hydra/") and group != "debug":
+            groups.setdefault(group, []).insert(0, group if role in {"", group} else choice)  # the first role first
+    listed = [f"{', '.join(keys)}: {', '.join(_shown(group, command, folders))}" for group, keys in groups.items()]
     keys = "\n".join(lines(values, notes, ""))
     return f"{header}\n\n{GUIDE}\n\nGroups and members:\n" + "\n".join(listed) + f"\n\nKeys:\n{keys}"
 
 
 def _shown(group: str, command: str, more: Sequence[Path]) -> list[str]:
-    """The members of a group that this command can use; an experiment's comment names its command."""
-    names = members(group, *more)
-    if group not in {"experiment", "debug"}:
-        return names
-    other = "train" if command == "synthesize" else "synthesize"
-    files = {name: folder(group) / f"{name}.yaml" for name in names}
-    return [name for name, path in files.items() if not path.exists() or (f"{other}.py" not in path.read_text("utf-8")
-            and name != other)]  # fmt: skip
+    """The members of a group that this command can use, by their present names."""
+    old = renamed.MEMBERS if group in {"network", "generator"} else {}
+    names = [name for name in members(group, *more) if name not in old]
+    if group == "experiment":
+        other = "train" if command == "synthesize" else "synthesize"
+        return [name for name in names if f"dgn {other}" not in _comment(name)]
+    if group == "generator":
+        return [name for name in names if _trained(name, more) == (command == "train")]
+    return names
+
+
+def _comment(experiment: str) -> str:
+    """The text of an experiment of ours, whose comment names its command; "" for one of the user's own."""
+    path = file(f"experiment/{experiment}")
+    return path.read_text(encoding="utf-8") if path else ""
+
+
+def _trained(generator: str, more: Sequence[Path]) -> bool:
+    """Whether a member describes a G to train, rather than one that exists: a bundle's, or a decoder."""
+    path = file(f"generator/{generator}", *more)
+    content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False) if path else {}
+    return generator != "bundle" and "_target_" not in content and "custom" not in content.get("defaults", [])
 
 
 def comments(name: str, folders: Sequence[Path], prefix: str) -> dict[str, str]:

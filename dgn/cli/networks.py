@@ -11,6 +11,7 @@ from dgn.base.folders import members
 from dgn.base.typed import validated
 from dgn.cli.parser import Parser
 from dgn.networks.settings import NetworkSettings
+from dgn.settings import renamed
 from dgn.settings.check import check_missing
 from dgn.settings.messages import explained
 
@@ -24,7 +25,7 @@ def parser() -> Parser:
     made.add_argument(
         "name", nargs="?", help="a member of conf/network, a model of torchvision or timm, or my_pkg.MyNet"
     )
-    made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of synthesize.py: "
+    made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of dgn synthesize: "
                       "target.args.depth=18 target.input.size=64")  # fmt: skip
     made.add_argument("--classes", action="store_true", help="list the class names with their indices instead")
     made.add_argument("--config-dir", help="a folder with your own network/NAME.yaml")
@@ -35,7 +36,8 @@ def run(words: Sequence[str]) -> None:
     """Print the table of layers, or the class names."""
     asked = parser().parse_intermixed_args(words)
     if asked.name is None:
-        print("\n".join(members("network", *([Path(asked.config_dir)] if asked.config_dir else []))))
+        names = members("network", *([Path(asked.config_dir)] if asked.config_dir else []))
+        print("\n".join(name for name in names if name not in renamed.MEMBERS))
         return
     from dgn.networks import zoo
     from dgn.networks.summary import layers, table

@@ -17,7 +17,10 @@ from dgn.sweeps.page import write_sweep
 
 def parser() -> Parser:
     """The three actions and their options."""
-    made = Parser(prog="dgn report", description=__doc__)
+    made = Parser(
+        prog="dgn report",
+        description="Write pages from the folders of finished runs, or merge the shards of one run.",
+    )
     actions = made.add_subparsers(required=True, parser_class=Parser)
     page = actions.add_parser("page", help="one page for one or several runs; shared units side by side")
     page.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")

@@ -58,7 +58,7 @@ def parse(text: str | None, path: Path) -> Header:
         return Header.model_validate_json(text or "null")
     except ValidationError as error:
         if text is None or any(problem["loc"][:1] in {(), ("schema",)} for problem in error.errors()):
-            raise UserError(f"{path} is not a bundle of this version of dgn: make one with train.py") from None
+            raise UserError(f"{path} is not a bundle of this version of dgn: make one with dgn train") from None
         raise UserError(f"{path} is not a valid bundle ({_sentence(error)}): set another bundle=FILE") from None
 
 

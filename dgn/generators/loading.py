@@ -19,7 +19,7 @@ from dgn.networks import weights, weights_file, zoo
 
 
 def load_bundle(name: Path | str) -> Bundle:
-    """A trained prior: one that ships with dgn, by its name, or a file that train.py wrote. UserError for neither."""
+    """A trained prior: one that ships with dgn, by its name, or a file that dgn train wrote. UserError for neither."""
     return bundle.load(lookup.find(fspath(name)))
 
 

@@ -17,7 +17,7 @@ def shipped() -> dict[str, Path]:
 def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
     """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
 
-    `inverts` has the network, the layer and the data of the bundle that is meant, as train.py names its files; a * in
+    `inverts` has the network, the layer and the data of the bundle that is meant, as dgn train names its files; a * in
     them fits anything.
     """
     known = shipped()

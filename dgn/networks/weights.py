@@ -14,6 +14,8 @@ from dgn.base.files import newest
 from dgn.networks.matching import match, shortened
 from dgn.networks.weights_file import SUFFIX, unreadable
 
+STATISTICS = ("running_mean", "running_var")  # of batch norm
+
 
 def read(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file, or of a torch file read with `weights_only=True`.
@@ -55,7 +57,7 @@ def _objects(path: Path, error: Exception) -> UserError | None:
 
 
 def is_training(path: Path) -> bool:
-    """Whether a file is a training checkpoint of `train.py`."""
+    """Whether a file is a training checkpoint of `dgn train`."""
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":  # how a torch file begins
@@ -67,11 +69,11 @@ def is_training(path: Path) -> bool:
 
 
 def training(path: Path, pattern: str) -> UserError:
-    """The sentence for a checkpoint of `train.py` where a finished file is needed, whose name has this pattern."""
+    """The sentence for a checkpoint of `dgn train` where a finished file is needed, whose name has this pattern."""
     written = newest(path.parent, pattern)
     instead = f"set {written}, which this run wrote" if written else f"this run has not written {pattern} yet"
     return UserError(f"{path} is a training checkpoint, not a bundle or a weights file: {instead}; to continue the "
-                     f"training, run train.py with output={path.parent} resume=true")  # fmt: skip
+                     f"training, run dgn train with output={path.parent} resume=true")  # fmt: skip
 
 
 def load(
@@ -93,5 +95,18 @@ def load(
     if problems := fit.problems():
         print(f"warning: loaded only {len(fit.tensors)} of {len(state)} tensors from {path}: {problems}")
     elif fit.outside:
-        print(f"weights: ignored {len(fit.outside)} other tensors in {path}: {shortened(fit.outside)}")
-    network.load_state_dict({name: value.to(state[name].dtype) for name, value in fit.tensors.items()}, strict=False)
+        count = f"{len(fit.outside)} other tensor{'s' * (len(fit.outside) > 1)}"
+        print(f"weights: ignored {count} in {path}: {shortened(fit.outside)}")
+    tensors = {name: value.to(state[name].dtype) for name, value in fit.tensors.items()}
+    refuse_infinite(path, network, tensors)
+    network.load_state_dict(tensors, strict=False)
+
+
+def refuse_infinite(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """UserError for weights or batch statistics that hold NaN or inf. Other buffers, such as masks, may hold -inf."""
+    trained = {name for name, _ in network.named_parameters(remove_duplicate=False)}
+    finite = {name for name, value in tensors.items() if value.to_dense().isfinite().all()}
+    broken = [name for name in tensors.keys() - finite if name in trained or name.endswith(STATISTICS)]
+    if broken:
+        raise UserError(f"{path} holds NaN or inf in {shortened(sorted(broken))}: take the weights of an earlier "
+                        "epoch, or save them in fp32")  # fmt: skip

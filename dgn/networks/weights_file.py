@@ -60,7 +60,7 @@ def _lengths(path: Path) -> set[int]:
 
 
 def trained_input(weights: str | None, key: str, default: Any) -> Any:
-    """One input setting (size, mean, std, …) with which `train.py task=classifier` trained the network of this file.
+    """One input setting (size, mean, std, …) with which `dgn train task=classifier` trained the network of this file.
 
     `default` for any other file, and for one that is missing or damaged: loading its weights will report that. In a
     YAML it is `${trained_input:KEY,DEFAULT}`, of the `weights` beside the `input` that it stands in.

@@ -34,7 +34,7 @@ def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
 
     Messages call its settings by its `role`.
 
-    A file that train.py wrote knows how many classes its network has: `args.classes` need not be set for it.
+    A file that dgn train wrote knows how many classes its network has: `args.classes` need not be set for it.
     """
     if settings.weights:
         find(settings.weights, f"{role}.weights")

@@ -52,10 +52,10 @@ def check_generator(composed: Composed) -> None:
     values: Any = OmegaConf.to_container(composed.config, resolve=False)
     node = values.get("generator") or {}
     if values.get("task") == "generator" and "_target_" in node:
-        raise UserError("train.py cannot train this generator: set generator=small or generator=deepsim, or "
+        raise UserError("dgn train cannot train this generator: set generator=small or generator=deepsim, or "
                         "generator.kind=my_pkg.MyG for your own class")  # fmt: skip
     if "task" not in values and "_target_" not in node and node.keys() - {"kind"}:
-        raise UserError(f"generator={composed.choices.get('generator')} is for train.py: leave generator out and set "
+        raise UserError(f"generator={composed.choices.get('generator')} is for dgn train: leave generator out and set "
                         "bundle=FILE, the trained generator to use")  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def register_resolvers() -> None:
     `${sweep:}`: the name of the sweep's folder, null in a single run. `${place:SHARD}`: 2 for the shard 2/4.
     `${home:PATH}`: the path with `~` expanded.
     `${record:…}`: a model's preprocessing from torchvision's or timm's metadata; imports the library on access.
-    `${trained_input:KEY,DEFAULT}`: the preprocessing stored in a weights file by train.py, else the default.
+    `${trained_input:KEY,DEFAULT}`: the preprocessing stored in a weights file by dgn train, else the default.
     """
     OmegaConf.register_new_resolver("unique", lambda: STAMP, replace=True, use_cache=True)  # workers take it over
     OmegaConf.register_new_resolver("point", point, replace=True)

@@ -73,7 +73,7 @@ def sentence(error: Exception, command: str, words: Sequence[str]) -> str:
     if match := re.search(r"override (\S+) : (.*)", text.splitlines()[0]):
         return f"cannot set {match[1]} ({match[2]})"
     if match := re.search(r"Error merging override ([^=]+)=", text):
-        return f"{match[1]} has another form: set it like its default, which {command}.py --help shows"
+        return f"{match[1]} has another form: set it like its default, which dgn {command} --help shows"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -40,7 +40,7 @@ class Shot:
 
 
 class Live:
-    """The climb of one unit and one seed of `synthesize.py`'s config, with its own network and prior.
+    """The climb of one unit and one seed of `dgn synthesize`'s config, with its own network and prior.
 
     UserError for an inconsistent config, or one with more than one picture.
 
@@ -97,7 +97,7 @@ class Live:
         climbed.curves = climbed.curves[:, :steps]
 
     def keep(self, output: Path) -> Path:
-        """Write what `synthesize.py` would have written of the finished climb to the new folder `output`; its page.
+        """Write what `dgn synthesize` would have written of the finished climb to the new folder `output`; its page.
 
         The climb is left there as a run's finished batch, with which the run goes on.
         """

@@ -27,9 +27,9 @@ from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.grammar import Range, as_list, layer_of, read
 from dgn.units.names import ClassNames
-from dgn.units.objective import LogProbability, Scorer, places
+from dgn.units.objective import LogProbability, Margin, Scorer, places
 from dgn.units.target import Target
-from dgn.units.terms import parse
+from dgn.units.terms import Unit, parse
 from dgn.units.unit_file import from_file
 
 AUTO = "auto"
@@ -119,8 +119,7 @@ def load_target(
         : DEBUG if config.debug else None
     ]
     objective = instantiate(config.objective)
-    if isinstance(objective, LogProbability) and places(activation).shape[1] == 1:
-        raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
+    check_objective(objective, units, places(activation).shape[1], layer)
     Scorer(units, objective)  # raises for units that this objective cannot score, before anything runs
     is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
     return Target(features, units, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)
@@ -148,6 +147,16 @@ def check_items(
                             f"set {OUTPUT}:{element}")  # fmt: skip
         if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
+
+
+def check_objective(objective: Any, units: Sequence[Unit], elements: int, layer: str) -> None:
+    """UserError for an objective that compares a unit with others, where the layer has no others."""
+    if isinstance(objective, LogProbability) and elements == 1:
+        raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
+    for unit in units if isinstance(objective, Margin) else []:
+        if len({term.channel for term in unit.terms} - {None}) == elements:
+            raise UserError(f"the unit {unit.text!r} names every element of the layer {layer}, so there is no other "
+                            "to compare it with: set objective=logit")  # fmt: skip
 
 
 def _by_default(items: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The task of `synthesize.py`: from the config to a folder of pictures, tables and a page."""
+"""The task of `dgn synthesize`: from the config to a folder of pictures, tables and a page."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ class AscentSettings(Settings):
 
 
 class SynthesizeSettings(CommandSettings):
-    """Everything that `synthesize.py` takes."""
+    """Everything that `dgn synthesize` takes."""
 
     bundle: str
     bundle_filter: dict[str, str]

@@ -13,7 +13,7 @@ from dgn.settings.command import CommandSettings
 
 
 class TrainSettings(CommandSettings):
-    """What every task of `train.py` takes."""
+    """What every task of `dgn train` takes."""
 
     data: DataSettings
     augment: AugmentSettings

@@ -1,4 +1,4 @@
-"""The tasks of `train.py`: from the config to a weights file, a bundle or measured errors."""
+"""The tasks of `dgn train`: from the config to a weights file, a bundle or measured errors."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -54,7 +54,7 @@ LAYER_PREFIX = re.compile(rf"({LAYER}):\s*")
 SIGN_AND_WEIGHT = re.compile(rf"\s*([+-]?)\s*(?:({WEIGHT})\s*\*)?\s*")
 RANGE = re.compile(
     rf"(?:(?P<outer>{LAYER}):)?\s*(?P<sign>[+-]?)\s*(?:(?P<inner>{LAYER}):)?\s*"
-    rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|all)(?:@(?P<place>\w*))?"
+    rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|[Aa]ll|ALL)(?:@(?P<place>\w*))?"
 )
 NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
 NO_UNIT = "there is no unit: set, for example, 'units=[volcano,12]'"

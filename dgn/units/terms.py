@@ -196,11 +196,21 @@ class _Layer:
 
 
 def _mended(element: str) -> str:
-    """How to write what another language writes otherwise; "" for anything else."""
+    """How to write what another language or a word processor writes otherwise; "" for anything else."""
+    if dash := re.search("(?:^|[0-9 ])([\u2010-\u2015\u2212])", element):  # as in a page's label
+        return f"a minus is written -, not {dash[1]}"
     if span := re.fullmatch(rf"({INDEX})\s*\.\.+\s*({INDEX})", element):
         return f"a range is written {span[1]}-{span[2]}"
+    if fraction := re.fullmatch(r"([0-9.]+\s*/\s*[0-9.]+)\s*\*\s*(.+)", element):
+        return f"a weight is a decimal number, such as 0.5*{fraction[2]}"
     if product := re.fullmatch(rf"(.+?)\s*\*\s*({WEIGHT})", element):
         return f"the weight comes first, {product[2]}*{product[1]}"
+    if number := re.fullmatch(rf"({INDEX})\.0*", element):
+        return f"an index is a whole number, {number[1]}"
+    if spaced := re.fullmatch(r"(.+?)\s*@\s*(\w+)", element):
+        return f"a position follows without spaces, {spaced[1]}@{spaced[2]}"
+    if element.lower() == "all":
+        return "all stands alone, for every element, or with a minus in front, -all"
     return ""
 
 

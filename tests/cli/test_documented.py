@@ -127,8 +127,8 @@ def test_the_documents_have_command_lines():
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_an_experiment_runs(path, tmp_path):
     first = path.read_text().splitlines()
-    script = next(line.split()[2] for line in first if line.startswith("# python "))
+    command = next(line.split()[2] for line in first if line.startswith("# dgn "))
     words = [f"experiment={path.stem}", "debug=true", f"output={tmp_path}/out"]
-    if script == "train.py":
+    if command == "train":
         words += ["data=photos", *(["data.resize=256", "data.crop=227"] if "imagenet" in path.read_text() else [])]
-    run(ROOT / script, *words, cwd=tmp_path)
+    run(ROOT / f"{command}.py", *words, cwd=tmp_path)

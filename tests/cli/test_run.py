@@ -1,6 +1,7 @@
 """The two commands as a user types them: mistakes, sweeps, whole runs."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgn import settings
+from dgn.cli import help_text
 from dgn.generators.bundle import load
 from dgn.synthesis import resume
 from dgn.training import tasks
@@ -42,7 +44,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["seeds=many"], "seeds=many is not a whole number"),
         (["ascent.step=-1"], "ascent.step=-1 is out of range: set ascent.step to more than 0"),
-        (["generator=small"], "generator=small is for train.py: leave generator out and set bundle=FILE"),
+        (["generator=small"], "generator=small is for dgn train: leave generator out and set bundle=FILE"),
         (["target.input.scale=-1"], "set target.input.scale to more than 0"),
         (["ascent.noise=null"], "ascent.noise=null is not a number"),
         (["prior=box", "prior.k=[1,2]"], "prior.k=[1, 2] is not a number"),
@@ -158,8 +160,17 @@ def test_help_names_the_parts_without_loading_torch():
         "assert 'torch' not in sys.modules"
     )
     shown, _ = apart("-c", probe)
-    assert "network: " in shown
     assert "caffenet64" in shown
+
+
+def test_help_lists_what_chooses_a_member_and_only_members_that_the_command_takes():
+    listed = {command: help_text.text(command, []).partition("Keys:")[0] for command in ("synthesize", "train")}
+    assert "\nnetwork@target, network@judge: caffenet, caffenet64, custom, efficientnet" in listed["synthesize"]
+    assert "\ngenerator: bundle, custom, pixels\n" in listed["synthesize"]
+    assert "\ngenerator: deepsim, small\n" in listed["train"]
+    assert "\nschedule@module.schedule: halvings" in listed["train"] and "\nloss: deepsim" in listed["train"]
+    assert "own," not in re.split(r"[ \n]", listed["synthesize"] + listed["train"])  # the older name of custom
+    assert "deepsim_fc6" in listed["train"] and "deepsim_fc6" not in listed["synthesize"]
 
 
 @pytest.fixture

@@ -135,9 +135,9 @@ def test_a_mistake_in_a_generator_from_outside_is_a_sentence(outside, words, sen
 @pytest.mark.parametrize(
     ("command", "words", "sentence"),
     [
-        ("synthesize", ["generator=small"], "generator=small is for train.py"),
-        ("synthesize", ["generator=deepsim"], "generator=deepsim is for train.py"),
-        ("synthesize", ["generator=mine"], "generator=mine is for train.py"),
+        ("synthesize", ["generator=small"], "generator=small is for dgn train"),
+        ("synthesize", ["generator=deepsim"], "generator=deepsim is for dgn train"),
+        ("synthesize", ["generator=mine"], "generator=mine is for dgn train"),
         ("train", ["generator=pixels"], "set generator=small"),
         ("train", ["generator._target_=my_kinds.Plain"], "set generator=small"),
     ],

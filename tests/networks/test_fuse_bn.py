@@ -176,3 +176,9 @@ def test_nothing_of_the_trace_stays_in_a_network_that_keeps_things():
     assert isinstance(folded.norm, nn.Identity)
     assert (folded.ones, folded.by_size, folded.state.count, float(folded.passes)) == (None, {}, 0, 0)
     torch.testing.assert_close(folded(x), expected)
+
+
+def test_weights_that_are_not_finite_are_left_as_they_are():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+    nn.init.constant_(network[0].weight, float("nan"))
+    assert isinstance(fold(network)[1], nn.BatchNorm2d)

@@ -178,7 +178,7 @@ def test_what_is_left_out_is_printed(network, tmp_path, capsys):
     torch.save(prefixed("model.", other(network)) | {"criterion.weight": torch.ones(5)}, tmp_path / "w.pth")
     weights.load(network, tmp_path / "w.pth")
     said = capsys.readouterr().out
-    assert "ignored 1 other tensors in" in said and "warning" not in said
+    assert "ignored 1 other tensor in" in said and "warning" not in said
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -314,3 +314,23 @@ def test_a_checkpoint_of_a_training_is_called_that(network, tmp_path):
     torch.save(held, path)
     weights.load(network, path)  # a classifier's holds all that is asked for
     assert same(network, other(network))
+
+
+@pytest.mark.parametrize(("name", "value"), [("0.weight", float("nan")), ("1.running_var", float("inf"))])
+def test_weights_that_are_not_finite_are_refused_and_nothing_is_loaded(tmp_path, name, value):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    state = {key: tensor + 1 for key, tensor in before.items()}
+    state[name][0] = value
+    torch.save(state, tmp_path / "broken.pth")
+    with pytest.raises(UserError, match=f"holds NaN or inf in {name}: take the weights of an earlier epoch"):
+        weights.load(network, tmp_path / "broken.pth")
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+def test_a_mask_may_hold_inf(tmp_path):
+    network = nn.Linear(2, 2)
+    network.register_buffer("mask", torch.zeros(2))
+    torch.save(network.state_dict() | {"mask": torch.tensor([0, -torch.inf])}, tmp_path / "masked.pth")
+    weights.load(network, tmp_path / "masked.pth")
+    assert network.mask[1] == -torch.inf

@@ -145,6 +145,13 @@ def test_an_application_of_hydras_around_stays(prior, tmp_path):
             {"input": {"size": 16}},
             "the layer output has one element, .*set objective=logit",
         ),
+        (
+            nn.Sequential(network(), nn.Linear(5, 1)),
+            0,
+            ("objective=margin",),
+            {"input": {"size": 16}},
+            "the unit '0' names every element of the layer output, .*set objective=logit",
+        ),
         (network(), 1, ("generator=custom",), {}, "generator._target_ has no value"),
         (
             "caffenet64",

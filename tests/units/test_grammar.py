@@ -69,6 +69,13 @@ def test_ranges_and_all(sign, weight):
         ("cat", "did you mean 'tiger cat' or 'Persian cat' or 'Siamese cat' or 'Egyptian cat'"),
         ("0..9", "a range is written 0-9"),
         ("volcano*0.5", r"the weight comes first, 0\.5\*volcano"),
+        ("1/2*volcano", r"a weight is a decimal number, such as 0\.5\*volcano"),
+        ("3\N{EN DASH}40", "a minus is written -, not \N{EN DASH}"),
+        ("\N{MINUS SIGN}3", "a minus is written -, not \N{MINUS SIGN}"),
+        ("volcano \N{MINUS SIGN} goldfish", "a minus is written -, not \N{MINUS SIGN}"),
+        ("3.0", "an index is a whole number, 3"),
+        ("12 @ center", "a position follows without spaces, 12@center"),
+        ("all-3", "all stands alone"),
         ("goldfis", "did you mean 'goldfish'"),
         ("0*volcano", "the weight in '0\\*volcano' is zero"),
         ("3-40-50", "could be a range or a sum: set '1\\*3-40-50' for the sum"),
@@ -295,3 +302,8 @@ def test_a_direction_that_is_none_is_a_sentence(tmp_path, content):
     (tmp_path / "d.npy").write_bytes(content)
     with pytest.raises(UserError, match=r"cannot read a direction from .*d\.npy"):
         units.parse([f"{tmp_path}/d.npy"], (3,), None)
+
+
+@pytest.mark.parametrize("text", ["all", "All", "ALL", "conv5:All"])
+def test_all_is_every_element_in_any_case(text):
+    assert [unit.channel for unit in units.parse(text, (4,), None)] == [0, 1, 2, 3]
