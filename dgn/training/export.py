@@ -66,9 +66,7 @@ class Export:
     def _verdict(self, errors: Mapping[str, float]) -> str:
         """What is wrong with G, if anything: by its own number, and beside the encoder's default bundle."""
         module, config = self.module, self.config
-        after = partial(
-            verdict.after_training, errors, iterations=module.iteration, images=len(self.datamodule.train)
-        )
+        after = partial(verdict.after_training, errors, iterations=module.iteration, images=len(self.datamodule.train))
         name = config.encoder.default_bundle
         shipped = bundle.load(path) if (path := lookup.shipped().get(name)) else None
         network = candidates.encoder_of(shipped, [config.comparator]) if shipped else None
