@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -140,16 +139,9 @@ def _moments(tensors: Mapping[str, Tensor], code_shape: tuple[int, ...]) -> Mome
         raise ValueError("a standard deviation of its codes is negative")
     if tensors["count"].numel() != 1 or tensors["count"] < 1:
         raise ValueError("the count of its codes is less than one")
-    positions = prod(code_shape[1:])
-    # of a map all three, of a vector the axes alone
-    expected = {"axes": (code_shape[0],), "position_axes": (positions,), "centre": code_shape}
-    stored = {name: tensors[name] for name in expected if name in tensors}
-    if stored and stored.keys() != (expected.keys() if len(code_shape) > 1 else {"axes"}):
-        raise ValueError(f"its axes do not go with codes of shape {code_shape}")
-    for name, value in stored.items():
-        shape = tuple(value.shape) if name == "centre" else tuple(value.shape[1:])
-        if shape != expected[name] or value.ndim != max(2, len(shape)) or not value.isfinite().all():
-            raise ValueError(f"the {name} of its codes are not finite or do not fit codes of shape {code_shape}")
+    axes = tensors.get("axes")
+    if axes is not None and (axes.ndim != 2 or tuple(axes.shape[1:]) != code_shape or not axes.isfinite().all()):
+        raise ValueError(f"its axes are not finite or do not fit codes of shape {code_shape}")
     return Moments.from_tensors(tensors)
 
 

@@ -15,8 +15,7 @@ def info(path: Path, kind: str | None = None) -> str:
         f"code {tuple(generator.code_shape)} to {generator.size} px",
         "moments": f"of {moments.count} values an element: std {moments.scale:.4g}, "
         f"{100 * float(moments.negative.mean()):.1f} % negative",
-        "axes": " × ".join(str(len(axes)) for axes in (moments.axes, moments.position_axes) if axes is not None)
-        or "none",
+        "axes": f"{0 if moments.axes is None else len(moments.axes)} of the codes",
         "codes": f"{len(contents.codes)} of real images",
     }
     facts |= {key: value for key, value in contents.record.items() if key != "errors"}

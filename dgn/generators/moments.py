@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from dgn.base.tensors import half
-from dgn.generators.spread import Spread, pseudo_inverse
+
+EXPLAINED = 0.9  # of the variance, by the axes that are kept: of fc6's 1024 elements 369
+WIDEST = 4096  # elements whose covariance is measured: that of the paper's fc layers takes 128 MiB
 
 
 class Moments:
@@ -22,25 +24,17 @@ class Moments:
         mean, std, minimum, negative: fp32, shaped to broadcast against one code: (D,), (C, 1, 1) or (C, H, W).
             `std` divides by the count, `negative` is a share in [0, 1].
         axes: (n, D) principal axes of a vector code, the longest first, each as long as the codes' standard deviation
-            along it; of a map code (n, C) along its channels, see `spread.Spread.axes`. None for codes that are too
-            large, with fewer codes than elements (the covariance is rank-deficient), and after codes were added to
+            along it; as many as explain nine tenths of the variance. None for maps, for vectors of more than 4096
+            elements, with fewer codes than elements (the covariance is rank-deficient), and after codes were added to
             moments that were read from a bundle, which does not hold the covariance.
-        position_axes: (m, H·W) the same of a map code along its positions; None without axes, and for vectors.
-        centre: the mean code, of `code_shape`, about which the axes are measured; None without axes.
         inverse_axes: (D, n) the pseudo-inverse of `axes`, computed once; None without axes.
     """
 
     def __init__(self, per_element: bool = False) -> None:
         self.per_element = per_element
         self.count = 0
-        self._spread: Spread | None = None
-        self._forget_axes()
-
-    def _forget_axes(self) -> None:
-        """The axes are as read from a bundle, or as computed from the spread."""
-        self._axes: Tensor | None = None
-        self._position_axes: Tensor | None = None
-        self._centre: Tensor | None = None
+        self._covariance: Tensor | None = None
+        self._axes: Tensor | None = None  # as read from a bundle, or as computed from the covariance
         self._inverse_axes: Tensor | None = None
 
     def update(self, codes: Tensor) -> None:
@@ -56,7 +50,7 @@ class Moments:
             codes.var(over, correction=0).view(shape),
             codes.amin(over).view(shape),
             (codes < 0).double().mean(over).view(shape),
-            Spread.of(codes),
+            codes.T.cov(correction=0).view(shape * 2) if codes.ndim == 2 and codes.shape[1] <= WIDEST else None,
         )
 
     def _merge(
@@ -66,20 +60,23 @@ class Moments:
         variance: Tensor,
         minimum: Tensor,
         negative: Tensor,
-        spread: Spread | None,
+        covariance: Tensor | None,
     ) -> None:
-        self._forget_axes()
+        self._axes = self._inverse_axes = None
         if not self.count:
             self.count, self._mean, self._variance = count, mean, variance
-            self._minimum, self._negative, self._spread = minimum, negative, spread
+            self._minimum, self._negative, self._covariance = minimum, negative, covariance
             return
         if mean.shape != self._mean.shape:
             raise ValueError(f"codes of {tuple(mean.shape)} do not go with those of {tuple(self._mean.shape)} before")
         total = self.count + count
         share, gap = count / total, mean - self._mean
         self._variance = self._variance * (1 - share) + variance * share + gap**2 * share * (1 - share)
-        both = self._spread is not None and spread is not None  # that of a part says nothing of the whole
-        self._spread = self._spread.merged(spread) if both else None  # type: ignore[union-attr, arg-type]
+        if self._covariance is None or covariance is None:
+            self._covariance = None  # that of a part says nothing of the whole
+        else:
+            between = gap.outer(gap) * share * (1 - share)
+            self._covariance = self._covariance * (1 - share) + covariance * share + between
         self._mean = self._mean + gap * share
         self._minimum = torch.minimum(self._minimum, minimum)
         self._negative = self._negative * (1 - share) + negative * share
@@ -89,10 +86,9 @@ class Moments:
         """Take in what another stream has seen, as if its codes had come here."""
         if not other.count:
             return
-        alone = not self.count
-        self._merge(other.count, other._mean, other._variance, other._minimum, other._negative, other._spread)
-        if alone:
-            self._axes, self._position_axes, self._centre = other._axes, other._position_axes, other._centre
+        axes = None if self.count else other._axes
+        self._merge(other.count, other._mean, other._variance, other._minimum, other._negative, other._covariance)
+        self._axes = axes
 
     @property
     def mean(self) -> Tensor:
@@ -112,23 +108,17 @@ class Moments:
 
     @property
     def axes(self) -> Tensor | None:
-        if self._axes is None and self._spread is not None and (axes := self._spread.axes()):
-            self._axes, self._position_axes = axes
-            self._centre = self._spread.centre.float().view(self._spread.shape)
+        if self._axes is None and self._covariance is not None and self.count >= len(self._covariance):
+            variance, directions = torch.linalg.eigh(self._covariance)  # in ascending order
+            variance, directions = variance.flip(0).clamp_min(0), directions.T.flip(0)
+            enough = int((variance.cumsum(0) < EXPLAINED * variance.sum()).sum()) + 1
+            self._axes = (variance[:enough, None].sqrt() * directions[:enough]).float()
         return self._axes
-
-    @property
-    def position_axes(self) -> Tensor | None:
-        return self._position_axes if self.axes is not None else None
-
-    @property
-    def centre(self) -> Tensor | None:
-        return self._centre if self.axes is not None else None
 
     @property
     def inverse_axes(self) -> Tensor | None:
         if self._inverse_axes is None and self.axes is not None:
-            self._inverse_axes = pseudo_inverse(self.axes)
+            self._inverse_axes = _pseudo_inverse(self.axes)
         return self._inverse_axes
 
     @property
@@ -140,12 +130,7 @@ class Moments:
         """The moments as named tensors, for a bundle; the axes, by far the largest, as fp16."""
         names = ("mean", "std", "minimum", "negative")
         tensors = {name: getattr(self, name).contiguous() for name in names} | {"count": torch.tensor(self.count)}
-        if self.axes is None:
-            return tensors
-        tensors["axes"] = half(self.axes)
-        if self.position_axes is not None and self.centre is not None:
-            tensors |= {"position_axes": half(self.position_axes), "centre": self.centre.contiguous()}
-        return tensors
+        return tensors if self.axes is None else tensors | {"axes": half(self.axes)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "Moments":
@@ -155,9 +140,19 @@ class Moments:
         moments.count = int(tensors["count"])
         moments._mean, moments._variance = mean.double(), tensors["std"].double() ** 2
         moments._minimum, moments._negative = tensors["minimum"].double(), tensors["negative"].double()
-        if "axes" in tensors:
-            moments._axes = tensors["axes"].float()
-            moments._centre = tensors.get("centre", mean).float()
-        if "position_axes" in tensors:
-            moments._position_axes = tensors["position_axes"].float()
+        moments._axes = tensors["axes"].float() if "axes" in tensors else None
         return moments
+
+
+def _pseudo_inverse(axes: Tensor) -> Tensor:
+    """(D, n) of axes (n, D), which are orthogonal up to rounding, without the singular values that `pinv` computes.
+
+    Of orthogonal rows it is their transpose over their squared lengths. One step of Newton's method squares the error
+    that fp16 rounding of the axes leaves there (1e-3 of a code's coordinates), to that of fp32.
+    """
+    squared = axes.square().sum(1)
+    first = axes.T / squared.clamp_min(torch.finfo(squared.dtype).tiny)
+    product = axes @ first
+    if not torch.allclose(product, torch.diag((squared > 0).to(product)), atol=1e-2):
+        return torch.linalg.pinv(axes)  # axes that nothing here made
+    return 2 * first - first @ product

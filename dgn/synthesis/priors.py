@@ -10,7 +10,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dgn.generators.moments import Moments
-from dgn.generators.spread import pseudo_inverse
 
 Multiple = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a standard deviation
 Factor = Annotated[float, Field(gt=0, le=1)]
@@ -145,9 +144,8 @@ class Ellipsoid(Box):
     """The ellipsoid of real codes, then the box: it limits elements jointly, not each by itself. Not in the paper.
 
     With A the principal axes of real codes, scaled to their standard deviations, a code is mean + z·A. Its Mahalanobis
-    distance from the mean is the root mean square of z, about 1 for real codes. A map code has axes along its channels,
-    A, and along its positions, B, and is mean + Aᵀ·z·B: steps then are smooth in space as real codes are. Codes without
-    axes use the box only. `at_bound` refers to the box.
+    distance from the mean is the root mean square of z, about 1 for real codes. Codes without axes (maps) use the box
+    only. `at_bound` refers to the box.
 
     Args:
         moments: of the code on real images, with `axes`.
@@ -155,11 +153,9 @@ class Ellipsoid(Box):
         k, lower, shrink, round: of the box.
     """
 
-    centre: Tensor
+    mean: Tensor
     axes: Tensor | None
     inverse: Tensor
-    position_axes: Tensor | None
-    position_inverse: Tensor
 
     def __init__(
         self,
@@ -173,13 +169,9 @@ class Ellipsoid(Box):
     ) -> None:
         super().__init__(moments, k=k, lower=lower, shrink=shrink, round=round)
         self.max_mahalanobis = float("inf") if max_mahalanobis is None else max_mahalanobis
-        limited = max_mahalanobis is not None
-        positions = moments.position_axes if limited else None
-        self.register_buffer("centre", moments.centre if limited else None)
-        self.register_buffer("axes", moments.axes if limited else None)
-        self.register_buffer("inverse", moments.inverse_axes if limited else None)
-        self.register_buffer("position_axes", positions)
-        self.register_buffer("position_inverse", None if positions is None else pseudo_inverse(positions))
+        self.register_buffer("mean", moments.mean)
+        self.register_buffer("axes", None if max_mahalanobis is None else moments.axes)
+        self.register_buffer("inverse", None if max_mahalanobis is None else moments.inverse_axes)
 
     @staticmethod
     def describe(moments: Moments, what: str = "code", *, max_mahalanobis: float | None = None, **box: Any) -> str:
@@ -195,21 +187,13 @@ class Ellipsoid(Box):
         if self.axes is None:
             return super().apply_to(code)
         with torch.autocast(code.device.type, enabled=False):
-            z = self._product(code - self.centre, self.inverse, self.position_inverse)
-            over = tuple(range(1, z.ndim))
-            z = z * (self.max_mahalanobis / z.square().mean(over, keepdim=True).sqrt()).clamp_max(1)
-            return super().apply_to(self.centre + self._product(z, self.axes, self.position_axes).view_as(code))
+            z = (code - self.mean) @ self.inverse
+            z = z * (self.max_mahalanobis / z.square().mean(1, keepdim=True).sqrt()).clamp_max(1)
+            return super().apply_to(self.mean + z @ self.axes)
 
     def uphill(self, gradient: Tensor) -> Tensor:
         """The gradient with respect to z, as a step of the code: mostly along what varies most in real codes."""
         if self.axes is None:
             return gradient
         with torch.autocast(gradient.device.type, enabled=False):
-            across = None if self.position_axes is None else self.position_axes.T
-            z = self._product(gradient.to(self.axes), self.axes.T, across)
-            return self._product(z, self.axes, self.position_axes).view_as(gradient)
-
-    @staticmethod
-    def _product(x: Tensor, along: Tensor, across: Tensor | None) -> Tensor:
-        """Of vectors (N, D) x · along; of maps (N, C, …) alongᵀ · x · across, (N, n, m)."""
-        return x @ along if across is None else along.T @ x.flatten(2) @ across
+            return (gradient.to(self.axes) @ self.axes.T) @ self.axes

@@ -61,37 +61,12 @@ def test_the_axes_are_the_principal_components_of_the_whole():
     torch.testing.assert_close(one.axes * (one.axes * expected).sum(1, keepdim=True).sign(), expected)
 
 
-@pytest.mark.parametrize(
-    "shape", [(3, 6), (2, 9, 2, 2), (1, 1, 3, 3), (2, 5000), (2, 1, 40, 40)],
-    ids=["few", "few maps", "one map", "wide", "large"],
-)  # fmt: skip
-def test_large_codes_and_fewer_codes_than_elements_have_no_axes(shape):
+@pytest.mark.parametrize("shape", [(3, 6), (20, 4, 2, 2), (2, 5000)], ids=["few", "maps", "wide"])
+def test_maps_wide_codes_and_fewer_codes_than_elements_have_no_axes(shape):
     found = Moments()
     found.update(torch.randn(shape))
     assert found.axes is None and "axes" not in found.tensors()
     assert Moments.from_tensors(found.tensors()).axes is None
-
-
-@pytest.mark.parametrize("per_element", [False, True])
-def test_a_map_has_axes_along_channels_and_along_positions(per_element):
-    """Of maps that are made of a few of each, their separable covariance is that of the whole."""
-    generator = torch.Generator().manual_seed(0)
-    channels, positions = torch.randn(2, 5, generator=generator), torch.randn(3, 6, generator=generator)
-    z = torch.randn(4000, 2, 3, generator=generator)
-    codes = (channels.T @ z @ positions).view(-1, 5, 2, 3) + torch.arange(30.0).view(5, 2, 3)
-    one, two = Moments(per_element), Moments(per_element)
-    for part, found in ((codes[:900], one), (codes[900:], two)):
-        for batch in part.split(70):
-            found.update(batch)
-    one.merge(two)
-    torch.testing.assert_close(one.centre, codes.mean(0))
-    assert one.axes.shape == (2, 5) and one.position_axes.shape == (3, 6)
-    made = torch.kron(one.axes.T @ one.axes, one.position_axes.T @ one.position_axes)
-    whole = codes.flatten(1).double().T.cov(correction=0).float()
-    torch.testing.assert_close(made, whole, atol=0.05 * float(whole.diagonal().max()), rtol=0)
-    again = Moments.from_tensors(one.tensors())
-    for name in ("axes", "position_axes", "centre"):
-        torch.testing.assert_close(getattr(again, name), getattr(one, name), rtol=1e-3, atol=1e-3)
 
 
 def test_tensors_and_back():

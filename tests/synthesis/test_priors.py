@@ -133,43 +133,9 @@ def test_uphill_is_the_gradient_of_the_ellipsoids_coordinates(correlated):
     assert ellipsoid.uphill(weight[None].bfloat16()).dtype is torch.float32
 
 
-@pytest.fixture
-def smooth() -> Moments:
-    """Of maps whose positions are all alike, and whose second channel is the first, half as large."""
-    found = Moments()
-    some = torch.randn(4000, 1, 1, 1, generator=torch.Generator().manual_seed(0)) * torch.tensor([2.0, 1.0]).view(
-        2, 1, 1
-    )
-    found.update(some.expand(-1, -1, 3, 3) + torch.arange(9.0).view(3, 3))
-    return found
-
-
-def test_the_ellipsoid_of_maps_has_axes_along_channels_and_positions(smooth):
-    ellipsoid = Ellipsoid(smooth, max_mahalanobis=1.5, k=100, lower="auto", shrink=1)
-    centre, shape = smooth.centre[None], torch.tensor([2.0, 1.0]).view(1, 2, 1, 1)
-    near, far = (centre + factor * shape.expand(-1, -1, 3, 3) for factor in (1.2, 9.0))
-    torch.testing.assert_close(ellipsoid.apply_to(near), near, atol=0.01, rtol=0)
-    limit = centre + 1.5 * shape.expand(-1, -1, 3, 3)
-    torch.testing.assert_close(ellipsoid.apply_to(far), limit, atol=0.1, rtol=0)
-    spot = centre.clone()
-    spot[0, 0, 1, 1] += 9  # one position of one channel: real codes have that only with all others
-    found = (ellipsoid.apply_to(spot) - centre) / shape
-    torch.testing.assert_close(found, torch.full_like(found, float(found.mean())), atol=0.01, rtol=0)
-    assert 0 < found.mean() < 1
-
-
-def test_uphill_in_maps_is_the_gradient_of_the_ellipsoids_coordinates(smooth):
-    ellipsoid = Ellipsoid(smooth, max_mahalanobis=1.5, k=3, lower="auto", shrink=1)
-    axes, across = ellipsoid.axes, ellipsoid.position_axes
-    weight, z = torch.randn(1, 2, 9), torch.zeros(1, len(axes), len(across), requires_grad=True)
-    (gradient,) = torch.autograd.grad(((axes.T @ z @ across) * weight).sum(), z)
-    torch.testing.assert_close(ellipsoid.uphill(weight.view(1, 2, 3, 3)), (axes.T @ gradient @ across).view(1, 2, 3, 3))
-
-
 def test_codes_without_axes_have_the_box_alone():
     moments = Moments()
-    moments.update(torch.randn(2, 3, 4, 4))
-    moments = Moments.from_tensors({k: v for k, v in moments.tensors().items() if "axes" not in k and k != "centre"})
+    moments.update(torch.randn(20, 3, 4, 4))
     ellipsoid, box = (
         Ellipsoid(moments, max_mahalanobis=1, k=3, lower="auto", shrink=1),
         Box(moments, k=3, lower="auto", shrink=1),
