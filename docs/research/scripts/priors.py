@@ -2,8 +2,8 @@
 
 Draws shapes, trains a small classifier on them (and a second one that takes no part), then the priors of `PRIORS`, from
 good to bad. Each is measured on held-out images; OUT/priors.csv keeps the finished ones, so that the command goes on
-where it was stopped. About one hour on two cores. `--root DIR` takes other images, with a folder a class in train and
-val; `--only NAME` one prior, or several.
+where it was stopped. About half an hour on two cores. `--root DIR` takes other images, with a folder a class in train
+and val; `--only NAME` one prior, or several.
 """
 
 import argparse
@@ -25,19 +25,17 @@ from dgn.networks import zoo
 from dgn.networks.features import Features
 
 MIST = {"init": None, "loss.code.weight": 0.3, "generator.widths": [256, 192, 96, 48], "module.optimiser_g.lr": 3e-4}
-PRIORS: dict[str, dict | str] = {  # settings of dgn train, or a bundle that ships
-    "conv3": {"encoder.layer": "conv3", "iterations": 1000},
-    "fc1": {"encoder.layer": "fc1", "iterations": 1000},
-    "conv3, 100 iterations": {"encoder.layer": "conv3", "iterations": 100},
-    "conv3, 30 iterations": {"encoder.layer": "conv3", "iterations": 30},
-    "conv1, 300 iterations": {"encoder.layer": "conv1", "iterations": 300},
-    "conv3, wide, 300 iterations": {"encoder.layer": "conv3", "iterations": 300, **MIST, "loss.code.weight": 0},
-    "conv3, code term, 300 iterations": {"encoder.layer": "conv3", "iterations": 300, "loss.code.weight": 3},
-    "fc1, 300 iterations": {"encoder.layer": "fc1", "iterations": 300},
-    "fc1, as at first": {"encoder.layer": "fc1", "iterations": 420, **MIST},
-    "fc2": {"encoder.layer": "fc2", "iterations": 300},
+PRIORS: dict[str, dict | str] = {  # a bundle that ships, or settings of dgn train
     "caffenet64-fc6": "caffenet64-fc6",
     "efficientnet_lite0-global_pool": "efficientnet_lite0-global_pool",
+    "conv3, 30 iterations": {"encoder.layer": "conv3", "iterations": 30},
+    "conv3, 100 iterations": {"encoder.layer": "conv3", "iterations": 100},
+    "conv3, 500 iterations": {"encoder.layer": "conv3", "iterations": 500},
+    "conv3, wide G, 150 iterations": {"encoder.layer": "conv3", "iterations": 150, **MIST, "loss.code.weight": 0},
+    "conv1, 150 iterations": {"encoder.layer": "conv1", "iterations": 150},
+    "fc1, 250 iterations": {"encoder.layer": "fc1", "iterations": 250},
+    "fc1, code term, random G, 200 iterations": {"encoder.layer": "fc1", "iterations": 200, **MIST},
+    "fc2, 100 iterations": {"encoder.layer": "fc2", "iterations": 100},
 }
 EPOCHS = {"net": 30, "second": 12}
 INPUT = {"size": shapes.SIDE, "mean": [shapes.MEAN], "std": [shapes.STD]}
