@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from dgn import settings
 from dgn.base import images
-from dgn.base.errors import UserError
+from dgn.base.errors import UserError, first_line
 from dgn.base.typed import validated
 from dgn.data.loader import BATCH
 from dgn.networks import zoo
@@ -89,6 +91,15 @@ class Finished:
     def shape(self) -> tuple[int, ...]:
         """(C, H, W) of a picture, pixels."""
         return tuple(images.saved(self.folder / self.rows[0].image).shape)
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """The final codes, (N, *code_shape), in the order of the rows; UserError where their file is gone."""
+        path = self.folder / "codes.safetensors"
+        try:
+            return load_file(path)["codes"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UserError(f"{path} cannot be read ({first_line(error)}): repeat the run") from None
 
     def batches(self, count: int = BATCH) -> Iterator[Tensor]:
         """The pictures (N, C, H, W) in [0, 1] as they are saved, 8 bits a channel, in the order of the rows."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dgn import data
@@ -44,6 +45,13 @@ class RealImages:
         fewest = min([self.per_class, *map(len, found.values())], default=0)
         pairs = [(int(index), name) for name, indices in found.items() for index in indices[:fewest]]
         yield from self._read(pairs)
+
+    def first(self, classes: Sequence[str]) -> tuple[Tensor, list[str]]:
+        """One image of each class, (N, C, side, side) in [0, 1], and the class of each."""
+        labels = self.images.source.labels
+        pairs = [(int(np.flatnonzero(labels == self.names.find(name))[0]), name) for name in classes]
+        found = list(self._read(pairs))
+        return torch.cat([x for x, _ in found]), [name for _, names in found for name in names]
 
     def spread(self, most: int) -> Iterator[tuple[Tensor, list[str]]]:
         """At most so many images, spread evenly over all classes, and the class of each, in batches."""

@@ -13,8 +13,10 @@ from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.data.settings import DataSettings
 from dgn.evaluation.candidates import encoder_of
-from dgn.generators import bundle, kinds
+from dgn.generators import bundle, kinds, loading
+from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
+from dgn.generators.settings import DecoderSettings
 from dgn.measures.finished import Finished
 from dgn.measures.look import Eye, Seen
 from dgn.measures.real import RealImages
@@ -123,8 +125,16 @@ class Subject:
         return bundle.load(Path(path), kinds.named(kind))
 
     @cached_property
-    def reconstruct(self) -> Callable[[Tensor], Tensor]:
-        """Images (N, 3, H, W) to what G makes of their codes; UserError where G inverts no network at hand."""
+    def generator(self) -> Generator:
+        """The run's G on the CPU, a bundle's or any decoder's; UserError where it is gone or has changed."""
+        node = self.run.config.get("generator") or {}
+        if "_target_" not in node:
+            return self.prior.generator
+        return loading.load_decoder(validated(DecoderSettings, node, "generator.")).generator
+
+    @cached_property
+    def encode(self) -> Callable[[Tensor], Tensor]:
+        """Images (N, 3, H, W) to their codes; UserError where G inverts no network at hand."""
         prior = self.prior
         known = (
             [validated(NetworkSettings, self.run.config["target"], "target.")] if "target" in self.run.config else []
@@ -133,11 +143,22 @@ class Subject:
         if settings is None:
             raise UserError(f"the encoder {prior.record.get('encoder', '?')} that G inverts is not at hand")
         encoder = zoo.features(settings, str(settings.layer), activated=True, role="encoder").to(self.tools.device)
-        generator = prior.generator.to(self.tools.device)
+
+        @torch.no_grad()
+        def codes(x: Tensor) -> Tensor:
+            found: Tensor = encoder(x.to(self.tools.device))
+            return found
+
+        return codes
+
+    @cached_property
+    def reconstruct(self) -> Callable[[Tensor], Tensor]:
+        """Images (N, 3, H, W) to what G makes of their codes; UserError where G inverts no network at hand."""
+        encode, generator = self.encode, self.prior.generator.to(self.tools.device)
 
         @torch.no_grad()
         def through(x: Tensor) -> Tensor:
-            made: Tensor = generator(encoder(x.to(self.tools.device)))
+            made: Tensor = generator(encode(x))
             return made.clamp(0, 1)
 
         return through

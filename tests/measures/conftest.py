@@ -10,7 +10,7 @@ from dgn.data.settings import DataSettings
 from dgn.evaluation.judge import Judge
 from dgn.measures.finished import Finished
 from dgn.measures.look import Eye
-from dgn.measures.settings import LpipsSettings, MeasureSettings
+from dgn.measures.settings import LpipsSettings, MeasureSettings, TrustedSettings, TwoAlternativeSettings
 from dgn.measures.subject import Subject, Tools
 from dgn.networks.features import OUTPUT, Features
 from dgn.report.results import Row
@@ -53,7 +53,12 @@ def subject(tmp_path, contract, images_in):
 
     def build(rows, measures=(), per_class=4, eyes=1, real=True, weights=None):
         settings = MeasureSettings.model_construct(
-            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", data=data, trainer={},
+            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", data=data,
+            trainer={"accelerator": "cpu", "devices": 1, "precision": "32-true"}, sheet=None, answers=None,
+            trusted=TrustedSettings(bound=0.05, steps=4, pictures=9, seed=0),
+            two_alternative=TwoAlternativeSettings(
+                references=2, trials=1, above=[50.0, 100.0], below=[0.0, 50.0], seed=0
+            ),
             lpips=LpipsSettings(backbone="squeeze", weights=weights), output=None,
         )  # fmt: skip
         for row in rows:

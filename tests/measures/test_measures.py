@@ -10,6 +10,8 @@ from torch.nn.functional import softplus
 
 from dgn.base import images
 from dgn.measures import finished, look, real
+from dgn.measures import trusted as measures_trusted
+from dgn.measures.freedoms import Changed
 from dgn.measures.registry import MEASURES, measured
 from tests.measures.conftest import CLASSES, make_rows, same
 
@@ -117,7 +119,81 @@ def various(subject):
             "various/lpips-squeeze": math.nan}  # fmt: skip
 
 
-REFERENCES = {"recognised": recognised, "driven": driven, "natural": natural, "various": various}
+def trusted_one(subject, x, wrong, freedom):
+    """One picture after four steps towards a wrong class, the bound 0.05, written out."""
+    net_, label = subject.target.features.network, CLASSES.index(wrong)
+    size = x.shape[-1]
+    frequency = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]).clamp_min(1 / size)
+
+    def change(code):
+        if freedom == "pixels":
+            return code / 4
+        return torch.fft.irfft2(torch.view_as_complex(code) / frequency, s=(size, size), norm="ortho")
+
+    def rms(code):
+        return float(change(code).square().mean().sqrt())
+
+    code = torch.zeros(x.shape if freedom == "pixels" else (3, size, size // 2 + 1, 2))
+    first = second = torch.zeros_like(code)
+    for i in range(4):
+        code = code.clone().requires_grad_()
+        with torch.enable_grad():
+            score = net_((x + change(code)).clamp(0, 1)[None])[0].log_softmax(0)[label]
+            (gradient,) = torch.autograd.grad(score, code)
+        rate = UNIT[freedom] * (1 - i / 4)
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        unbiased = first / (1 - 0.9 ** (i + 1)), second / (1 - 0.999 ** (i + 1))
+        step = {"pixels": gradient / gradient.abs().mean(), "fourier": unbiased[0] / (unbiased[1].sqrt() + 1e-8)}
+        code = (code + rate * step[freedom]).detach()
+        while rms(code) > 0.05:
+            code = code * 0.998 * 0.05 / rms(code)
+    return images.from_uint8(images.to_uint8((x + change(code)).clamp(0, 1)[None]))[0]
+
+
+UNIT = {}  # the first step of a freedom: a share of the noise that changes a picture by the bound
+
+
+def trusted(subject):
+    named = {"": pictures(subject), "/real": [real_images(subject, [name])[0] for name in UNITS]}
+    eye, rows, expected = subject.tools.eyes[0], subject.run.rows, {}
+    for which, pairs in named.items():
+        seeds = [row.seed for row in rows] if not which else [0] * 3
+        wrong = [
+            measures_trusted.other(unit, CLASSES, seed, subject) for (_, unit), seed in zip(pairs, seeds, strict=True)
+        ]
+        led = measures_trusted.Led(torch.stack([x for x, _ in pairs]), "", UNITS, UNITS, UNITS)
+        for name, one in measures_trusted.freedoms(subject, led).items():
+            UNIT[name] = one.step * Changed(one.generator, led.images, one.start).unit(0.05)
+        states = {"before": [x for x, _ in pairs]}
+        for name in UNIT:
+            states[name] = [trusted_one(subject, x, w, name) for (x, _), w in zip(pairs, wrong, strict=True)]
+            moved = [float((a - b).square().mean().sqrt()) for a, b in zip(states["before"], states[name], strict=True)]
+            expected[f"trusted/percent_changed/{name}{which}"] = 100 * mean(moved)
+        expected[f"trusted/percent_changed/code{which}"] = math.nan
+        right = [unit for _, unit in pairs]
+        for kind, classes in (("wrong", wrong), ("right", right)):
+            for state, made in states.items():
+                labels = [CLASSES.index(name) for name in classes]
+                shown = [int(subject.target.features.network(x[None]).argmax()) for x in made]
+                hits = mean(a == b for a, b in zip(shown, labels, strict=True))
+                expected[f"trusted/target/{kind}_top1/{state}{which}"] = hits
+        for kind, classes in (("wrong", wrong), ("right", right)):
+            logs = {state: [math.log2(rank(subject, x, name)) for x, name in zip(made, classes, strict=True)]
+                    for state, made in states.items()}  # fmt: skip
+            for state, values in logs.items():
+                expected[f"trusted/{eye.name}/{kind}_log2_rank/{state}{which}"] = mean(values)
+                if state != "before":
+                    expected[f"trusted/{eye.name}/{kind}_gained/{state}{which}"] = mean(logs["before"]) - mean(values)
+    return expected
+
+
+def two_alternative(subject):
+    """These runs have no opposites; tests/measures/test_two_alternative.py has runs that do."""
+    return {f"two_alternative/{kind}": math.nan for kind in ("natural", "synthetic", "shuffled")}
+
+
+REFERENCES = {"recognised": recognised, "driven": driven, "natural": natural, "various": various,
+              "trusted": trusted, "two_alternative": two_alternative}  # fmt: skip
 
 
 # ---- the tester
