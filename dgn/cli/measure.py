@@ -7,6 +7,7 @@ from typing import Any
 
 from dgn import settings
 from dgn.cli.parser import Parser
+from dgn.settings import Composed
 from dgn.settings.check import check
 from dgn.settings.messages import explained
 
@@ -27,19 +28,25 @@ def parser() -> Parser:
     return made
 
 
-def run(words: Sequence[str]) -> None:
-    """Measure, and print the tables."""
+def request(words: Sequence[str]) -> tuple[list[Path], Composed]:
+    """The runs' folders, and the settings; a word with = is a setting, unless there is a folder of that name."""
     asked = parser().parse_intermixed_args(words)
     runs = [word for word in asked.words if "=" not in word or Path(word).is_dir()]
     typed = [word for word in asked.words if word not in runs]
     with explained("measure", typed):
         composed = settings.composed("measure", settings.words("measure", typed), asked.config_dir)
+    return [Path(one).expanduser() for one in runs], composed
+
+
+def run(words: Sequence[str]) -> None:
+    """Measure, and print the tables."""
+    runs, composed = request(words)
     from dgn.base import process
     from dgn.measures import measure
     from dgn.measures.settings import MeasureSettings
 
     process.prepare()
-    done = measure.run([Path(one) for one in runs], check(composed, MeasureSettings))
+    done = measure.run(runs, check(composed, MeasureSettings))
     print(done)
     if done.page:
         print(f"page: {done.page.resolve()}")

@@ -82,12 +82,12 @@ def test_values_without_a_number_are_counted():
 def test_intervals_hold_the_truth_in_about_95_of_100():
     """40 classes of three pictures, half of the variance between classes; truth 0 and a half."""
     classes, mean, rate, plain = [str(i // 3) for i in range(120)], 0, 0, 0
-    for i in range(300):
+    for i in range(200):
         x = np.repeat(RANDOM.normal(size=40), 3) + RANDOM.normal(size=120)
         found = share("x", x > 0, classes)
         rate += found.low <= 0.5 <= found.high
         plain += (lambda one: one.low <= 0.5 <= one.high)(share("x", x > 0))
-        if i < 100:
+        if i < 60:
             found = mean_over_classes("x", x, classes)
             mean += found.low <= 0 <= found.high
-    assert mean >= 89 and 276 <= rate <= 297 and plain < rate
+    assert mean >= 52 and 183 <= rate <= 198 and plain < rate
