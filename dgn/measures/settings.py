@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from dgn.base.errors import nearest
 from dgn.base.typed import Count, Seed, Settings
@@ -86,4 +86,12 @@ class MeasureSettings(Settings):
         for name in value:
             if name not in MEASURES:
                 raise ValueError(f"has no measure {name!r}: {nearest(name, MEASURES)}")
+        return value
+
+    @field_validator("sheet", "answers")
+    @classmethod
+    def of_the_task(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """ValueError where the measure that makes or scores a sheet is not asked for."""
+        if value is not None and "two_alternative" not in info.data.get("measures", ["two_alternative"]):
+            raise ValueError("belongs to the two-alternative task: set measures=[two_alternative] as well")
         return value

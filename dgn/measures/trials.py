@@ -22,6 +22,7 @@ from dgn.units.score_table import ScoreTable
 from dgn.units.terms import Unit
 
 Scores = NDArray[np.float64]
+Numbers = NDArray[np.int64]  # of images
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def opposites(subject: Subject, count: int) -> dict[str, tuple[list[int], list[i
 
 def split(
     scores: Scores, settings: TwoAlternativeSettings, stream: int
-) -> tuple[tuple[Scores, Scores], tuple[Scores, Scores]]:
+) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]]:
     """Which real images are references, highest and lowest (K,) each, and queries, high and low (T,) each.
 
     Args:
@@ -122,14 +123,14 @@ def split(
     return (highest, lowest), (drawn[0], drawn[1])
 
 
-def spread(source: Images, most: int | None) -> Scores:
+def spread(source: Images, most: int | None) -> Numbers:
     """Numbers of at most so many images, spread evenly over the classes."""
     by_class = np.argsort(source.source.labels, kind="stable")
     return by_class[np.linspace(0, len(by_class) - 1, min(most or len(by_class), len(by_class))).astype(int)]
 
 
 @torch.no_grad()
-def scored(subject: Subject, pool: Scores, units: Sequence[Unit]) -> Scores:
+def scored(subject: Subject, pool: Numbers, units: Sequence[Unit]) -> Scores:
     """Scores (M, units) of real images of the pictures' size, as the target sees pictures of that size."""
     target, real = subject.target, subject.real
     assert real is not None
@@ -142,7 +143,7 @@ def scored(subject: Subject, pool: Scores, units: Sequence[Unit]) -> Scores:
     return torch.cat(parts).double().numpy()
 
 
-def read(source: Images, indices: Scores) -> Tensor:
+def read(source: Images, indices: Numbers) -> Tensor:
     """Images by number, (N, 3, side, side) in [0, 1]; UserError if one cannot be read."""
     ((pixels, light, _, found),) = source.__getitems__([int(i) for i in indices])
     if len(found) < len(indices):
