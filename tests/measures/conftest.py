@@ -53,7 +53,7 @@ def subject(tmp_path, contract, images_in):
 
     def build(rows, measures=(), per_class=4, eyes=1, real=True, weights=None):
         settings = MeasureSettings.model_construct(
-            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", data=data, trainer={},
+            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", among=None, data=data, trainer={},
             lpips=LpipsSettings(backbone="squeeze", weights=weights), output=None,
         )  # fmt: skip
         for row in rows:

@@ -45,7 +45,9 @@ def test_pictures_come_in_the_order_of_rows_whatever_the_batch(tmp_path, run_fol
 
 def test_the_class_of_a_picture_is_known_for_one_maximised_output_alone(tmp_path, run_folder, network_settings):
     names = ["goldfish, Carassius auratus", "lemon", "cup", "cup"]
-    folder = run_folder(tmp_path / "run", units=("goldfish", "1", "-lemon", "0.5*lemon", "lemon-goldfish", "2"), seeds=1)
+    folder = run_folder(
+        tmp_path / "run", units=("goldfish", "1", "-lemon", "0.5*lemon", "lemon-goldfish", "2"), seeds=1
+    )
     run = Finished.read(folder)
     assert run.classes == [None] * 6, "no names are known"
     config = OmegaConf.load(folder / "config.yaml")
