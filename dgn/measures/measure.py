@@ -130,7 +130,7 @@ def _data(config: MeasureSettings, runs: Sequence[Finished]) -> DataSettings | N
     if not own:
         return None
     print(f"real images: those of the run, {own[0]['root']}")
-    return validated(DataSettings, own[0], "data.").model_copy(update={"val_images": config.data.val_images})
+    return validated(DataSettings, own[0], "data.")
 
 
 def _eyes(config: MeasureSettings, subjects: Sequence[Subject], device: torch.device) -> list[Eye]:

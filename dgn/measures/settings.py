@@ -70,6 +70,7 @@ class MeasureSettings(Settings):
     judges: dict[str, NetworkSettings]
     per_class: Count
     real_from: Literal["val", "train"]
+    among: Count | None
     data: DataSettings
     trainer: dict[str, Any]
     lpips: LpipsSettings

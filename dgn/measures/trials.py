@@ -58,7 +58,7 @@ def make(subject: Subject, settings: TwoAlternativeSettings) -> list[Trials]:
     if subject.real is None:
         raise UserError(NO_DATA)
     both = opposites(subject, settings.references)
-    pool = spread(subject.real.images, subject.tools.data.val_images if subject.tools.data else None)
+    pool = spread(subject.real.images, subject.settings.among)
     chosen = {unit.text: unit for unit in subject.target.units}
     scores = scored(subject, pool, [chosen[name] for name in both])
     made = []
@@ -109,7 +109,7 @@ def split(
     order = shown[np.argsort(scores[shown], kind="stable")]
     if len(order) < 2 * settings.references:
         raise UserError(f"{len(scores)} real images are too few for {settings.references} references of each kind: add "
-                        "more, or set data.val_images=null")  # fmt: skip
+                        "more, or set among=null")  # fmt: skip
     ranked = asked[np.argsort(scores[asked], kind="stable")]
     random = np.random.default_rng((settings.seed, stream))
     drawn = []
@@ -117,7 +117,7 @@ def split(
         window = ranked[int(np.floor(low / 100 * len(ranked))) : int(np.ceil(high / 100 * len(ranked)))]
         if len(window) < settings.trials:
             raise UserError(f"only {len(window)} real images are between percentiles {low:g} and {high:g}: set "
-                            "two_alternative.trials to that number, or data.val_images=null")  # fmt: skip
+                            "two_alternative.trials to that number, or among=null")  # fmt: skip
         drawn.append(random.choice(window, settings.trials, replace=False))
     highest, lowest = order[::-1][: settings.references], order[: settings.references]
     return (highest, lowest), (drawn[0], drawn[1])

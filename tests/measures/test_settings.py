@@ -26,9 +26,9 @@ def test_the_defaults_are_the_published_task_and_two_per_cent():
         ({"sheet": "out"}, r"sheet=out belongs to the two-alternative task: set measures=\[two_alternative\] as well"),
         ({"answers": "a.json"}, "answers=a.json belongs to the two-alternative task"),
         ({"trusted": {"bound": 0}}, "trusted.bound=0 is out of range: set trusted.bound to more than 0"),
-        ({"trusted": {"bound": 2}}, "trusted.bound=2 is out of range: set trusted.bound to 1 or less"),
+        ({"trusted": {"bound": 2}}, "trusted.bound=2 is out of range: set trusted.bound to 1.0 or less"),
         ({"two_alternative": {"above": [100, 95]}}, r"two_alternative.above=\[100, 95\] is empty: set the lower"),
-        ({"two_alternative": {"below": [0, 101]}}, "100 or less"),
+        ({"two_alternative": {"below": [0, 101]}}, "set two_alternative.below to 100.0 or less"),
         ({"measures": ["trust"]}, "has no measure 'trust': did you mean 'trusted'"),
     ],
 )
