@@ -1,6 +1,7 @@
 """A run under measurement: what the measures need of it, loaded when first asked for."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -126,10 +127,10 @@ class Subject:
 
     @cached_property
     def generator(self) -> Generator:
-        """The run's G on the CPU, a bundle's or any decoder's; UserError where it is gone or has changed."""
+        """The run's G on the CPU, a bundle's or any decoder's, to climb with; UserError where it is gone or changed."""
         node = self.run.config.get("generator") or {}
         if "_target_" not in node:
-            return self.prior.generator
+            return deepcopy(self.prior.generator).cpu()  # a climb moves it, and `reconstruct` needs its own where it is
         return loading.load_decoder(validated(DecoderSettings, node, "generator.")).generator
 
     @cached_property

@@ -89,7 +89,7 @@ def photographs(subject: Subject) -> Led:
         raise UserError(NO_CLASS)
     shown, right = subject.real.first(spread(sorted(names), subject.settings.trusted.pictures))
     wrong = [other(name, known, 0, subject) for name in right]
-    codes = codes_or_why(subject, lambda: subject.encode(shown))
+    codes = codes_or_why(subject, lambda: subject.encode(shown).cpu())
     return Led(shown, codes, [subject.unit_of[name] for name in right], right, wrong)
 
 
