@@ -24,11 +24,11 @@ CPU = torch.device("cpu")
 
 
 def make_rows(units, seeds, scores=None):
-    """Rows of units × seeds; ranks 1, 2, 3, 1, …"""
+    """Rows of units × seeds; ranks 1, 2, 3, 4, 1, …"""
     pairs = [(unit, seed) for unit in units for seed in range(seeds)]
     scores = [1.0 + i for i in range(len(pairs))] if scores is None else scores
     return [
-        Row(i, unit, unit, seed, scores[i], 0.5, 1 + i % 3, 1.0, 0.1, "done", 4, 0.1, f"images/{unit}-{seed}.png")
+        Row(i, unit, unit, seed, scores[i], 0.5, 1 + i % 4, 1.0, 0.1, "done", 4, 0.1, f"images/{unit}-{seed}.png")
         for i, (unit, seed) in enumerate(pairs)
     ]
 
@@ -53,8 +53,8 @@ def subject(tmp_path, contract, images_in):
 
     def build(rows, measures=(), per_class=4, eyes=1, real=True, weights=None):
         settings = MeasureSettings.model_construct(
-            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", among=None, data=data, trainer={},
-            lpips=LpipsSettings(backbone="squeeze", weights=weights), output=None,
+            measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", among=None, data=data,
+            trainer={}, lpips=LpipsSettings(backbone="squeeze", weights=weights), output=None,
         )  # fmt: skip
         for row in rows:
             draw = torch.Generator().manual_seed(sum(map(ord, row.image)))
