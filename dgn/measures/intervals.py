@@ -15,7 +15,7 @@ from scipy import stats
 LEVEL = 0.95
 DRAWS = 9999  # resamples of a bootstrap: its bounds then move by about a hundredth of the interval's width
 GROUPS = 20  # of classes that a jackknife leaves out in turn
-ONE_CLASS = "one class: no interval"
+ONE_CLASS, ALIKE = "one class: no interval", "all classes alike: no interval"
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def mean_over_classes(name: str, values: Sequence[float], classes: Sequence[str]
     if not len(x):
         return nothing(name, note)
     sums, counts = _by_class(x, names)
-    low, high = _bootstrap(sums, counts)
-    return Measure(name, float(x.mean()), low, high, len(x), _join(note, ONE_CLASS if len(sums) == 1 else ""))
+    low, high, why = _bootstrap(sums, counts)
+    return Measure(name, float(x.mean()), low, high, len(x), _join(note, why))
 
 
 def paired(
@@ -105,11 +105,9 @@ def paired(
     of_x, of_y = np.asarray(x_classes), np.asarray(y_classes)
     difference = np.array([x[of_x == one].mean() - y[of_y == one].mean() for one in shared])
     used = int(np.isin(of_x, shared).sum() + np.isin(of_y, shared).sum())
-    low, high = _bootstrap(difference, np.ones(len(shared)))
+    low, high, why = _bootstrap(difference, np.ones(len(shared)))
     missing = len(set(x_classes) | set(y_classes)) - len(shared)
-    note = _join(
-        f"{missing} classes of one run only were left out" if missing else "", ONE_CLASS if len(shared) == 1 else ""
-    )
+    note = _join(f"{missing} classes of one run only were left out" if missing else "", why)
     return Measure(name, float(difference.mean()), low, high, used, note)
 
 
@@ -136,6 +134,8 @@ def jackknife(
     left = np.array([value([one for i, one in enumerate(every) if i % groups != g]) for g in range(groups)])
     if not np.isfinite(left).all():
         return Measure(name, whole, math.nan, math.nan, n, _join(note, "too few classes: no interval"))
+    if np.ptp(left) <= 1e-12 * abs(whole):
+        return Measure(name, whole, math.nan, math.nan, n, _join(note, ALIKE))
     spread = math.sqrt((groups - 1) / groups * float(np.square(left - left.mean()).sum()))
     half = float(stats.t.ppf((1 + LEVEL) / 2, groups - 1)) * spread
     return Measure(name, whole, whole - half, whole + half, n, note)
@@ -169,10 +169,15 @@ def _by_class(x: np.ndarray[Any, Any], classes: Sequence[str]) -> tuple[np.ndarr
     return sums, counts
 
 
-def _bootstrap(sums: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Bounds of the mean of all values: percentiles over draws of as many classes as there are."""
+def _bootstrap(sums: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tuple[float, float, str]:
+    """Bounds of the mean of all values: percentiles over draws of as many classes as there are; NaN, and why.
+
+    Where all classes have the same mean, every draw has it too, which does not make it certain.
+    """
     if len(sums) == 1:
-        return math.nan, math.nan
+        return math.nan, math.nan, ONE_CLASS
+    if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
+        return math.nan, math.nan, ALIKE
 
     def mean(some: np.ndarray[Any, Any], of: np.ndarray[Any, Any], axis: int) -> Any:
         return some.sum(axis) / of.sum(axis)
@@ -181,7 +186,7 @@ def _bootstrap(sums: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tupl
         (sums, counts), mean, paired=True, vectorized=True, n_resamples=DRAWS, batch=1000, method="percentile",
         confidence_level=LEVEL, rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return float(found.low), float(found.high), ""
 
 
 def _effective(value: float, sums: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> float:

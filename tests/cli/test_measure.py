@@ -1,5 +1,7 @@
 """`dgn measure`: its words, and whole runs measured in a folder."""
 
+import json
+
 import pytest
 
 import dgn
@@ -10,6 +12,8 @@ from dgn.settings.check import check
 from tests.commands import run, table
 from tests.run_folders import write_run
 
+KINDS = ["recognised/my_pkg.MyNet/top1", "recognised/my_pkg.MyNet/top1/real", "driven/percentile",
+         "driven/low_percentile", "natural/kid/my_pkg.MyNet:fc", "various/features/my_pkg.MyNet:fc"]  # fmt: skip
 NAMES = ["goldfish", "lemon", *(f"other {i}" for i in range(18))]
 
 
@@ -42,7 +46,7 @@ def test_any_number_of_judges_are_chosen_by_names_of_ones_own():
     ],
 )
 def test_a_mistake_in_a_setting_is_one_sentence(words, sentence):
-    with pytest.raises(UserError, match="^[^\n]*$") as told:
+    with pytest.raises(UserError, match=r"^[^\n]*$") as told:
         check(measure.request(words)[1], MeasureSettings)
     assert sentence in str(told.value)
 
@@ -71,8 +75,20 @@ def test_pictures_that_were_not_kept_are_refused(tmp_path):
     folder = write_run(tmp_path / "run")
     kept = dgn.Pictures.read(folder, folder / "index.html")
     assert dgn.measure(kept, measures=["various"]).runs.keys() == {"run"}
-    with pytest.raises(UserError, match="have no folder: call dgn.synthesize.*output=DIR"):
+    with pytest.raises(UserError, match=r"have no folder: call dgn\.synthesize.*output=DIR"):
         dgn.measure(dgn.Pictures.read(folder))
+
+
+LOGGER = """
+import json
+
+from dgn.loggers import Log
+
+
+class Figures(Log):
+    def measures(self, values):
+        (self.folder / "figures.json").write_text(json.dumps(values))
+"""
 
 
 @pytest.fixture
@@ -81,7 +97,8 @@ def two_runs(users_folder, small_bundle, images_in):
     for c, wnid in enumerate(("n01443537", "n07749582", "n03337140")):  # goldfish, lemon and another
         images_in(users_folder / "data" / "train" / wnid, 3, first=10 * c, side=16)
         images_in(users_folder / "data" / "val" / wnid, 4, first=10 * c + 5, side=16)
-    words = ["units=[goldfish,lemon,-lemon]", "seeds=2", "ascent.steps=3", "batch_size=8"]
+    (users_folder / "my_pkg.py").write_text((users_folder / "my_pkg.py").read_text() + LOGGER)
+    words = ["logger._target_=my_pkg.Figures", "units=[goldfish,lemon,-lemon]", "seeds=2", "ascent.steps=3", "batch_size=8"]
     pixels = ["generator=pixels"]
     for name, more in (("codes", [f"bundle={small_bundle}", "data.root=data"]), ("pixels", pixels)):
         run("-m", "dgn", "synthesize", *words, *more, f"output={name}", cwd=users_folder)
@@ -95,12 +112,13 @@ def test_two_runs_are_measured_and_compared(two_runs):
     assert "real images: those of the run, data" in out and "codes minus pixels" in out
     for name in ("codes", "pixels"):
         rows = {row["measure"]: row for row in table(folder / name / "measures.csv")}
-        for kind in ("recognised/my_pkg.MyNet/top1", "recognised/my_pkg.MyNet/top1/real", "driven/percentile",
-                     "driven/low_percentile", "natural/kid/my_pkg.MyNet:fc", "various/features/my_pkg.MyNet:fc"):  # fmt: skip
+        for kind in KINDS:
             low, value, high = (rows[kind][key] for key in ("low", "value", "high"))
             assert "no interval" in rows[kind]["note"] if low == "" else float(low) <= float(value) <= float(high)
         assert rows["recognised/target/top1"]["n"] == "4" and rows["driven/low_percentile"]["n"] == "2"
         assert "images for 8 features" in rows["natural/fd/my_pkg.MyNet:fc"]["note"]
+        logged = json.loads((folder / name / "figures.json").read_text())
+        assert logged.keys() == {kind for kind, row in rows.items() if row["value"]}, "those that have a value"
         assert "recognised/my_pkg.MyNet/top1/real" in (folder / name / "index.html").read_text()
     apart = table(folder / "both" / "differences.csv")
     assert {(row["first"], row["second"]) for row in apart} == {("codes", "pixels")}

@@ -24,11 +24,11 @@ CPU = torch.device("cpu")
 
 
 def make_rows(units, seeds, scores=None):
-    """Rows of units × seeds; ranks 1, 2, 3, 1, …"""
+    """Rows of units × seeds; ranks 1, 2, 3, 4, 1, …"""
     pairs = [(unit, seed) for unit in units for seed in range(seeds)]
     scores = [1.0 + i for i in range(len(pairs))] if scores is None else scores
     return [
-        Row(i, unit, unit, seed, scores[i], 0.5, 1 + i % 3, 1.0, 0.1, "done", 4, 0.1, f"images/{unit}-{seed}.png")
+        Row(i, unit, unit, seed, scores[i], 0.5, 1 + i % 4, 1.0, 0.1, "done", 4, 0.1, f"images/{unit}-{seed}.png")
         for i, (unit, seed) in enumerate(pairs)
     ]
 

@@ -79,6 +79,12 @@ def test_values_without_a_number_are_counted():
     assert share("x", []).note == "nothing to measure"
 
 
+def test_classes_that_are_all_alike_make_no_number_certain():
+    for found in (mean_over_classes("x", [100.0] * 6, list("aabbcc")), paired("x", [0, 1], [0, 1], ["a", "b"])):
+        assert math.isnan(found.low) and math.isnan(found.high) and found.note == "all classes alike: no interval"
+    assert share("x", [True] * 6, list("aabbcc")).low == pytest.approx(share("x", [True] * 3).low)
+
+
 def test_intervals_hold_the_truth_in_about_95_of_100():
     """40 classes of three pictures, half of the variance between classes; truth 0 and a half."""
     classes, mean, rate, plain = [str(i // 3) for i in range(120)], 0, 0, 0

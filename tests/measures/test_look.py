@@ -64,5 +64,5 @@ def test_a_judge_without_layers_of_weights_is_refused(contract):
         def forward(self, x):
             return x.mean((2, 3)).repeat(1, 3)[:, :7]
 
-    with pytest.raises(UserError, match="runs no linear or convolutional layer.*set network@judge=ANOTHER"):
+    with pytest.raises(UserError, match=r"runs no linear or convolutional layer.*set network@judge=ANOTHER"):
         eye_of(Nothing(), contract)

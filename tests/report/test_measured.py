@@ -32,12 +32,12 @@ def test_what_is_written_is_read_back_and_a_missing_number_is_empty(tmp_path):
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "measure,value,low,high,n,note\nx\n"])
 def test_another_table_is_refused(tmp_path, text):
     (tmp_path / "measures.csv").write_text(text)
-    with pytest.raises(UserError, match="is not a table of measures.*: delete it, or measure again"):
+    with pytest.raises(UserError, match=r"is not a table of measures.*: delete it, or measure again"):
         measured.read(tmp_path)
 
 
 def test_a_number_that_is_none_is_refused():
-    with pytest.raises(UserError, match="could not convert.*'many'.*measure again"):
+    with pytest.raises(UserError, match=r"could not convert.*'many'.*measure again"):
         measured.line(ONE | {"value": "many"})
 
 
