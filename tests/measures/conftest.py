@@ -55,7 +55,7 @@ def subject(tmp_path, contract, images_in):
         settings = MeasureSettings.model_construct(
             measures=list(measures), judge=None, judges={}, per_class=per_class, real_from="val", among=None,
             data=data, trainer={"accelerator": "cpu", "devices": 1, "precision": "32-true"}, sheet=None, answers=None,
-            trusted=TrustedSettings(bound=0.05, steps=4, pictures=9, seed=0),
+            trusted=TrustedSettings(bound=0.2, steps=4, pictures=9, seed=0),
             two_alternative=TwoAlternativeSettings(
                 references=2, trials=1, above=[50.0, 100.0], below=[0.0, 50.0], seed=0
             ),
