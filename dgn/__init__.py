@@ -1,7 +1,7 @@
 """Images that maximise a neuron. Heavy imports wait until first use.
 
 Pictures: `synthesize`, or `Synthesizer` for repeated calls; both return `Pictures`. Priors: `load_bundle`, `decoder`,
-`train`. Networks: `layers`. A mistake in the request raises `UserError`, one sentence.
+`train`. Networks: `layers`. Finished runs: `measure`. A mistake in the request raises `UserError`, one sentence.
 """
 
 from importlib import import_module as _import_module
@@ -11,6 +11,7 @@ if _TYPE_CHECKING:
     from dgn.base.errors import UserError as UserError
     from dgn.generators.loading import decoder as decoder
     from dgn.generators.loading import load_bundle as load_bundle
+    from dgn.measures.measure import measure as measure
     from dgn.synthesis.api import Synthesizer as Synthesizer
     from dgn.synthesis.api import synthesize as synthesize
     from dgn.synthesis.list_layers import layers as layers
@@ -24,6 +25,7 @@ _PUBLIC = {  # where each name lives
     "decoder": "dgn.generators.loading",
     "layers": "dgn.synthesis.list_layers",
     "load_bundle": "dgn.generators.loading",
+    "measure": "dgn.measures.measure",
     "synthesize": "dgn.synthesis.api",
     "train": "dgn.training.train",
 }

@@ -11,7 +11,7 @@ import pytest
 
 import dgn
 
-NAMES = ["Pictures", "Synthesizer", "UserError", "decoder", "layers", "load_bundle", "synthesize", "train"]
+NAMES = ["Pictures", "Synthesizer", "UserError", "decoder", "layers", "load_bundle", "measure", "synthesize", "train"]
 
 
 def test_dir_shows_the_public_names_alone_before_and_after_use():

@@ -1,8 +1,11 @@
 """Loggers of a run: always `metrics.csv`, plus the one that `logger` chooses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_class
 
 from dgn.base.instantiate import instantiate
 from dgn.base.ranks import first
@@ -12,7 +15,13 @@ from dgn.loggers.tensorboard import TensorBoardLog
 from dgn.loggers.wandb import WandbLog
 from dgn.settings.command import CommandSettings
 
-__all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "observe"]
+__all__ = ["CsvLog", "Log", "TensorBoardLog", "WandbLog", "keeps_figures", "observe"]
+
+
+def keeps_figures(logger: Mapping[str, Any]) -> bool:
+    """Whether the logger of these settings keeps the figures by which jobs are compared."""
+    kind = get_class(logger["_target_"])
+    return getattr(kind, "measures", Log.measures) is not Log.measures
 
 
 @contextmanager

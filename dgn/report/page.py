@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from dgn import settings
 from dgn.base.files import write_text
-from dgn.report import method, private, results
+from dgn.report import measured, method, private, results
 from dgn.report.pictures import WHOLE, inline
 from dgn.report.private import names_only
 
@@ -117,6 +117,7 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
         _add(section, run, name, whole, output)
     methods = [run.about.get("method") or {} for run in runs]
+    measures = {name: measured.read(run.folder) for run, name in zip(runs, _names(runs), strict=True)}
     rows = [row for run in runs for row in run.rows]
     page = template("page.html.j2").render(
         title=names_only(title or TITLE), sections=list(sections.values()), summary=_summary(sections), whole=whole,
@@ -128,6 +129,7 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
         related=any(row.relative is not None for row in rows),
         minimised=any(row.unit.startswith("-") for row in rows),
         real=method.real(methods), unrelated=method.unrelated(methods),
+        measures=measured.table(measures | (measured.compared(output) if len(runs) > 1 else {})),
     )  # fmt: skip
     write_text(output / "index.html", page)
     return output / "index.html"

@@ -14,6 +14,7 @@ from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
 
 NETWORKS = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder", "generator")
+FURTHER = "judges."  # whose keys are networks, named by the user
 Model = TypeVar("Model", bound=Settings)
 
 
@@ -72,7 +73,7 @@ def nodes(config: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Mapp
     """The parts of a config with a `_target_`, by their dotted keys, except networks, which have settings classes."""
     for key, value in config.items():
         name = f"{path}{key}"
-        if isinstance(value, Mapping) and name not in NETWORKS:
+        if isinstance(value, Mapping) and name not in NETWORKS and path != FURTHER:
             if "_target_" in value:
                 yield name, value
             yield from nodes(value, f"{name}.")

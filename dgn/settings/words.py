@@ -18,9 +18,10 @@ from dgn.settings.compose import overrides
 from dgn.settings.identity import DEVICES, FREE
 
 ROLES = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder")  # of networks
-PATHS = ("output", "data.root", "units_file", "bundle", "init", "code_cache", "start.path", "generator.codes",
-         *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
+PATHS = ("output", "data.root", "units_file", "bundle", "init", "code_cache", "start.path", "generator.codes", "sheet",
+         "answers", *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
 NAMES = ("units", "title", *(f"{role}.{key}" for role in ROLES for key in ("layer", "classes")))
+FURTHER = re.compile(r"judges\.\w+")  # further judges are roles that the user names: network@judges.second=…
 LISTED = re.compile(r"\s*(null|glob\(.*\)|choice\(.*\)|range\(.*\)|sort\(.*\)|shuffle\(.*\)|.*\$\{.*)\s*", re.DOTALL)
 QUOTED = re.compile(r"""\s*("([^"\\]|\\.)*"|'([^'\\]|\\.)*')\s*""", re.DOTALL)
 
@@ -84,6 +85,7 @@ def literal(word: str, several: bool) -> str:
     """
     key, equals, value = word.partition("=")
     name = key.lstrip("+")
+    name = FURTHER.sub("judge", name)
     if not equals or name not in (*PATHS, *NAMES) or LISTED.fullmatch(value):
         return word
     path, layer = name in PATHS, name.endswith(".layer")
@@ -145,10 +147,13 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
         raise UserError(f"{word} is not possible: leave it out for the default, or set {key}=NAME")
     role, _, last = key.removeprefix("network@").rpartition(".")
     group = role if role == "generator" else f"network@{role}"
-    if last == "_target_" and (role in ROLES or role == "generator"):
+    if key.startswith("network@") and FURTHER.fullmatch(key.removeprefix("network@")):
+        return [f"+{word}"]
+    if last == "_target_" and (role in ROLES or role == "generator" or FURTHER.fullmatch(role)):
         chosen = any(other.startswith(f"{group}=") for other in typed)
-        return [*([] if chosen else [f"{group}=custom"]), f"{role}._target_={value}"]
-    if key.partition(".args.")[0] in (*ROLES, "generator") and ".args." in key:
+        plus = "+" if FURTHER.fullmatch(role) else ""
+        return [*([] if chosen else [f"{plus}{group}=custom"]), f"{role}._target_={value}"]
+    if FURTHER.sub("judge", key.partition(".args.")[0]) in (*ROLES, "generator") and ".args." in key:
         return [f"++{word}"]
     return [word]
 

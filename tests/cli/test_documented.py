@@ -14,6 +14,7 @@ from dgn.cli.main import COMMANDS
 from dgn.cli.networks import target
 from dgn.cli.run import model
 from dgn.data.settings import PrepareSettings
+from dgn.measures.settings import MeasureSettings
 from dgn.settings.check import check
 from dgn.sweeps import jobs
 from tests.commands import ROOT, run
@@ -65,6 +66,9 @@ def check_command(name, words):
         check_run(name, words)
         return
     command = import_module(COMMANDS[name][0])
+    if name == "measure":
+        assert check(command.request(words)[1], MeasureSettings).measures
+        return
     parser = command.parser()
     asked = (parser.parse_intermixed_args if name in {"app", "networks"} else parser.parse_args)(words)
     if name == "app":
@@ -108,6 +112,8 @@ def test_a_command_line_of_the_documents_is_taken(line):
         ("benchmark synthesys", "no section"),
         ("data prepare a b sise=3", "sise"),
         ("app ascent.stepps=3", "stepps"),
+        ("measure out per_clas=3", "per_clas"),
+        ("measure out measures=[drive]", "did you mean 'driven'"),
         ("synthesize ascent.steps=abc", "ascent.steps=abc"),
         ("train -m seed=0,-1", "seed=-1"),
     ],

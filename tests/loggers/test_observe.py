@@ -8,7 +8,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from dgn import settings
 from dgn.base.errors import UserError
-from dgn.loggers import CsvLog, TensorBoardLog, WandbLog
+from dgn.loggers import CsvLog, TensorBoardLog, WandbLog, keeps_figures
 from tests.loggers.job import LABELS, job
 
 
@@ -17,6 +17,11 @@ def test_only_the_first_process_is_heard(tmp_path, monkeypatch):
     for logger in ("csv", "tensorboard", "wandb"):
         job(tmp_path, 1, logger=logger)
     assert [path.name for path in tmp_path.iterdir()] == ["small.bundle.safetensors"]
+
+
+def test_figures_of_a_finished_run_are_for_loggers_that_keep_them():
+    kept = [name for name in ("CsvLog", "TensorBoardLog", "WandbLog") if keeps_figures({"_target_": f"dgn.loggers.{name}"})]
+    assert kept == ["WandbLog"]
 
 
 def test_a_missing_package_or_an_unknown_mode_is_an_error(tmp_path, monkeypatch):

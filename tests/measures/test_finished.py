@@ -1,0 +1,58 @@
+"""Which folders can be measured, and what pictures were made for."""
+
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from dgn.base.errors import UserError
+from dgn.measures.finished import Finished
+from dgn.report import results
+
+
+def refused(folder, words):
+    with pytest.raises(UserError, match=words) as told:
+        Finished.read(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_what_is_no_finished_run_is_refused_in_one_sentence(tmp_path, run_folder, sweep_folder):
+    refused(tmp_path / "nowhere", "there is no folder .*nowhere")
+    refused(sweep_folder, "lab is a sweep: measure its points, such as .*p0")
+    shard = run_folder(tmp_path / "shard", shard="0/2")
+    refused(shard, "is the shard 0/2: merge the shards first, dgn report merge")
+    panels = run_folder(tmp_path / "panels", panels={"left": [], "right": []})
+    refused(panels, r"has panels: measure them, .*panels/left .*panels/right")
+    run = run_folder(tmp_path / "run")
+    next((run / "images").glob("*")).unlink()
+    refused(run, "is missing: repeat the run")
+    (run / "manifest.json").unlink()
+    refused(run, "not the folder of a finished run")
+
+
+def test_a_run_without_pictures_is_refused(tmp_path, run_folder):
+    run = run_folder(tmp_path / "run")
+    results.write(run / "results.csv", [])
+    refused(run, "has no pictures")
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_pictures_come_in_the_order_of_rows_whatever_the_batch(tmp_path, run_folder, seeds):
+    run = Finished.read(run_folder(tmp_path / "run", seeds=seeds))
+    assert [len(x) for x in run.batches(2)] == [2] * seeds and run.shape == (3, 8, 8)
+    assert run.units == ["goldfish"] * seeds + ["lemon"] * seeds
+
+
+def test_the_class_of_a_picture_is_known_for_one_maximised_output_alone(tmp_path, run_folder, network_settings):
+    names = ["goldfish, Carassius auratus", "lemon", "cup", "cup"]
+    folder = run_folder(
+        tmp_path / "run", units=("goldfish", "1", "-lemon", "0.5*lemon", "lemon-goldfish", "2"), seeds=1
+    )
+    run = Finished.read(folder)
+    assert run.classes == [None] * 6, "no names are known"
+    config = OmegaConf.load(folder / "config.yaml")
+    config.target = network_settings("my_pkg.MyNet", classes=names).model_dump(by_alias=True)
+    OmegaConf.save(config, folder / "config.yaml")
+    about = json.loads((folder / "manifest.json").read_text()) | {"contents": {"classes": "digest"}}
+    (folder / "manifest.json").write_text(json.dumps(about))
+    assert Finished.read(folder).classes == [names[0], "lemon", None, "lemon", None, None]
