@@ -8,8 +8,8 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SMALLER = {
-    "your_own_network": {"IMAGES = 300": "IMAGES = 12", "EPOCHS = 6": "EPOCHS = 1", "STEPS = 150": "STEPS = 2",
-                         "SEEDS = 3": "SEEDS = 1"},
+    "your_own_network": {"IMAGES = 600": "IMAGES = 12", "EPOCHS = 4": "EPOCHS = 1", "STEPS = 150": "STEPS = 2",
+                         "ITERATIONS = 1000": "ITERATIONS = 2", "SEEDS = 3": "SEEDS = 1"},
     "train_a_prior": {"CROPS = 200": "CROPS = 20", "ITERATIONS = 300": "ITERATIONS = 2", "STEPS = 100": "STEPS = 2"},
     "the_paper": {"STEPS = 200": "STEPS = 4", "SEEDS = 2": "SEEDS = 1"},
 }  # fmt: skip

@@ -62,7 +62,7 @@ def encoder(prior: Bundle, net: nn.Module) -> Callable[[Tensor], Tensor]:
         network = candidates.encoder_of(prior, [])
         return zoo.features(network, [str(network.layer)], activated=True)  # type: ignore[union-attr, arg-type]
     names = [name for name, _ in net.named_children()]
-    layers = net[: names.index(prior.record["layer"]) + 1]  # type: ignore[index]
+    layers = nn.Sequential(*list(net.children())[: names.index(prior.record["layer"]) + 1])
     return lambda images: layers(shapes.normalised(images))
 
 
