@@ -15,6 +15,7 @@ from dgn.synthesis import transforms
 from dgn.synthesis.ascent import NormalisedGradient
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.priors import Box
+from dgn.synthesis.transforms import Parts
 
 CPU = {"accelerator": "cpu", "devices": 1}
 
@@ -25,7 +26,7 @@ def climb(generator, target, moments, chosen, codes, precision="64-true", steps=
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99, round=round), codes=codes.clone(),
-        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), step=step, end=end, steps=steps,
+        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), views=Parts(), step=step, end=end, steps=steps,
         moves=[moves] * len(codes), whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
@@ -108,7 +109,7 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves)
 def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
     g, target, moments = setting
     seen = []
-    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(maps.clone()) or x)
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps, outside: seen.append(maps.clone()) or x)
     chosen = units.parse(["1"], (7,), None)
     climb(g, target, moments, chosen, torch.rand(1, 12), steps=steps, moves=0.5, whole=whole, seeds=[9])
     assert len(seen) == steps - last
@@ -133,7 +134,8 @@ def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
     module = Synthesis(
         generator=g, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        seeds=[0, 1], step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, render="before_last_step",
+        seeds=[0, 1], views=Parts(), step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0,
+        render="before_last_step",
     )  # fmt: skip
     lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
         module, torch.utils.data.DataLoader(torch.arange(10))
