@@ -49,7 +49,7 @@ class Synthesis(pl.LightningModule):
         whole: share of the steps, at the end, in which the target sees the whole picture: recognisable parts need not
             make a recognisable whole, and the whole is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released, "best"
-            the one with the highest score on the way.
+            the one with the highest score on the way, "first" the initial one.
 
     Attributes:
         curve: (steps, N) the score before each step, NaN from a row's end on.
@@ -61,6 +61,7 @@ class Synthesis(pl.LightningModule):
     alive: Tensor
     taken: Tensor
     before: Tensor
+    first: Tensor
     best: Tensor
     highest: Tensor
     maps: Tensor
@@ -97,6 +98,7 @@ class Synthesis(pl.LightningModule):
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
         self.register_buffer("taken", torch.zeros(len(codes), dtype=torch.long))
         self.register_buffer("before", codes.clone())
+        self.register_buffer("first", codes.clone())
         self.register_buffer("best", codes.clone())
         self.register_buffer("highest", codes.new_full((len(codes),), float("-inf")))
         self.automatic_optimization = False
@@ -158,5 +160,5 @@ class Synthesis(pl.LightningModule):
     @torch.no_grad()
     def images(self) -> Tensor:
         """The rows' pictures, (N, 3, H, W), in [0, 1] where G keeps to it."""
-        code = {"last": self.code, "before_last_step": self.before, "best": self.best}[self.render]
-        return self.generator(code)
+        shown = {"last": self.code, "before_last_step": self.before, "best": self.best, "first": self.first}
+        return self.generator(shown[self.render])

@@ -23,7 +23,7 @@ class AscentSettings(Settings):
     transforms: dict[str, Any]
     transform_strength: NotNegative
     full_view_fraction: Share
-    render: Literal["last", "before_last_step", "best"]
+    render: Literal["last", "before_last_step", "best", "first"]
 
 
 class SynthesizeSettings(CommandSettings):

@@ -219,5 +219,49 @@ def test_the_default_picture_is_that_of_the_final_code(setting):
     chosen = units.parse(["1"], (7,), None)
     last = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0, render="last")
     torch.testing.assert_close(last.images(), g(last.code))
+    first = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0, render="first")
+    torch.testing.assert_close(first.images(), g(torch.ones(1, 12)))
     before = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0)
     assert not torch.equal(before.images(), g(before.code))
+
+
+def test_the_best_picture_is_that_of_the_highest_score_on_the_way(setting):
+    g, target, moments = setting
+    chosen, codes = units.parse(["1", "2"], (7,), None), torch.rand(2, 12, generator=torch.Generator().manual_seed(0))
+    best = climb(g, target, moments, chosen, codes, "32-true", steps=6, step=30.0, end=0, render="best")
+    at = best.curve.argmax(0)
+    assert at.min() < 5  # steps so large that the score falls again
+    scores = units.Scorer(chosen, units.Logit())(target(best.images()))
+    torch.testing.assert_close(scores, best.curve[at, [0, 1]], rtol=1e-4, atol=1e-4)
+
+
+class Watching(Box):
+    """Keeps what it is shown, and goes only half as far."""
+
+    def __init__(self, moments):
+        super().__init__(moments, k=3, lower="zero", shrink=1)
+        self.shown = []
+
+    def uphill(self, gradient, step):
+        self.shown.append(step)
+        return gradient
+
+    def after(self, code, step):
+        return (step.code + code) / 2
+
+
+def test_a_prior_sees_the_step_and_has_the_last_word(setting):
+    g, target, moments = setting
+    prior, codes = Watching(moments), torch.rand(2, 12)
+    module = Synthesis(
+        generator=g, target=target, score=units.Scorer(units.parse(["1", "2"], (7,), None), units.Logit()), prior=prior,
+        codes=codes.clone(), optimiser=NormalisedGradient, seeds=[4, 8], views=Parts(), step=1.0, end=1.0, steps=3,
+        moves=[1.0, 1.0], whole=0.0, render="last",
+    )  # fmt: skip
+    trainer = lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1)
+    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(3)))
+    assert [step.number for step in prior.shown] == [0, 1, 2] and list(prior.shown[0].seeds) == [4, 8]
+    assert torch.equal(prior.shown[0].code, codes)
+    torch.testing.assert_close(prior.shown[1].pictures, g(prior.shown[1].code))  # the whole, not what the target sees
+    moved = (prior.shown[1].code - codes).abs().mean(1)
+    torch.testing.assert_close(moved, torch.full((2,), 0.5))
