@@ -52,7 +52,7 @@ def race(words: Sequence[str], quick: bool) -> dict[str, Any]:
 
 
 def ours(words: Sequence[str], seconds: float | None, steps: int | None) -> dict[str, Any]:
-    """A method of ours through the command's own code, with its settings' steps if neither seconds nor steps are given."""
+    """A method of ours by the command's own code; with its settings' steps if no seconds and no steps are given."""
     process.prepare()
     if steps is None and seconds is not None:
         each = [_synthesized([*words, f"ascent.steps={count}"])["seconds"] for count in (TRIAL, 2 * TRIAL)]

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 from copy import deepcopy
-from itertools import islice
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import pytest

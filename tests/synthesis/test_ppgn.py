@@ -79,7 +79,8 @@ def test_in_units_of_the_codes_spread_the_climb_scales_with_the_code(prior, ship
     expected = 1.4e-4 * (towards - z) + slope
     torch.testing.assert_close(ours.uphill(slope / scale, step), scale * expected)
     assert ours.apply_to(torch.tensor([[-1.0, 99.0]])).tolist() == [[0, pytest.approx(8 * scale)]]
-    assert 1e-5 * 3.7**2 == pytest.approx(1.4e-4, rel=0.03) and 30 / 3.7 == pytest.approx(8, rel=0.03)
+    in_units_of_std = (1e-5 * 3.7**2, 30 / 3.7)
+    assert in_units_of_std == pytest.approx((1.4e-4, 8), rel=0.03)
 
 
 def test_rows_have_noise_of_their_own_seed(prior):

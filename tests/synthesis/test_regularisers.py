@@ -126,6 +126,6 @@ def test_the_page_says_what_was_done(config):
     chosen = config("synthesize", "ascent=yosinski2015").prior
     settings = {key: value for key, value in chosen.items() if not key.startswith("_")}
     assert Yosinski.describe(None, what="picture", **settings) == (
-        "the picture was kept between black and white, and was moved towards grey by the factor 0.9999 after each step, "
-        "and was blurred by 1 px every 4 steps"
+        "the picture was kept between black and white, and was moved towards grey by the factor 0.9999 after each "
+        "step, and was blurred by 1 px every 4 steps"
     )
