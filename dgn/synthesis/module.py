@@ -110,7 +110,7 @@ class Synthesis(pl.LightningModule):
         pictures = self.generator(self.code)
         score = self.score(self.target(self._seen(pictures, i)))
         gradient = self._gradient(score)
-        self._climb(Step(i, self.seeds, self.code.detach(), pictures.detach(), gradient), score.detach())
+        self._climb(Step(i, self.seeds, self.code.detach().clone(), pictures.detach(), gradient), score.detach())
         return score.detach()
 
     def _seen(self, pictures: Tensor, i: int) -> Tensor:
@@ -136,7 +136,7 @@ class Synthesis(pl.LightningModule):
         self.alive &= torch.isfinite(flat).all(1) & flat.any(1) & torch.isfinite(score)
         alive = self.alive.view(rows)
         self.curve[step.number] = torch.where(self.alive, score, self.curve[step.number])
-        self.before = self.code.detach().clone()
+        self.before = step.code
         better = self.alive & (score > self.highest)
         self.best = torch.where(better.view(rows), self.before, self.best)
         self.highest = torch.where(better, score, self.highest)

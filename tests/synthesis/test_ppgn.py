@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
 from dgn.base.errors import UserError
+from dgn.base.instantiate import instantiate
 from dgn.generators import bundle, lookup
 from dgn.generators.bundle import Bundle
 from dgn.synthesis.ascent import NormalisedGradient
@@ -38,11 +38,11 @@ def shipped():
 
 
 @pytest.fixture
-def prior(config, shipped):
+def prior(synthesis, shipped):
     """What ascent=ppgn chooses, with words."""
 
     def build(*words):
-        return instantiate(config("synthesize", "ascent=ppgn", *words).prior, shipped.moments)
+        return instantiate(synthesis("ascent=ppgn", *words).prior, shipped.moments)
 
     return build
 
