@@ -25,21 +25,20 @@ COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 MAGNITUDE = "magnitude"  # the tensor in a file of a spectrum
 
 
-def colour_matrix(dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
-    """(3, 3) from decorrelated colours to RGB; its longest column has length 1."""
+def colour_matrix() -> Tensor:
+    """(3, 3), float64, from decorrelated colours to RGB; its longest column has length 1."""
     root = torch.tensor(COLOURS, dtype=torch.float64)
-    return (root / root.norm(dim=0).max()).to(device, dtype)
+    return root / root.norm(dim=0).max()
 
 
-def coloured(pictures: Tensor) -> Tensor:
-    """Decorrelated colours (N, 3, H, W) to RGB around 0."""
-    return torch.einsum("rc,nchw->nrhw", colour_matrix(pictures.dtype, pictures.device), pictures)
+def mixed(pictures: Tensor, matrix: Tensor) -> Tensor:
+    """The colours of each pixel (N, 3, H, W) times a matrix (3, 3)."""
+    return torch.einsum("rc,nchw->nrhw", matrix.to(pictures.dtype), pictures)
 
 
 def decorrelated(pictures: Tensor) -> Tensor:
-    """The inverse of `coloured`."""
-    inverse = torch.linalg.inv(colour_matrix(torch.float64)).to(pictures)
-    return torch.einsum("cr,nrhw->nchw", inverse, pictures)
+    """RGB around 0 (N, 3, H, W) to decorrelated colours: the inverse of what the generators do."""
+    return mixed(pictures, torch.linalg.inv(colour_matrix()))
 
 
 def frequencies(size: int) -> Tensor:
@@ -69,6 +68,7 @@ class Fourier(Generator):
 
     searched = "the Fourier coefficients of the picture, with decorrelated colours"
     scale: Tensor
+    colours: Tensor
 
     def __init__(self, *, size: Count, decay: NotNegative) -> None:
         super().__init__()
@@ -76,13 +76,14 @@ class Fourier(Generator):
         self.code_shape, self.size = (6, size, size // 2 + 1), size
         scale = frequencies(size).clamp_min(1 / size) ** -decay / 4
         self.register_buffer("scale", scale.float(), persistent=False)
+        self.register_buffer("colours", colour_matrix().float(), persistent=False)
 
     def forward(self, code: Tensor) -> Tensor:
         with torch.autocast(code.device.type, enabled=False):
             real, imaginary = code.chunk(2, 1)
             spectrum = torch.complex(real * self.scale, imaginary * self.scale)
             picture = torch.fft.irfft2(spectrum, (self.size, self.size), norm="ortho")
-            return coloured(picture).sigmoid()
+            return mixed(picture, self.colours).sigmoid()
 
     def moments(self) -> Moments:
         """Mean 0, standard deviation 1: of no real images, so `ascent.units=std` and absolute numbers are the same."""
@@ -103,19 +104,21 @@ class Maco(Generator):
 
     searched = "the phases of the picture's Fourier coefficients, whose magnitudes are those of natural images,"
     magnitude: Tensor
+    colours: Tensor
 
     def __init__(self, *, size: Annotated[int, Field(ge=2)], magnitude: str) -> None:
         super().__init__()
         self.args = {"size": size, "magnitude": magnitude}
         self.code_shape, self.size = (3, size, size // 2 + 1), size
         self.register_buffer("magnitude", resized(read(magnitude), size))
+        self.register_buffer("colours", colour_matrix().float(), persistent=False)
 
     def forward(self, code: Tensor) -> Tensor:
         with torch.autocast(code.device.type, enabled=False):
             phase = standardised(code)
             spectrum = torch.complex(phase.cos() * self.magnitude, phase.sin() * self.magnitude)
             picture = torch.fft.irfft2(spectrum, (self.size, self.size))
-            return coloured(standardised(picture)).sigmoid()
+            return mixed(standardised(picture), self.colours).sigmoid()
 
     def moments(self) -> Moments:
         """Mean 0, standard deviation 1, to which phases are brought anyway."""

@@ -75,7 +75,7 @@ def check_command(name, words):
         assert target(asked.name, asked.words, asked.config_dir).builder
     elif name == "benchmark":
         assert command.chosen(asked.sections, asked.quick)
-    elif name == "data" and asked.command == "bench":
+    elif name == "data" and asked.command in {"bench", "spectrum"}:
         training(asked.words)
     elif name == "data":
         keys = settings.composed("prepare", settings.words("prepare", asked.words)).config
