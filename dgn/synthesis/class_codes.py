@@ -59,7 +59,7 @@ class ClassCodes:
             "mean": "the mean code of real images of the class",
         }[self.choose]
 
-    def of(self, target: Target, units: Sequence[Unit]) -> "ClassCodes":
+    def for_units(self, target: Target, units: Sequence[Unit]) -> "ClassCodes":
         """The same for rows of these units of a target; images and codes are kept from one batch to the next."""
         self._target, self._units = target, units
         return self
@@ -119,6 +119,6 @@ class ClassCodes:
     def _scores(self, bundle: Bundle, codes: Tensor, unit: Unit) -> Tensor:
         """The unit's score of each code's picture, (n,)."""
         target = self._target
-        assert target is not None  # `of` has been called
+        assert target is not None  # `for_units` has been called
         parts = [target.score([unit] * len(part))(target.features(bundle.generator(part))) for part in codes.split(16)]
         return torch.cat(parts)

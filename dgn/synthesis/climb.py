@@ -61,7 +61,7 @@ def climb(
 
     Args:
         start: gives the initial codes; None makes the config's. A run of many batches makes it once. One that depends
-            on the rows' units has a method `of(target, units)`, which gives one for these.
+            on the rows' units has a method `for_units(target, units)`, which gives one for these.
     """
     started, count = time.monotonic(), len(rows)
     rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
@@ -69,8 +69,8 @@ def climb(
     ascent = config.ascent
     unit = prior.moments.scale if ascent.units == "std" else 1.0
     start = start or instantiate(config.start)
-    if hasattr(start, "of"):
-        start = start.of(target, [unit for unit, _ in rows])
+    if hasattr(start, "for_units"):
+        start = start.for_units(target, [unit for unit, _ in rows])
     module = Synthesis(
         generator=prior.generator,
         target=target.features,

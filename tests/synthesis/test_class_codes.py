@@ -58,7 +58,7 @@ def test_seeds_are_images_of_the_class_in_order_or_from_the_best_on_or_their_mea
     start = instantiate(synthesis("generator=pixels", "start=class_codes", f"data.root={folder}",
                                f"start.choose={choose}").start)  # fmt: skip
     dark, light = target.units
-    codes = start.of(target, [dark] * 3 + [light] * 3)(pixels, [0, 1, 2] * 2, 0.0)
+    codes = start.for_units(target, [dark] * 3 + [light] * 3)(pixels, [0, 1, 2] * 2, 0.0)
     assert pixels.generator(codes).mean((1, 2, 3)).tolist() == pytest.approx(grey, abs=0.05)
 
 
@@ -68,18 +68,18 @@ def test_what_is_missing_is_one_sentence(folder, pixels, target, synthesis):
         instantiate(synthesis(*words).start)(pixels, [0], 0.0)
     start = instantiate(synthesis(*words, f"data.root={folder}").start)
     with pytest.raises(UserError, match="one class each, which -dark is not"):
-        start.of(target, units.parse(["-dark"], (2,), ["dark", "light"]))(pixels, [0], 0.0)
+        start.for_units(target, units.parse(["-dark"], (2,), ["dark", "light"]))(pixels, [0], 0.0)
     target.classes = ["dark", "green"]
     with pytest.raises(UserError, match="no images of the class green"):
-        start.of(target, [target.units[1]])(pixels, [0], 0.0)
+        start.for_units(target, [target.units[1]])(pixels, [0], 0.0)
 
 
 def test_codes_are_made_by_the_encoder_that_the_generator_inverts(folder, small_bundle, target, synthesis):
     start = instantiate(synthesis("start=class_codes", f"data.root={folder}", "start.encoder.layer=fc7").start)
     with pytest.raises(UserError, match=r"set network@start\.encoder=caffenet64"):
-        start.of(target, target.units[:1])(bundle.load(small_bundle), [0], 0.0)
+        start.for_units(target, target.units[:1])(bundle.load(small_bundle), [0], 0.0)
     start = instantiate(synthesis("start=class_codes", f"data.root={folder}", "start.choose=mean").start)
     loaded = bundle.load(small_bundle)
     loaded.record.clear()
-    code = start.of(target, target.units[:1])(loaded, [0], 0.0)
+    code = start.for_units(target, target.units[:1])(loaded, [0], 0.0)
     assert code.shape == (1, 1024) and (code >= 0).all() and code.any()
