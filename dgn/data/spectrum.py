@@ -15,7 +15,9 @@ def write(module: DataModule, most: int, path: Path) -> int:
     """Measure at most so many of the training images, evenly spread, and write the file; gives how many they were."""
     count = min(most, len(module.train))
     magnitude = measured(images for images, *_ in module.plain(count))
-    tensors.save(path, tensors.compact({MAGNITUDE: magnitude.float()}), {"images": str(count), "data": module.name})
+    tensors.save(
+        path, tensors.compact({MAGNITUDE: magnitude.float()}), {"images": str(count), "data": module.name or ""}
+    )
     return count
 
 

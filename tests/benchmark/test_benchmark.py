@@ -144,7 +144,7 @@ def test_the_table_of_the_race_counts_pictures():
 
 
 @pytest.mark.slow
-def test_the_race_runs_every_method_and_leaves_no_hook_behind():
+def test_the_race_runs_every_method():
     for package in ("lucent", "horama", "einops"):
         pytest.importorskip(package) if package == "einops" else find_spec(package) or pytest.skip(f"no {package}")
     found = race.race(["units=[1,3]", "seeds=1", "batch_size=2"], quick=True)
