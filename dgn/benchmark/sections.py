@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+from dgn.base.errors import UserError
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.job import Job
 
@@ -24,9 +25,11 @@ class Section(ABC):
 
     Attributes:
         quick: whether everything is tiny: to try the command, not to measure.
+        words: settings of synthesize.py, for the sections that take them.
     """
 
     quick: bool
+    words: Sequence[str] = ()
     title: ClassVar[str]
 
     @abstractmethod
@@ -197,9 +200,51 @@ class Startup(Section):
         return table(("", "seconds", "torch is imported"), *rows)
 
 
+class Race(Section):
+    """Ours and the released libraries; only where it is asked for."""
+
+    title = "Race"
+    units = "[1,51,101,151,201,251,301,351,401,451,501,551,601,651,701,751,801,851,901,951]"
+    packages = ("lucent", "horama", "einops")
+
+    def jobs(self) -> list[Job]:
+        missing = [name for name in self.packages if not find_spec(name)]
+        if missing:
+            raise UserError(f"the race needs {', '.join(missing)}: run pip install 'dgn[race]'")
+        target = ["network@target=efficientnet_lite0", f"units={self.units}"]
+        small = ["units=[1,3]", "batch_size=2"]
+        words = [*(small if self.quick else target), "seeds=1", *self.words]
+        return [Job("ours and the libraries", "dgn.benchmark.race:race", {"words": words, "quick": self.quick})]
+
+    def markdown(self, measured: Measured) -> str:
+        (found,) = measured
+        rows = [
+            (one["name"], str(one["steps"]), f"{one['seconds']:.2f}", f"{one['peak']:,.0f}",
+             *(share(places, most) for places, most in ((one["ranks"], 1), (one["judged"], 1), (one["judged"], 5))))
+            for one in found["rows"]
+        ]  # fmt: skip
+        head = (
+            "",
+            "steps",
+            "seconds a picture",
+            "peak memory, MiB",
+            "target's top-1",
+            "judge's top-1",
+            "judge's top-5",
+        )
+        return f"{', '.join(f'{name} {of}' for name, of in found['versions'].items())}\n\n{table(head, *rows)}"
+
+
+def share(places: Sequence[int | None], most: int) -> str:
+    """How many of the ranked pictures have a rank of at most `most`: "3 of 20"; "–" if none is ranked."""
+    ranked = [place for place in places if place is not None]
+    return f"{sum(place <= most for place in ranked)} of {len(ranked)}" if ranked else "–"
+
+
 SECTIONS: dict[str, type[Section]] = {
     "synthesis": Synthesis,
     "training": Training,
     "rows": Rows,
     "startup": Startup,
+    "race": Race,
 }

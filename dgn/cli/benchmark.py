@@ -19,7 +19,13 @@ def parser() -> Parser:
         description="Measure this machine and print Markdown. Takes about ten minutes on two cores; run nothing else "
         "meanwhile.",
     )
-    options.add_argument("sections", metavar="SECTION", nargs="*", help=f"{', '.join(SECTIONS)}; default: all")
+    options.add_argument(
+        "sections",
+        metavar="SECTION",
+        nargs="*",
+        help=f"{', '.join(SECTIONS)}; default: all but race, which takes settings of synthesize.py as well: "
+        "race network@judge=squeezenet1_1 judge.weights=FILE",
+    )
     options.add_argument(
         "--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing"
     )
@@ -28,10 +34,14 @@ def parser() -> Parser:
 
 def chosen(names: Sequence[str], quick: bool) -> list[Section]:
     """The machine's description and the sections of these names."""
+    words, names = [name for name in names if "=" in name], [name for name in names if "=" not in name]
     for name in names:
         if name not in SECTIONS:
             raise UserError(f"there is no section {name!r}: choose from {', '.join(SECTIONS)}")
-    return [Machine(quick), *(kind(quick) for name, kind in SECTIONS.items() if not names or name in names)]
+    if words and names != ["race"]:
+        raise UserError(f"only the race takes settings: write dgn benchmark race {' '.join(words)}")
+    asked = names or [name for name in SECTIONS if name != "race"]
+    return [Machine(quick), *(SECTIONS[name](quick, words) for name in SECTIONS if name in asked)]
 
 
 def measured(section: Section, run: Callable[[Job], dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""`dgn data prepare SRC DST` shrinks a data set once; `dgn data bench` measures the loader."""
+"""`dgn data prepare SRC DST` shrinks a data set once, `bench` measures the loader, `spectrum FILE` magnitudes."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,8 +16,11 @@ from dgn.training.settings import TASKS, TrainSettings
 
 
 def parser() -> Parser:
-    """The options of both commands."""
-    options = Parser(prog="dgn data", description="Shrink a data set once, or measure how fast images are read.")
+    """The options of the commands."""
+    options = Parser(
+        prog="dgn data",
+        description="Shrink a data set once, measure how fast images are read, or measure their spectrum.",
+    )
     commands = options.add_subparsers(dest="command", required=True, parser_class=Parser)
     kind: Any = argparse.RawDescriptionHelpFormatter
     prepare = commands.add_parser(
@@ -38,6 +41,16 @@ def parser() -> Parser:
         epilog="example: dgn data bench data=imagenet data.root=DIR data.workers=4",
     )
     bench.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of dgn train")
+    spectrum = commands.add_parser(
+        "spectrum",
+        help="measure the mean Fourier magnitudes of a data set, for generator=maco",
+        description="Write the mean magnitudes of at most --images training images of data.crop px, with decorrelated "
+        "colours.",
+        epilog="example: dgn data spectrum FILE data=imagefolder data.root=DIR data.resize=160 data.crop=160",
+    )
+    spectrum.add_argument("file", metavar="FILE", type=Path, help="the .safetensors file to write")
+    spectrum.add_argument("words", metavar="KEY=VALUE", nargs="*", default=[], help="settings of dgn train")
+    spectrum.add_argument("--images", type=int, default=10_000, help="at most so many; default: 10000")
     return options
 
 
@@ -54,6 +67,17 @@ def run(words: Sequence[str]) -> None:
             config = training(asked.words)
         for line in bench(config):
             print(line, flush=True)
+    elif asked.command == "spectrum":
+        from dgn import data
+        from dgn.data import spectrum
+
+        with explained("train", asked.words):
+            config = training(asked.words)
+        if asked.images < 1:
+            raise UserError("a spectrum needs at least one image: set --images=1000")
+        count = spectrum.write(data.build(config.data, config.augment, config.seed), asked.images, asked.file)
+        print(f"{asked.file}: mean magnitudes of {count} images of {config.data.crop} px; use it by generator=maco "
+              f"generator.args.magnitude={asked.file}")  # fmt: skip
     else:
         from dgn.data.prepare import prepare
 

@@ -18,7 +18,10 @@ class Generator(nn.Module):
         code_shape: of one code, (D,) or (C, H, W).
         size: side of the image that `forward` gives for (N, *code_shape), pixels; values in [0, 1].
         args: the keyword arguments with which the class is built again; plain data.
+        searched: what the code is, for the page.
     """
+
+    searched = "the code of a generator"
 
     code_shape: tuple[int, ...]
     size: int

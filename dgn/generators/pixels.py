@@ -22,6 +22,8 @@ class Pixels(Generator):
         channels: of the image.
     """
 
+    searched = "the pixels themselves"
+
     def __init__(self, *, size: Count, channels: Count) -> None:
         super().__init__()
         self.args = {"size": size, "channels": channels}
@@ -29,6 +31,10 @@ class Pixels(Generator):
 
     def forward(self, code: Tensor) -> Tensor:
         return code / 4 + 0.5
+
+    def code_of(self, pictures: Tensor) -> Tensor:
+        """The codes of pictures (N, channels, size, size) in [0, 1]."""
+        return 4 * (pictures - 0.5)
 
     def moments(self) -> Moments:
         """As of codes with mean 0 and std 2/3: the default range, three of them, is that from black to white."""

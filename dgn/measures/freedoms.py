@@ -10,7 +10,7 @@ TRIES = 8  # of pulling a code back; a generator is nearly linear over small cha
 SLACK = 2e-3  # of the bound, by which a code is pulled back further than needed, so that rounding leaves it within
 
 
-class Changed(nn.Module):
+class Changed(Generator):
     """Pictures as codes change them: x + G(y) − G(y₀), clipped to [0, 1]. At the start y₀ they are as they were.
 
     So any generator is a freedom over any picture of its size, also one that it cannot draw itself. For a picture of
@@ -31,7 +31,8 @@ class Changed(nn.Module):
 
     def __init__(self, generator: nn.Module, pictures: Tensor, start: Tensor) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator, self.args = generator, {}
+        self.code_shape, self.size = tuple(start.shape[1:]), pictures.shape[-1]
         self.register_buffer("pictures", pictures, persistent=False)
         self.register_buffer("start", start, persistent=False)
         with torch.no_grad():
@@ -46,7 +47,7 @@ class Changed(nn.Module):
         with torch.autocast(codes.device.type, enabled=False):
             return self.generator(codes) - self.before
 
-    def size(self, codes: Tensor) -> Tensor:
+    def rms(self, codes: Tensor) -> Tensor:
         """The root mean square of each picture's change, (N,); 1 is the range from black to white."""
         return self.change(codes).flatten(1).square().mean(1).sqrt()
 
@@ -56,7 +57,7 @@ class Changed(nn.Module):
         random = torch.Generator().manual_seed(seed)
         noise = torch.randn(self.start.shape, generator=random).to(self.start)
         small = 1e-3 * float(self.start.std()) or 1e-3  # a start of zeros has no scale of its own
-        return bound * small / float(self.size(self.start + small * noise).mean())
+        return bound * small / float(self.rms(self.start + small * noise).mean())
 
 
 class Within(Prior):
@@ -73,12 +74,12 @@ class Within(Prior):
         """The codes whose change is within the bound as they are, the others nearer to the start."""
         start, rows = self.changed.start, (-1, *[1] * (code.ndim - 1))
         for _ in range(TRIES):
-            size = self.changed.size(code)
+            size = self.changed.rms(code)
             if bool((size <= self.bound).all()):
                 return code
             shrink = torch.where(size > self.bound, (1 - SLACK) * self.bound / size, 1)
             code = start + shrink.view(rows) * (code - start)
-        return torch.where((self.changed.size(code) <= self.bound).view(rows), code, start)
+        return torch.where((self.changed.rms(code) <= self.bound).view(rows), code, start)
 
 
 class Fourier(Generator):

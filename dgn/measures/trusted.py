@@ -29,6 +29,7 @@ from dgn.measures.subject import NO_CLASS, NO_DATA, Subject
 from dgn.networks.features import Features
 from dgn.synthesis.ascent import NormalisedGradient, climb_adam
 from dgn.synthesis.module import Synthesis
+from dgn.synthesis.transforms import Parts
 from dgn.units.objective import LogProbability, Scorer
 from dgn.units.terms import parse
 
@@ -202,6 +203,7 @@ def lead(
         prior=Within(changed, settings.bound),
         codes=changed.start.clone(),
         seeds=range(len(changed.start)),
+        views=Parts(),
         optimiser=freedom.optimiser,
         step=freedom.step * changed.unit(settings.bound),
         end=0.0,

@@ -13,7 +13,8 @@ from dgn.settings import renamed
 from dgn.settings.compose import Composed
 from dgn.settings.run_file import plain
 
-NETWORKS = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder", "generator")
+NETWORKS = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder", "prior.encoder",
+            "generator")  # fmt: skip
 FURTHER = "judges."  # whose keys are networks, named by the user
 Model = TypeVar("Model", bound=Settings)
 

@@ -17,7 +17,8 @@ from dgn.settings import renamed
 from dgn.settings.compose import overrides
 from dgn.settings.identity import DEVICES, FREE
 
-ROLES = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder")  # of networks
+ROLES = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder",
+         "prior.encoder")  # of networks  # fmt: skip
 PATHS = ("output", "data.root", "units_file", "bundle", "init", "code_cache", "start.path", "generator.codes", "sheet",
          "answers", *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
 NAMES = ("units", "title", *(f"{role}.{key}" for role in ROLES for key in ("layer", "classes")))

@@ -51,7 +51,7 @@ def climb(
     target: Target,
     rows: Rows,
     *callbacks: pl.Callback,
-    start: Callable[[Bundle, Sequence[int], float], Tensor] | None = None,
+    start: Any = None,
 ) -> Climbed:
     """Run the ascent of the config on a batch of rows; `callbacks` such as `Bar` and `Watch` observe it.
 
@@ -60,7 +60,8 @@ def climb(
     next power of two by repeating the first row. The networks are on the CPU before and after.
 
     Args:
-        start: gives the initial codes; None makes the config's. A run of many batches makes it once.
+        start: gives the initial codes; None makes the config's. A run of many batches makes it once. One that depends
+            on the rows' units has a method `for_units(target, units)`, which gives one for these.
     """
     started, count = time.monotonic(), len(rows)
     rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
@@ -68,6 +69,8 @@ def climb(
     ascent = config.ascent
     unit = prior.moments.scale if ascent.units == "std" else 1.0
     start = start or instantiate(config.start)
+    if hasattr(start, "for_units"):
+        start = start.for_units(target, [unit for unit, _ in rows])
     module = Synthesis(
         generator=prior.generator,
         target=target.features,
@@ -75,6 +78,7 @@ def climb(
         prior=instantiate(config.prior, prior.moments),
         codes=start(prior, seeds, ascent.noise * unit).float(),
         seeds=seeds,
+        views=instantiate(ascent.transforms),
         optimiser=instantiate(ascent.optimiser),
         step=ascent.step * unit,
         end=ascent.end * unit,

@@ -53,8 +53,9 @@ def load(
     if prior is None:
         made_from = (config.generator, config.bundle, config.bundle_filter, weights(config))
         prior = memo("prior", made_from, lambda: load_prior(config))
-    instantiate(config.prior, prior.moments)
+    instantiate(config.prior, prior.moments).fits(prior)
     instantiate(config.ascent.optimiser)
+    instantiate(config.ascent.transforms)
     codes = instantiate(config.start)(prior, [config.seed, config.seed + 1], config.ascent.noise)
     with torch.no_grad():
         probe = prior.generator(codes[:1])

@@ -7,8 +7,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from dgn.generators.base import Generator
 from dgn.networks.features import Features
 from dgn.synthesis import transforms
+from dgn.synthesis.priors import Prior, Step
+from dgn.synthesis.transforms import Transforms
 
 FP16_SCALE = 1024.0  # fp16 ends at 6e-8, and gradients at pixels are about 1e-3 of a score
 
@@ -22,7 +25,7 @@ class Synthesis(pl.LightningModule):
         score     s = h(T(G(y)))                T: the part of the picture that the target sees, in the last steps
                                                 the whole (not in the paper: `transforms`)
         gradient  g = P(∂s/∂y)                  P: the identity, or along the axes of real codes (not in the paper:
-                                                `Ellipsoid.uphill`)
+                                                `Ellipsoid.uphill`; other methods add a term: `regularisers`, `ppgn`)
         step      y ← y + αᵢ · g / mean|g|      αᵢ = α₀ + (α_end − α₀) · i / n (released code: `NormalisedGradient`)
         range     y ← clip(y, 0, mean + 3 std)  section 2: every element stays where real codes are (`priors`)
         decay     y ← y · 0.99                  the released stand-in for the gradient of −λ‖y‖ (`shrink`)
@@ -35,16 +38,18 @@ class Synthesis(pl.LightningModule):
         generator: G, frozen, in eval mode.
         target: the network under study, read at the units' layer.
         score: h: activation (N, ...) to scores (N,), row i by its own unit.
-        prior: P, range and decay: `uphill` and `apply_to`, see `priors`.
+        prior: P, range and decay: `uphill` and `after`, see `priors`.
         codes: the initial codes, (N, *code_shape).
         seeds: one a row; the transforms are drawn from them.
+        views: the transforms.
         optimiser: partial of an optimizer that takes parameters and `lr` and climbs.
         step, end: α₀ and α_end, in absolute numbers of the code.
         steps: n.
         moves: strength of the transforms, one per row, see `transforms`; 0 is off.
         whole: share of the steps, at the end, in which the target sees the whole picture: recognisable parts need not
             make a recognisable whole, and the whole is what is shown.
-        render: "last" shows the final code, "before_last_step" the one before its last update, as released.
+        render: "last" shows the final code, "before_last_step" the one before its last update, as released, "best"
+            the one with the highest score on the way, "first" the initial one.
 
     Attributes:
         curve: (steps, N) the score before each step, NaN from a row's end on.
@@ -56,18 +61,22 @@ class Synthesis(pl.LightningModule):
     alive: Tensor
     taken: Tensor
     before: Tensor
+    first: Tensor
+    best: Tensor
+    highest: Tensor
     maps: Tensor
     moved: Tensor
 
     def __init__(
         self,
         *,
-        generator: nn.Module,
+        generator: Generator,
         target: Features,
         score: Callable[[Tensor], Tensor],
-        prior: Any,
+        prior: Prior,
         codes: Tensor,
         seeds: Sequence[int],
+        views: Transforms,
         optimiser: Callable,
         step: float,
         end: float,
@@ -81,29 +90,34 @@ class Synthesis(pl.LightningModule):
         self.generator, self.target, self.score, self.prior = generator, target, score, prior
         self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
         self.render, self.parts = render, steps - round(whole * steps) if any(moves) else 0
+        self.seeds, self.outside = seeds, views.outside
         # all draws at once, moved to the device with the module: a draw in the loop would wait for it
-        self.register_buffer("maps", transforms.draw(seeds, moves, self.parts), persistent=False)
+        self.register_buffer("maps", views.draw(seeds, moves, self.parts, generator.size), persistent=False)
         self.register_buffer("moved", torch.tensor(moves).view(-1, 1, 1, 1) > 0, persistent=False)
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))
         self.register_buffer("taken", torch.zeros(len(codes), dtype=torch.long))
         self.register_buffer("before", codes.clone())
+        self.register_buffer("first", codes.clone())
+        self.register_buffer("best", codes.clone())
+        self.register_buffer("highest", codes.new_full((len(codes),), float("-inf")))
         self.automatic_optimization = False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimiser([self.code], lr=self.step_size)
 
     def training_step(self, batch: Tensor, i: int) -> Tensor:
-        score = self.score(self.target(self._seen(self.generator(self.code), i)))
+        pictures = self.generator(self.code)
+        score = self.score(self.target(self._seen(pictures, i)))
         gradient = self._gradient(score)
-        self._climb(self.prior.uphill(gradient), score.detach(), i)
+        self._climb(Step(i, self.seeds, self.code.detach().clone(), pictures.detach(), gradient), score.detach())
         return score.detach()
 
     def _seen(self, pictures: Tensor, i: int) -> Tensor:
         """T: what the target sees of the pictures in step i; those of rows that are not moved to the bit."""
         if i >= self.parts:
             return pictures
-        return torch.where(self.moved, transforms.transform(pictures, self.maps[i]), pictures)
+        return torch.where(self.moved, transforms.transform(pictures, self.maps[i], self.outside), pictures)
 
     def _gradient(self, score: Tensor) -> Tensor:
         """∂s/∂y of every row; under fp16 on its way back times a constant, which keeps small numbers from being 0."""
@@ -114,16 +128,21 @@ class Synthesis(pl.LightningModule):
         return gradient / scale
 
     @torch.no_grad()
-    def _climb(self, gradient: Tensor, score: Tensor, i: int) -> None:
+    def _climb(self, step: Step, score: Tensor) -> None:
         """Step, range and decay of the rows that are alive; by masks, so that nothing waits for the device."""
         rows = (-1, *[1] * (self.code.ndim - 1))
-        flat = gradient.flatten(1)
+        direction = self.prior.uphill(step.gradient, step)
+        flat = direction.flatten(1)
         self.alive &= torch.isfinite(flat).all(1) & flat.any(1) & torch.isfinite(score)
-        self.curve[i] = torch.where(self.alive, score, self.curve[i])
-        self.before = self.code.detach().clone()
-        self.code.grad = torch.where(self.alive.view(rows), gradient, 0)
-        self._optimiser(i).step()
-        self.code.copy_(torch.where(self.alive.view(rows), self.prior.apply_to(self.code), self.before))
+        alive = self.alive.view(rows)
+        self.curve[step.number] = torch.where(self.alive, score, self.curve[step.number])
+        self.before = step.code
+        better = self.alive & (score > self.highest)
+        self.best = torch.where(better.view(rows), self.before, self.best)
+        self.highest = torch.where(better, score, self.highest)
+        self.code.grad = torch.where(alive, direction, 0)
+        self._optimiser(step.number).step()
+        self.code.copy_(torch.where(alive, self.prior.after(self.code, step), self.before))
         self.taken += self.alive
 
     def _optimiser(self, i: int) -> torch.optim.Optimizer:
@@ -141,5 +160,5 @@ class Synthesis(pl.LightningModule):
     @torch.no_grad()
     def images(self) -> Tensor:
         """The rows' pictures, (N, 3, H, W), in [0, 1] where G keeps to it."""
-        code = self.before if self.render == "before_last_step" else self.code
-        return self.generator(code)
+        shown = {"last": self.code, "before_last_step": self.before, "best": self.best, "first": self.first}
+        return self.generator(shown[self.render])

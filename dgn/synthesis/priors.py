@@ -1,18 +1,41 @@
 """Priors: keep the code in the range of real images' codes.
 
-To add your own, write one subclass of `Prior` and one YAML with its `_target_` in your own folder `prior/`.
+Those of other methods are in `regularisers` and `ppgn`. To add your own, write one subclass of `Prior` and one YAML
+with its `_target_` in your own folder `prior/`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dgn.generators.bundle import Bundle
 from dgn.generators.moments import Moments
 
 Multiple = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a standard deviation
 Factor = Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a prior may look at in a step of the climb.
+
+    Attributes:
+        number: from 0.
+        seeds: one a row.
+        code: (N, *code_shape) before the step.
+        pictures: (N, C, H, W) that G makes of it.
+        gradient: (N, *code_shape) of the scores.
+    """
+
+    number: int
+    seeds: Sequence[int]
+    code: Tensor
+    pictures: Tensor
+    gradient: Tensor
 
 
 class Prior(nn.Module):
@@ -36,17 +59,24 @@ class Prior(nn.Module):
         """
         return f"the {what} was not limited"
 
+    def fits(self, bundle: Bundle) -> None:
+        """UserError where this prior does not go with the run's generator."""
+
+    def uphill(self, gradient: Tensor, step: Step) -> Tensor:
+        """The direction in which a code climbs, from the gradient (N, *code_shape)."""
+        return gradient
+
+    def after(self, code: Tensor, step: Step) -> Tensor:
+        """The codes after a step, as the next one begins with them; only pulled back into the range by default."""
+        return self.apply_to(code)
+
     def apply_to(self, code: Tensor) -> Tensor:
-        """The codes (N, *code_shape) after a step, pulled back into the range."""
+        """The codes (N, *code_shape) pulled back into the range."""
         return code
 
     def at_bound(self, code: Tensor) -> Tensor:
         """Per row, the share of elements that the range holds back, in [0, 1]: (N,)."""
         return code.new_zeros(len(code))
-
-    def uphill(self, gradient: Tensor) -> Tensor:
-        """The direction in which a code climbs, from the gradient (N, *code_shape)."""
-        return gradient
 
 
 class Free(Prior):
@@ -191,7 +221,7 @@ class Ellipsoid(Box):
             z = z * (self.max_mahalanobis / z.square().mean(1, keepdim=True).sqrt()).clamp_max(1)
             return super().apply_to(self.mean + z @ self.axes)
 
-    def uphill(self, gradient: Tensor) -> Tensor:
+    def uphill(self, gradient: Tensor, step: Step) -> Tensor:
         """The gradient with respect to z, as a step of the code: mostly along what varies most in real codes."""
         if self.axes is None:
             return gradient

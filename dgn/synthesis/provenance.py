@@ -81,12 +81,9 @@ def method(
         else f", {'after' if config.post_activation else 'before'} the layer's own nonlinearity, if it has one"
     )
     record = prior.record
-    if isinstance(prior.generator, Pixels):
-        searched = "the pixels themselves"
-    elif "encoder" in record and "layer" in record:
+    searched = prior.generator.searched
+    if "encoder" in record and "layer" in record:
         searched = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
-    else:
-        searched = "the code of a generator"
     return {
         "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
         "searched": searched,

@@ -20,9 +20,10 @@ class AscentSettings(Settings):
     end: NotNegative
     steps: Count
     noise: NotNegative
+    transforms: dict[str, Any]
     transform_strength: NotNegative
     full_view_fraction: Share
-    render: Literal["last", "before_last_step"]
+    render: Literal["last", "before_last_step", "best", "first"]
 
 
 class SynthesizeSettings(CommandSettings):

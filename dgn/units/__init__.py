@@ -1,7 +1,7 @@
 """Units: what to maximise, from text to score."""
 
 from dgn.units.grammar import layer_of
-from dgn.units.objective import Logit, LogProbability, Margin, Objective, Scorer
+from dgn.units.objective import Logit, LogProbability, Margin, Objective, OwnLogProbability, Scorer
 from dgn.units.terms import Term, Unit, parse
 from dgn.units.unit_file import from_file
 
@@ -10,6 +10,7 @@ __all__ = [
     "Logit",
     "Margin",
     "Objective",
+    "OwnLogProbability",
     "Scorer",
     "Term",
     "Unit",

@@ -37,6 +37,14 @@ class LogProbability:
         return values.log_softmax(1)
 
 
+class OwnLogProbability(LogProbability):
+    """The same number, with the gradient of PPGN's released sampler: (1 − p) at the element itself, 0 at the others."""
+
+    def __call__(self, values: Tensor, named: Tensor) -> Tensor:
+        own = super().__call__(values, named).detach()
+        return own + (1 - own.exp()) * (values - values.detach())
+
+
 class Margin:
     """Each value minus the largest value outside the unit; the value itself if the unit names every element."""
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from copy import deepcopy
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytorch_lightning as pl
 import torch
 
 from dgn.base import lightning
-from dgn.benchmark import cases, climbing, sections, training
+from dgn.base.errors import UserError
+from dgn.benchmark import cases, climbing, race, sections, training
 from dgn.benchmark.job import Job, apart, here
 from dgn.cli import main
+from dgn.cli.benchmark import chosen
 from dgn.synthesis.climb import climb
 from dgn.training.callbacks import Keeper
 
@@ -100,7 +103,9 @@ def test_everything_tiny(capsys):
 def test_an_unknown_section_is_one_sentence():
     with pytest.raises(SystemExit) as end:
         main(["benchmark", "trainig"])
-    assert str(end.value) == "error: there is no section 'trainig': choose from synthesis, training, rows, startup"
+    assert (
+        str(end.value) == "error: there is no section 'trainig': choose from synthesis, training, rows, startup, race"
+    )
 
 
 def test_help_needs_no_torch():
@@ -112,3 +117,40 @@ def test_help_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "--quick" in done.stdout
+
+
+def test_only_the_race_takes_settings_and_only_if_it_is_asked_for():
+    assert "Race" not in [section.title for section in chosen([], False)]
+    (_, race) = chosen(["race", "batch_size=4"], False)
+    assert race.jobs()[0].args["words"][-2:] == ["seeds=1", "batch_size=4"]
+    with pytest.raises(UserError, match="write dgn benchmark race seeds=2"):
+        chosen(["rows", "seeds=2"], False)
+
+
+def test_a_race_without_the_libraries_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(sections, "find_spec", lambda name: None if name == "einops" else name)
+    with pytest.raises(UserError, match=r"the race needs einops: run pip install 'dgn\[race\]'"):
+        sections.Race(quick=True).jobs()
+
+
+def test_the_table_of_the_race_counts_pictures():
+    row = {"name": "dgn", "steps": 7, "seconds": 1.5, "peak": 1000.0, "ranks": [1, 2, 1], "judged": [6, None, 5]}
+    text = sections.Race(quick=True).markdown(
+        [{"rows": [row, row | {"judged": [None]}], "versions": {"horama": "0.3.0"}}]
+    )
+    lines = text.splitlines()
+    assert lines[0] == "horama 0.3.0"
+    assert lines[4] == "| dgn | 7 | 1.50 | 1,000 | 2 of 3 | 0 of 2 | 1 of 2 |" and lines[5].endswith("| – | – |")
+
+
+@pytest.mark.slow
+def test_the_race_runs_every_method():
+    for package in ("lucent", "horama", "einops"):
+        pytest.importorskip(package) if package == "einops" else find_spec(package) or pytest.skip(f"no {package}")
+    found = race.race(["units=[1,3]", "seeds=1", "batch_size=2"], quick=True)
+    assert [row["name"] for row in found["rows"]] == [*race.OURS, *race.LIBRARIES]
+    assert all(row["steps"] == 1 and len(row["ranks"]) == 2 and row["seconds"] > 0 for row in found["rows"])
+
+
+def test_a_number_of_steps_is_what_fits_the_seconds():
+    assert race._fitting(trial=0.3, seconds=6.0) == 60 and race._fitting(trial=9.0, seconds=1.0) == 1

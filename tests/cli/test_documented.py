@@ -1,11 +1,13 @@
 """Every command line in the documents is taken by its command and checked, and every experiment runs."""
 
+import itertools
 import re
 import shlex
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dgn import settings
 from dgn.base.typed import validated
@@ -77,7 +79,7 @@ def check_command(name, words):
         assert target(asked.name, asked.words, asked.config_dir).builder
     elif name == "benchmark":
         assert command.chosen(asked.sections, asked.quick)
-    elif name == "data" and asked.command == "bench":
+    elif name == "data" and asked.command in {"bench", "spectrum"}:
         training(asked.words)
     elif name == "data":
         keys = settings.composed("prepare", settings.words("prepare", asked.words)).config
@@ -137,4 +139,15 @@ def test_an_experiment_runs(path, tmp_path):
     words = [f"experiment={path.stem}", "debug=true", f"output={tmp_path}/out"]
     if command == "train":
         words += ["data=photos", *(["data.resize=256", "data.crop=227"] if "imagenet" in path.read_text() else [])]
+    if any("data.root=DIR" in line for line in first) and command == "synthesize":
+        words += [f"data.root={images_of_two_classes(tmp_path / 'images')}"]
     run(ROOT / f"{command}.py", *words, cwd=tmp_path)
+
+
+def images_of_two_classes(folder):
+    """A data set with the classes of the race's first two units."""
+    for part, name in itertools.product(("train", "val"), ("jellyfish", "snail")):
+        (folder / part / name).mkdir(parents=True)
+        for i in range(2):
+            Image.effect_noise((64, 64), 40 + i).convert("RGB").save(folder / part / name / f"{i}.png")
+    return folder

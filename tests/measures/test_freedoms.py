@@ -38,7 +38,7 @@ GENERATORS = [Bent(), Pixels(size=4, channels=3), Fourier(size=4, channels=3)]
 def test_at_its_start_a_picture_is_as_it_was(generator):
     freedom = changed(generator)
     assert torch.equal(freedom(freedom.start), freedom.pictures)
-    assert freedom.size(freedom.start).tolist() == [0, 0]
+    assert freedom.rms(freedom.start).tolist() == [0, 0]
 
 
 def test_the_change_is_that_of_the_generator_and_stays_between_black_and_white():
@@ -47,7 +47,7 @@ def test_the_change_is_that_of_the_generator_and_stays_between_black_and_white()
     expected = freedom.pictures + freedom.generator(code) - freedom.generator(freedom.start)
     torch.testing.assert_close(freedom(code), expected.clamp(0, 1))
     assert (expected != expected.clamp(0, 1)).any()
-    assert freedom.size(code)[1] == pytest.approx(float((freedom.change(code)[1] ** 2).mean().sqrt()))
+    assert freedom.rms(code)[1] == pytest.approx(float((freedom.change(code)[1] ** 2).mean().sqrt()))
 
 
 def test_a_picture_that_the_generator_drew_is_what_it_draws():
@@ -64,8 +64,8 @@ def test_no_change_is_above_the_bound_and_what_is_within_stays(generator, bound,
     freedom = changed(generator, seed=seed)
     step = length * torch.randn(freedom.start.shape, generator=torch.Generator().manual_seed(seed + 1))
     code = freedom.start + step
-    before, kept = freedom.size(code), Within(freedom, bound).apply_to(code)
-    assert (freedom.size(kept) <= bound).all()
+    before, kept = freedom.rms(code), Within(freedom, bound).apply_to(code)
+    assert (freedom.rms(kept) <= bound).all()
     for i in range(2):
         if before[i] <= bound:
             assert torch.equal(kept[i], code[i])
@@ -78,7 +78,7 @@ def test_no_change_is_above_the_bound_and_what_is_within_stays(generator, bound,
 def test_what_is_pulled_back_is_pulled_no_further_than_needed():
     freedom = changed(Pixels(size=4, channels=3))
     kept = Within(freedom, 0.02).apply_to(freedom.start + 1)
-    assert (freedom.size(kept) > 0.0199).all()
+    assert (freedom.rms(kept) > 0.0199).all()
 
 
 def test_rows_do_not_depend_on_one_another():

@@ -137,7 +137,7 @@ def test_the_words_of_a_sweep_say_what_is_swept():
 
 
 def test_a_glob_of_members_is_a_sweep():
-    (swept,) = settings.overrides(["prior=glob(*,exclude=[none,n*])"])
+    (swept,) = settings.overrides(["prior=glob([b*,e*,s*])"])
     assert list(swept.sweep_string_iterator()) == ["box", "ellipsoid", "shrink"]
 
 

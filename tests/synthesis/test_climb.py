@@ -56,7 +56,7 @@ def test_a_short_request_is_not_filled_up_to_the_largest_batch(rows, most, compu
 
 def test_one_unit_is_computed_alone(synthesis, monkeypatch):
     seen = []
-    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(len(x)) or x)
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps, outside: seen.append(len(x)) or x)
     climbed(synthesis, ["lemon"], "ascent.steps=2", "batch_size=8", "ascent.full_view_fraction=0")
     assert seen == [1, 1]
 

@@ -15,6 +15,7 @@ from dgn.synthesis import transforms
 from dgn.synthesis.ascent import NormalisedGradient
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.priors import Box
+from dgn.synthesis.transforms import Parts
 
 CPU = {"accelerator": "cpu", "devices": 1}
 
@@ -25,7 +26,7 @@ def climb(generator, target, moments, chosen, codes, precision="64-true", steps=
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99, round=round), codes=codes.clone(),
-        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), step=step, end=end, steps=steps,
+        optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), views=Parts(), step=step, end=end, steps=steps,
         moves=[moves] * len(codes), whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
@@ -108,7 +109,7 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_another_order(setting, moves)
 def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
     g, target, moments = setting
     seen = []
-    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps: seen.append(maps.clone()) or x)
+    monkeypatch.setattr("dgn.synthesis.transforms.transform", lambda x, maps, outside: seen.append(maps.clone()) or x)
     chosen = units.parse(["1"], (7,), None)
     climb(g, target, moments, chosen, torch.rand(1, 12), steps=steps, moves=0.5, whole=whole, seeds=[9])
     assert len(seen) == steps - last
@@ -133,7 +134,8 @@ def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
     module = Synthesis(
         generator=g, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        seeds=[0, 1], step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, render="before_last_step",
+        seeds=[0, 1], views=Parts(), step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0,
+        render="before_last_step",
     )  # fmt: skip
     lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
         module, torch.utils.data.DataLoader(torch.arange(10))
@@ -217,5 +219,49 @@ def test_the_default_picture_is_that_of_the_final_code(setting):
     chosen = units.parse(["1"], (7,), None)
     last = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0, render="last")
     torch.testing.assert_close(last.images(), g(last.code))
+    first = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0, render="first")
+    torch.testing.assert_close(first.images(), g(torch.ones(1, 12)))
     before = climb(g, target, moments, chosen, torch.ones(1, 12), "32-true", steps=3, step=1.0)
     assert not torch.equal(before.images(), g(before.code))
+
+
+def test_the_best_picture_is_that_of_the_highest_score_on_the_way(setting):
+    g, target, moments = setting
+    chosen, codes = units.parse(["1", "2"], (7,), None), torch.rand(2, 12, generator=torch.Generator().manual_seed(0))
+    best = climb(g, target, moments, chosen, codes, "32-true", steps=6, step=30.0, end=0, render="best")
+    at = best.curve.argmax(0)
+    assert at.min() < 5  # steps so large that the score falls again
+    scores = units.Scorer(chosen, units.Logit())(target(best.images()))
+    torch.testing.assert_close(scores, best.curve[at, [0, 1]], rtol=1e-4, atol=1e-4)
+
+
+class Watching(Box):
+    """Keeps what it is shown, and goes only half as far."""
+
+    def __init__(self, moments):
+        super().__init__(moments, k=3, lower="zero", shrink=1)
+        self.shown = []
+
+    def uphill(self, gradient, step):
+        self.shown.append(step)
+        return gradient
+
+    def after(self, code, step):
+        return (step.code + code) / 2
+
+
+def test_a_prior_sees_the_step_and_has_the_last_word(setting):
+    g, target, moments = setting
+    prior, codes = Watching(moments), torch.rand(2, 12)
+    module = Synthesis(
+        generator=g, target=target, score=units.Scorer(units.parse(["1", "2"], (7,), None), units.Logit()), prior=prior,
+        codes=codes.clone(), optimiser=NormalisedGradient, seeds=[4, 8], views=Parts(), step=1.0, end=1.0, steps=3,
+        moves=[1.0, 1.0], whole=0.0, render="last",
+    )  # fmt: skip
+    trainer = lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1)
+    trainer.fit(module, torch.utils.data.DataLoader(torch.arange(3)))
+    assert [step.number for step in prior.shown] == [0, 1, 2] and list(prior.shown[0].seeds) == [4, 8]
+    assert torch.equal(prior.shown[0].code, codes)
+    torch.testing.assert_close(prior.shown[1].pictures, g(prior.shown[1].code))  # the whole, not what the target sees
+    moved = (prior.shown[1].code - codes).abs().mean(1)
+    torch.testing.assert_close(moved, torch.full((2,), 0.5))

@@ -95,7 +95,8 @@ def test_a_prior_says_only_what_it_changes(moments):
             return code / 2
 
     code = torch.randn(2, 12)
-    assert torch.equal(Half(moments).apply_to(code), code / 2) and torch.equal(Half(moments).uphill(code), code)
+    assert torch.equal(Half(moments).apply_to(code), code / 2) and torch.equal(Half(moments).uphill(code, None), code)
+    assert torch.equal(Half(moments).after(code, None), code / 2)
     assert Half(moments).at_bound(code).tolist() == [0, 0]
 
 
@@ -129,8 +130,8 @@ def test_uphill_is_the_gradient_of_the_ellipsoids_coordinates(correlated):
     ellipsoid = Ellipsoid(correlated, max_mahalanobis=1.5, k=3, lower="auto", shrink=1)
     weight, z = torch.randn(4), torch.zeros(1, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(((correlated.mean + z @ ellipsoid.axes) * weight).sum(), z)
-    torch.testing.assert_close(ellipsoid.uphill(weight[None]), gradient @ ellipsoid.axes)
-    assert ellipsoid.uphill(weight[None].bfloat16()).dtype is torch.float32
+    torch.testing.assert_close(ellipsoid.uphill(weight[None], None), gradient @ ellipsoid.axes)
+    assert ellipsoid.uphill(weight[None].bfloat16(), None).dtype is torch.float32
 
 
 def test_codes_without_axes_have_the_box_alone():
@@ -141,7 +142,7 @@ def test_codes_without_axes_have_the_box_alone():
         Box(moments, k=3, lower="auto", shrink=1),
     )
     code = 100 * torch.randn(2, 3, 4, 4)
-    assert torch.equal(ellipsoid.apply_to(code), box.apply_to(code)) and torch.equal(ellipsoid.uphill(code), code)
+    assert torch.equal(ellipsoid.apply_to(code), box.apply_to(code)) and torch.equal(ellipsoid.uphill(code, None), code)
 
 
 @pytest.mark.parametrize("distance", [0, -1, float("nan"), "abc"])

@@ -1,10 +1,11 @@
 """Transforms: what the target sees of a picture in a step."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from dgn.synthesis.transforms import NARROW, SHIFT, TURN, WIDE, draw, transform
+from dgn.synthesis.transforms import NARROW, SHIFT, TURN, WIDE, Boxes, Lucid, Parts, draw, transform
 
 
 @pytest.mark.parametrize("amount", [0.5, 1])
@@ -82,3 +83,49 @@ def test_a_row_is_moved_alike_alone_and_in_a_batch_to_the_bit():
     together = transform(pictures, maps)
     for row in (0, 17, 63):
         assert torch.equal(transform(pictures[row : row + 1], maps[row : row + 1])[0], together[row])
+
+
+LUCID = Lucid(frame=12, before=8, after=4, zoom=0.1, turn=10)
+BOXES = Boxes(narrow=0.75, wide=0.95, spread=0.15)
+
+
+def test_the_default_is_dgns_own():
+    assert torch.equal(Parts().draw([3, 4], [1.0, 0.5], 5, 64), draw([3, 4], [1.0, 0.5], 5))
+
+
+@pytest.mark.parametrize("views", [LUCID, BOXES])
+def test_other_transforms_are_functions_of_seed_and_step_too_and_off_at_zero(views):
+    maps = views.draw([3, 5, 3], [1.0, 1.0, 1.0], 12, 64)
+    assert maps.dtype == torch.float32 and maps.shape == (12, 3, 2, 3)
+    assert torch.equal(maps[:, 0], maps[:, 2]) and not torch.equal(maps[:, 0], maps[:, 1])
+    assert torch.equal(maps[:7, 1:2], views.draw([5], [1.0], 7, 64))  # alone, and shorter
+    assert torch.equal(views.draw([5], [0.0], 2, 64)[0, 0], torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+
+
+def test_lucids_frame_shift_zoom_turn_and_shift_are_one_map():
+    """Where a place of what is seen lies in the picture, step by step backwards, in pixels about the middle."""
+    size, steps = 64, 200
+    uniform = 2 * np.random.default_rng((7, 1)).random((steps, 6)) - 1
+    maps = LUCID.draw([7], [1.0], steps, size)[:, 0].double().numpy()
+    for (right, down, late_right, late_down, zoom, turn), found in zip(uniform, maps, strict=True):
+        scale, angle = 1 + 0.1 * zoom, np.radians(10 * turn)
+        for place in np.array([(0.0, 0.0), (1.0, 0.0), (-0.5, 1.0)]):
+            seen = place * (size + 24) * max(scale, 1) / 2  # where it is smaller a frame is added again
+            seen = seen + 2 * np.array([late_right, late_down])
+            turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ seen
+            expected = turned / scale + 4 * np.array([right, down])
+            np.testing.assert_allclose((found @ [*place, 1]) * size / 2, expected, atol=2e-4)
+
+
+def test_boxes_are_upright_squares_of_these_widths_about_a_normal_place():
+    maps = BOXES.draw(range(50), [1.0] * 50, 40, 64)
+    width, place = maps[..., 0, 0], maps[..., 2] / 2
+    assert torch.equal(width, maps[..., 1, 1]) and (maps[..., 0, 1] == 0).all() and (maps[..., 1, 0] == 0).all()
+    assert 0.75 <= width.min() < 0.76 and 0.94 < width.max() <= 0.95 and abs(width.mean() - 0.85) < 0.005
+    assert abs(place.std() - 0.15) < 0.005 and abs(place.mean()) < 0.01
+
+
+def test_beyond_the_edge_is_grey():
+    white = torch.ones(1, 3, 8, 8)
+    apart = torch.tensor([[[1.0, 0, 4], [0, 1, 0]]])
+    assert (transform(white, apart, "grey") == 0.5).all() and (transform(white, apart) == 1).all()

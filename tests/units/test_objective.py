@@ -50,6 +50,18 @@ def test_vectors_maps_and_tokens():
     torch.testing.assert_close(found, torch.stack(expected))
 
 
+def test_ppgns_log_probability_has_the_gradient_of_the_element_alone():
+    x = drawn(2, 10).double().requires_grad_()
+    objective = units.OwnLogProbability()
+    found = score(x, "3", "1", objective=objective)
+    torch.testing.assert_close(found, torch.log_softmax(x, 1)[[0, 1], [3, 1]])
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    expected = torch.zeros_like(x)
+    for row, element in ((0, 3), (1, 1)):
+        expected[row, element] = 1 - x.softmax(1)[row, element]
+    torch.testing.assert_close(gradient, expected)
+
+
 def test_log_probability_is_log_softmax():
     x, maps = drawn(2, 10), drawn(2, 10, 3, 3)
     expected = torch.log_softmax(x, 1)

@@ -111,7 +111,13 @@ def missed(real: Tensor, drawn: Tensor) -> float:
 def named_pictures(prior: Bundle, nets: dict[str, nn.Module], root: Path, out: Path) -> tuple[float, float]:
     """How much of the pictures of the classes the second network names, in %; their mean score over real images'."""
     classes = sorted(folder.name for folder in (root / "train").iterdir())
-    words: dict[str, Any] = {"classes": classes, "input": INPUT, "seeds": 3, "data": {"root": root, "workers": 0}}
+    words: dict[str, Any] = {
+        "classes": classes,
+        "input": INPUT,
+        "seeds": 3,
+        "resume": True,
+        "data": {"root": root, "workers": 0},
+    }
     made = dgn.synthesize(nets["net"], "all", prior=prior, quiet=True, output=out, **words)
     labels = torch.tensor([classes.index(row["label"]) for row in made.table()])
     relative = [row["relative"] for row in made.table()]
@@ -125,7 +131,9 @@ def trained(name: str, settings: dict | str, root: Path, out: Path) -> Bundle:
     folder = out / name.replace(", ", "-").replace(" ", "_")
     own = {"_target_": "shapes.ShapeNet", "weights": out / "net.pth", "input": INPUT,
            "args": {"classes": len(list((root / "train").iterdir()))}}  # fmt: skip
-    return dgn.load_bundle(dgn.train(data={"root": root, "workers": 0}, encoder=own, output=folder, **settings))
+    return dgn.load_bundle(
+        dgn.train(data={"root": root, "workers": 0}, encoder=own, output=folder, resume=True, **settings)
+    )
 
 
 def report(rows: list[dict[str, str]]) -> None:
