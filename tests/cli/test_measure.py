@@ -98,7 +98,13 @@ def two_runs(users_folder, small_bundle, images_in):
         images_in(users_folder / "data" / "train" / wnid, 3, first=10 * c, side=16)
         images_in(users_folder / "data" / "val" / wnid, 4, first=10 * c + 5, side=16)
     (users_folder / "my_pkg.py").write_text((users_folder / "my_pkg.py").read_text() + LOGGER)
-    words = ["logger._target_=my_pkg.Figures", "units=[goldfish,lemon,-lemon]", "seeds=2", "ascent.steps=3", "batch_size=8"]
+    words = [
+        "logger._target_=my_pkg.Figures",
+        "units=[goldfish,lemon,-lemon]",
+        "seeds=2",
+        "ascent.steps=3",
+        "batch_size=8",
+    ]
     pixels = ["generator=pixels"]
     for name, more in (("codes", [f"bundle={small_bundle}", "data.root=data"]), ("pixels", pixels)):
         run("-m", "dgn", "synthesize", *words, *more, f"output={name}", cwd=users_folder)

@@ -20,7 +20,9 @@ def test_only_the_first_process_is_heard(tmp_path, monkeypatch):
 
 
 def test_figures_of_a_finished_run_are_for_loggers_that_keep_them():
-    kept = [name for name in ("CsvLog", "TensorBoardLog", "WandbLog") if keeps_figures({"_target_": f"dgn.loggers.{name}"})]
+    kept = [
+        name for name in ("CsvLog", "TensorBoardLog", "WandbLog") if keeps_figures({"_target_": f"dgn.loggers.{name}"})
+    ]
     assert kept == ["WandbLog"]
 
 
