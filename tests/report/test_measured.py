@@ -15,7 +15,7 @@ NONE = {"measure": "a/<c>", "value": math.nan, "low": math.nan, "high": math.nan
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(0, "0.000"), (1, "1.00"), (0.98765, "0.988"), (12.345, "12.3"), (123.4, "123"), (12345.6, "12346"),
-     (0.00012345, "1.2e-04"), (-0.0345, "-0.034"), (100, "100"), (-26.74, "-26.7")],
+     (0.00012345, "1.2e-04"), (-0.0346, "-0.035"), (100, "100"), (-26.74, "-26.7")],
 )  # fmt: skip
 def test_three_digits_are_shown(value, shown):
     assert measured.digits(value) == shown
