@@ -28,7 +28,7 @@ from dgn.units.target import Target
 
 Array = NDArray[np.float64]
 MAXIMISED, MINIMISED = ("driven/percentile", "driven/above_95"), ("driven/low_percentile", "driven/below_5")
-NO_RELATIVE = f"the run has none, and no unit has {ENOUGH} real images: set data.root=DIR real_from=train"
+NO_RELATIVE = f"the run has none, and no unit has {ENOUGH} images that count among those scored: set real_from=train"
 
 
 def measure(subject: Subject) -> list[Found]:
@@ -43,10 +43,10 @@ def measure(subject: Subject) -> list[Found]:
         why = str(error)
     else:
         why = ""
-    return [relative(subject.run.rows, best), *percentiles(subject.run.rows, scores, why)]
+    return [relative(subject.run.rows, best, why), *percentiles(subject.run.rows, scores, why)]
 
 
-def relative(rows: Sequence[Row], best: Mapping[str, float]) -> Found:
+def relative(rows: Sequence[Row], best: Mapping[str, float], why: str = "") -> Found:
     """The mean score over the best real image's: as the run measured it, or else over `best`, by unit, above zero."""
     alive = [row for row in rows if row.state != "dead"]
     values = [
@@ -55,7 +55,7 @@ def relative(rows: Sequence[Row], best: Mapping[str, float]) -> Found:
     ]
     pairs = [(value, row.unit) for value, row in zip(values, alive, strict=True) if value is not None]
     if not pairs:
-        return Unmeasured("driven/relative", NO_RELATIVE)
+        return Unmeasured("driven/relative", why or NO_RELATIVE)
     return Numbers("driven/relative", [value for value, _ in pairs], [unit for _, unit in pairs], note=_dead(rows))
 
 

@@ -66,19 +66,17 @@ class Statistic:
 
     Attributes:
         value: the number of the pictures of these classes alone; NaN where there are too few.
-        classes: all of them.
-        n: pictures that took part.
+        classes: of each picture.
     """
 
     name: str
     value: Callable[[Collection[str]], float]
-    classes: Collection[str]
-    n: int
+    classes: Sequence[str]
     note: str = ""
 
     def told(self) -> Measure:
         """The number with a jackknife over classes."""
-        return intervals.jackknife(self.name, self.value, self.classes, self.n, self.note)
+        return intervals.jackknife(self.name, self.value, set(self.classes), len(self.classes), self.note)
 
     def minus(self, other: Found) -> Measure:
         """The difference, with a jackknife over the classes that both share."""
@@ -86,8 +84,9 @@ class Statistic:
         shared = set(self.classes) & set(other.classes)
         if not shared:
             return intervals.nothing(self.name, "the runs share no class with values")
+        used = sum(one in shared for one in [*self.classes, *other.classes])
         return intervals.jackknife(
-            self.name, lambda kept: self.value(kept) - other.value(kept), shared, self.n + other.n, self.note
+            self.name, lambda kept: self.value(kept) - other.value(kept), shared, used, self.note
         )
 
 
@@ -108,10 +107,14 @@ class Unmeasured:
 
 
 def differences(first: Sequence[Found], second: Sequence[Found]) -> list[Measure]:
-    """The findings that both runs have, first minus second, in the first run's order."""
+    """The findings that both runs have, first minus second, in the first run's order.
+
+    Findings on the same real images do not differ, and are left out.
+    """
     others = {found.name: found for found in second}
     both = [(one, others[one.name]) for one in first if one.name in others]
-    return [other.minus(one) if isinstance(other, Unmeasured) else one.minus(other) for one, other in both]
+    apart = [other.minus(one) if isinstance(other, Unmeasured) else one.minus(other) for one, other in both]
+    return [one for one in apart if "/real" not in one.name or not abs(one.value) < 1e-9]
 
 
 def _noted(measure: Measure, note: str) -> Measure:

@@ -96,7 +96,7 @@ def distance(name: str, pictures: Seen, real: Seen) -> Found:
         return within.mean(kept) + others.mean(kept) - 2 * across.mean(kept)
 
     note = "" if REST not in real.classes else "units are no classes: against real images of all classes"
-    return Statistic(name, kid, set(pictures.classes), len(pictures.classes), note)
+    return Statistic(name, kid, pictures.classes, note)
 
 
 class Pairs:
@@ -134,8 +134,7 @@ def fd(name: str, pictures: Seen, real: Seen) -> Found:
     if fewest < LEAST * dimensions:
         return Unmeasured(name, f"{fewest} images for {dimensions} features: the distance would mostly show their "
                           f"number; it needs {LEAST * dimensions} pictures and real images, KID does not")  # fmt: skip
-    return Statistic(name, lambda kept: frechet(_of(pictures, kept), _of(real, kept)), set(pictures.classes),
-                     len(pictures.classes))  # fmt: skip
+    return Statistic(name, lambda kept: frechet(_of(pictures, kept), _of(real, kept)), pictures.classes)
 
 
 def _of(seen: Seen, kept: Collection[str]) -> Tensor:

@@ -68,7 +68,7 @@ def ratio(name: str, distances: Tensor, classes: Sequence[str]) -> Found:
         mean = {which: sums.mean(kept) / (count.mean(kept) or np.nan) for which, (sums, count) in pairs.items()}
         return float(mean["within"] / mean["between"])
 
-    return Statistic(name, value, set(classes), len(classes))
+    return Statistic(name, value, classes)
 
 
 def lpips(subject: Subject) -> list[Found]:

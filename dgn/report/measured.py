@@ -62,12 +62,11 @@ def line(record: Mapping[str, object]) -> Line:
 
 
 def digits(value: float) -> str:
-    """Three significant digits, and no more than three behind the point unless the number is small."""
-    if value == 0:
-        return "0"
-    return (
-        f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".") if abs(value) >= 1e-3 else f"{value:.1e}"
-    )
+    """Three significant digits, and at most three behind the point unless the number is smaller than that."""
+    size = abs(value)
+    if 0 < size < 5e-4:
+        return f"{value:.1e}"
+    return f"{value:.{3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,11 @@ from dgn.loggers import Log
 
 
 class Figures(Log):
+    name = "figures"
+
+    def log_metrics(self, metrics, step=None):
+        pass
+
     def measures(self, values):
         (self.folder / "figures.json").write_text(json.dumps(values))
 """

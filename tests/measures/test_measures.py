@@ -12,6 +12,7 @@ from dgn.base import images
 from dgn.measures import finished, look, real
 from dgn.measures import trusted as measures_trusted
 from dgn.measures.freedoms import Changed
+from dgn.measures.found import differences
 from dgn.measures.registry import MEASURES, measured
 from tests.measures.conftest import CLASSES, make_rows, same
 
@@ -262,3 +263,16 @@ def test_a_run_minus_itself_is_nothing(subject, name):
         assert less.name == a.name
         if not math.isnan(a.told().value):
             assert less.value == pytest.approx(0, abs=1e-12) and not abs(less.high - less.low) > 1e-12
+
+
+def test_a_difference_is_over_the_shared_classes_and_leaves_out_what_both_share(subject):
+    names = ("natural", "recognised")
+    one, other = (
+        [found for name in names for found in measured(name, subject(make_rows(units, 3)))]
+        for units in (UNITS, [*UNITS[:2], "dog"])
+    )
+    found = {less.name: less for less in differences(one, other)}
+    kid = found["natural/kid/tiny:out"]
+    assert kid.n == 12 and kid.value == pytest.approx(0, abs=1e-9), "the pictures of apple and bread are the same"
+    assert "recognised/tiny/top1/real" not in found and found["recognised/tiny/top1"].n == 12
+    assert "natural/fd/tiny:out" in found, "with its reason"
