@@ -11,8 +11,8 @@ from torch.nn.functional import softplus
 from dgn.base import images
 from dgn.measures import finished, look, real
 from dgn.measures import trusted as measures_trusted
-from dgn.measures.freedoms import Changed
 from dgn.measures.found import differences
+from dgn.measures.freedoms import Changed
 from dgn.measures.registry import MEASURES, measured
 from tests.measures.conftest import CLASSES, make_rows, same
 
