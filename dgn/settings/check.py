@@ -1,5 +1,6 @@
 """Check a composed config against its settings classes; every run passes through here."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from dgn.settings.run_file import plain
 
 NETWORKS = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder", "prior.encoder",
             "generator")  # fmt: skip
+WHOLE = ("prior", "start", "objective", "ascent.transforms")  # parts whose keywords all stand in the config
 FURTHER = "judges."  # whose keys are networks, named by the user
 Model = TypeVar("Model", bound=Settings)
 
@@ -32,7 +34,8 @@ def check(composed: Composed, model: type[Model]) -> Model:
     values = plain(composed.config)
     checked = validated(model, values)
     for path, node in nodes(values):
-        arguments(_class(node["_target_"], path), node, f"{path}.", filled=None)
+        cls = _class(node["_target_"], path)
+        arguments(cls, node, f"{path}.", filled=_positional(cls) if path in WHOLE else None)
     return checked
 
 
@@ -78,6 +81,12 @@ def nodes(config: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Mapp
             if "_target_" in value:
                 yield name, value
             yield from nodes(value, f"{name}.")
+
+
+def _positional(function: Callable[..., Any]) -> list[str]:
+    """The parameters that a caller may give by their place, such as a prior's moments."""
+    parameters = inspect.signature(function).parameters.values()
+    return [one.name for one in parameters if one.kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
 def _class(name: Any, path: str) -> Callable[..., Any]:

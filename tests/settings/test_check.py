@@ -118,3 +118,17 @@ def test_the_settings_give_the_plain_config_again():
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_every_task_has_a_debug_form(task):
     assert checked("train", f"task={task}", "debug=true").debug
+
+
+def test_a_setting_that_ones_own_class_needs_is_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "needy.py").write_text(
+        "from dgn.synthesis.priors import Prior\n"
+        "class Needy(Prior):\n"
+        "    def __init__(self, moments, *, factor):\n"
+        "        super().__init__(moments)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words = ["prior=none", "prior._target_=needy.Needy"]
+    with pytest.raises(UserError, match=r"prior\.factor has no value: set prior\.factor=…"):
+        checked("synthesize", *words)
+    assert checked("synthesize", *words, "+prior.factor=2").prior["factor"] == 2
