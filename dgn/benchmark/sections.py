@@ -25,11 +25,11 @@ class Section(ABC):
 
     Attributes:
         quick: whether everything is tiny: to try the command, not to measure.
-        words: settings of synthesize.py, for the sections that take them.
+        settings: words of dgn synthesize, for the sections that take them.
     """
 
     quick: bool
-    words: Sequence[str] = ()
+    settings: Sequence[str] = ()
     title: ClassVar[str]
 
     @abstractmethod
@@ -213,7 +213,7 @@ class Race(Section):
             raise UserError(f"the race needs {', '.join(missing)}: run pip install 'dgn[race]'")
         target = ["network@target=efficientnet_lite0", f"units={self.units}"]
         small = ["units=[1,3]", "batch_size=2"]
-        words = [*(small if self.quick else target), "seeds=1", *self.words]
+        words = [*(small if self.quick else target), "seeds=1", *self.settings]
         return [Job("ours and the libraries", "dgn.benchmark.race:race", {"words": words, "quick": self.quick})]
 
     def markdown(self, measured: Measured) -> str:

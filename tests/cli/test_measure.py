@@ -102,8 +102,8 @@ def two_runs(users_folder, small_bundle, images_in):
     for c, wnid in enumerate(("n01443537", "n07749582", "n03337140")):  # goldfish, lemon and another
         images_in(users_folder / "data" / "train" / wnid, 3, first=10 * c, side=16)
         images_in(users_folder / "data" / "val" / wnid, 4, first=10 * c + 5, side=16)
-    (users_folder / "my_pkg.py").write_text((users_folder / "my_pkg.py").read_text() + LOGGER)
-    words = ["logger._target_=my_pkg.Figures", "units=[goldfish,lemon,-lemon]", "seeds=2", "ascent.steps=3",
+    (users_folder / "my_figures.py").write_text(LOGGER)
+    words = ["logger._target_=my_figures.Figures", "units=[goldfish,lemon,-lemon]", "seeds=2", "ascent.steps=3",
              "batch_size=8"]  # fmt: skip
     pixels = ["generator=pixels"]
     for name, more in (("codes", [f"bundle={small_bundle}", "data.root=data"]), ("pixels", pixels)):
