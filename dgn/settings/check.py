@@ -35,8 +35,18 @@ def check(composed: Composed, model: type[Model]) -> Model:
     checked = validated(model, values)
     for path, node in nodes(values):
         cls = _class(node["_target_"], path)
-        arguments(cls, node, f"{path}.", filled=_positional(cls) if path in WHOLE else None)
+        arguments(cls, node, f"{path}.", filled=None)
+        if path in WHOLE:
+            check_given(cls, node, path)
     return checked
+
+
+def check_given(function: Callable[..., Any], values: Mapping[str, Any], path: str) -> None:
+    """UserError for a keyword-only parameter that has neither a value nor a default."""
+    for name, parameter in inspect.signature(function).parameters.items():
+        needed = parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty
+        if needed and name not in values:
+            raise UserError(f"{path}.{name} has no value: set {path}.{name}=…")
 
 
 def check_roles(composed: Composed) -> None:
@@ -81,12 +91,6 @@ def nodes(config: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Mapp
             if "_target_" in value:
                 yield name, value
             yield from nodes(value, f"{name}.")
-
-
-def _positional(function: Callable[..., Any]) -> list[str]:
-    """The parameters that a caller may give by their place, such as a prior's moments."""
-    parameters = inspect.signature(function).parameters.values()
-    return [one.name for one in parameters if one.kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
 def _class(name: Any, path: str) -> Callable[..., Any]:
