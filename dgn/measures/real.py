@@ -10,11 +10,10 @@ from dgn import data
 from dgn.base import images
 from dgn.data.dataset import Images, to_float
 from dgn.data.loader import BATCH
-from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.data.settings import DataSettings
+from dgn.evaluation.dataset_examples import UNCHANGED
 from dgn.networks import class_names
 from dgn.units.names import ClassNames
-
-UNCHANGED = AugmentSettings(pad=0, flip=False, brightness=0)
 
 
 class RealImages:

@@ -2,7 +2,7 @@
 
 Draws shapes, trains a small classifier on them (and a second one that takes no part), then the priors of `PRIORS`, from
 good to bad. Each is measured on held-out images; OUT/priors.csv keeps the finished ones, so that the command goes on
-where it was stopped. About half an hour on two cores. `--root DIR` takes other images, with a folder a class in train
+where it was stopped. `--root DIR` takes other images, with a folder a class in train
 and val; `--only NAME` one prior, or several.
 """
 
