@@ -11,8 +11,9 @@ from dgn import data, settings
 from dgn.base.errors import UserError
 from dgn.base.folders import members
 from dgn.base.typed import validated
-from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.data.settings import DataSettings
 from dgn.evaluation import inversion, verdict
+from dgn.evaluation.dataset_examples import UNCHANGED
 from dgn.generators import bundle, inverted, lookup
 from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
@@ -24,7 +25,6 @@ CPU = torch.device("cpu")
 FEW = 128  # real images
 DEPTH = 3  # folders below the current one in which bundles are looked for
 OBSERVER = ("caffenet64", "conv3")  # as in conf/task/generator.yaml
-UNCHANGED = AugmentSettings(pad=0, flip=False, brightness=0)
 
 
 def named(name: str, layer: str, size: int | None = None) -> NetworkSettings:
