@@ -188,13 +188,13 @@ class Startup(Section):
     def jobs(self) -> list[Job]:
         repeats = 1 if self.quick else 3
         return [
-            Job(f"synthesize.py {word}", "dgn.benchmark.startup:answer", {"word": word, "repeats": repeats})
+            Job(f"dgn synthesize {word}", "dgn.benchmark.startup:answer", {"word": word, "repeats": repeats})
             for word in self.words
         ]
 
     def markdown(self, measured: Measured) -> str:
         rows = [
-            (f"`python synthesize.py {word}`", f"{one['seconds']:.2f}", "yes" if one["torch"] else "no")
+            (f"`dgn synthesize {word}`", f"{one['seconds']:.2f}", "yes" if one["torch"] else "no")
             for word, one in zip(self.words, measured, strict=True)
         ]
         return table(("", "seconds", "torch is imported"), *rows)

@@ -23,7 +23,7 @@ def parser() -> Parser:
         "sections",
         metavar="SECTION",
         nargs="*",
-        help=f"{', '.join(SECTIONS)}; default: all but race, which takes settings of synthesize.py as well: "
+        help=f"{', '.join(SECTIONS)}; default: all but race, which takes settings of dgn synthesize as well: "
         "race network@judge=squeezenet1_1 judge.weights=FILE",
     )
     options.add_argument(

@@ -21,6 +21,11 @@ class DataSettings(Settings):
     val_images: Count | None
     max_unreadable: Share
 
+    def resized(self, side: int) -> "DataSettings":
+        """The same images brought to squares of this side, pixels."""
+        sized = {"sources": self.sources | {"size": side}, "resize": side, "crop": side}
+        return self.model_copy(update=sized)
+
 
 class AugmentSettings(Settings):
     """Random changes of training images: shifts in pixels, mirroring, brightness."""
@@ -28,6 +33,9 @@ class AugmentSettings(Settings):
     pad: Annotated[int, Field(ge=0)]
     flip: bool
     brightness: NotNegative
+
+
+UNCHANGED = AugmentSettings(pad=0, flip=False, brightness=0)  # for what is measured
 
 
 class PrepareSettings(Settings):

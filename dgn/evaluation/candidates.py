@@ -11,9 +11,8 @@ from dgn import data, settings
 from dgn.base.errors import UserError
 from dgn.base.folders import members
 from dgn.base.typed import validated
-from dgn.data.settings import DataSettings
+from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.evaluation import inversion, verdict
-from dgn.evaluation.dataset_examples import UNCHANGED
 from dgn.generators import bundle, inverted, lookup
 from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
@@ -66,8 +65,7 @@ def examples(images: DataSettings, seed: int) -> Callable[[int], Tensor]:
 
     @cache
     def of_size(size: int) -> Tensor:
-        sized = {"sources": images.sources | {"size": size}, "resize": size, "crop": size}
-        return data.build(images.model_copy(update=sized), UNCHANGED, seed).examples(FEW)
+        return data.build(images.resized(size), UNCHANGED, seed).examples(FEW)
 
     return of_size
 

@@ -16,7 +16,7 @@ from dgn import data
 from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
-from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.data.sources import Source
 from dgn.networks import class_names
 from dgn.networks.preprocessing import Preprocessing
@@ -29,7 +29,6 @@ from dgn.units.target import Target
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
 MOST = 100_000  # training images that are scored without being asked for
 TOGETHER = 2048  # images whose scores are looked through at a time
-UNCHANGED = AugmentSettings(pad=0, flip=False, brightness=0)
 
 
 def real_images(

@@ -16,10 +16,9 @@ from dgn import data
 from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.data.loader import BATCH
-from dgn.data.settings import DataSettings
-from dgn.evaluation.dataset_examples import ENOUGH, UNCHANGED, as_seen, scored
+from dgn.data.settings import UNCHANGED, DataSettings
+from dgn.evaluation.dataset_examples import ENOUGH, as_seen, scored
 from dgn.measures.found import Found, Numbers, Unmeasured
-from dgn.measures.real import resized
 from dgn.measures.subject import NO_DATA, Subject
 from dgn.networks import class_names
 from dgn.report.results import Row
@@ -94,7 +93,7 @@ def real_scores(subject: Subject) -> tuple[dict[str, Array], dict[str, float]]:
         raise UserError(NO_DATA)
     target, which = subject.target, subject.settings.real_from
     contract, units = target.features.contract, tuple(unit.text for unit in target.units)
-    seen = as_seen(resized(subject.tools.data, contract.size), contract, subject.run.shape[1])
+    seen = as_seen(subject.tools.data.resized(contract.size), contract, subject.run.shape[1])
     seen = seen.model_copy(update={"val_images": subject.settings.among})
     key = ("scores", *subject.run.about["target"].values(), subject.run.about["weights"].get("target"), units)
     return subject.tools.once(key, lambda: _scores(seen, which, target))  # type: ignore[no-any-return]

@@ -82,8 +82,10 @@ class Within(Prior):
         return torch.where((self.changed.rms(code) <= self.bound).view(rows), code, start)
 
 
-class Fourier(Generator):
+class LinearFourier(Generator):
     """G for codes that are the Fourier coefficients of an image over 1/f, (N, channels, size, size // 2 + 1, 2).
+
+    Changes of codes add up to changes of the image: unlike `generators.spectral.Fourier` it ends in no sigmoid.
 
     The spectra of photographs fall with 1/f, so a step of one size everywhere moves what photographs vary in (Olah et
     al. 2017).

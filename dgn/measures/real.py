@@ -10,8 +10,7 @@ from dgn import data
 from dgn.base import images
 from dgn.data.dataset import Images, to_float
 from dgn.data.loader import BATCH
-from dgn.data.settings import DataSettings
-from dgn.evaluation.dataset_examples import UNCHANGED
+from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.networks import class_names
 from dgn.units.names import ClassNames
 
@@ -27,7 +26,7 @@ class RealImages:
     """
 
     def __init__(self, settings: DataSettings, side: int, channels: int, per_class: int) -> None:
-        module = data.build(resized(settings, side), UNCHANGED, seed=0)
+        module = data.build(settings.resized(side), UNCHANGED, seed=0)
         self.images: Images = module.val
         self.channels, self.per_class = channels, per_class
         self.names = ClassNames(class_names.readable(list(module.classes)))
@@ -67,9 +66,3 @@ class RealImages:
             self.images.skipped.check(len(pairs))
             if len(index):
                 yield images.channels(to_float(pixels, light), self.channels), [names[i] for i in index.tolist()]
-
-
-def resized(settings: DataSettings, side: int) -> DataSettings:
-    """The settings by which images are brought to squares of this side, pixels."""
-    sized = {"sources": settings.sources | {"size": side}, "resize": side, "crop": side}
-    return settings.model_copy(update=sized)

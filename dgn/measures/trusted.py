@@ -22,7 +22,7 @@ from dgn.base.errors import UserError
 from dgn.evaluation.metrics import ranks
 from dgn.generators.pixels import Pixels
 from dgn.measures.found import Found, Numbers, Unmeasured, log2
-from dgn.measures.freedoms import Changed, Fourier, Within
+from dgn.measures.freedoms import Changed, LinearFourier, Within
 from dgn.measures.look import Eye
 from dgn.measures.settings import TrustedSettings
 from dgn.measures.subject import NO_CLASS, NO_DATA, Subject
@@ -143,7 +143,7 @@ class Freedom:
 def freedoms(subject: Subject, led: Led) -> dict[str, Freedom]:
     """Pixels, Fourier coefficients as the libraries move them (Adam), and the code of the run's G if it has one."""
     count, (channels, side, _) = len(led.images), subject.run.shape
-    pixels, fourier = Pixels(size=side, channels=channels), Fourier(size=side, channels=channels)
+    pixels, fourier = Pixels(size=side, channels=channels), LinearFourier(size=side, channels=channels)
     every = {
         "pixels": Freedom(pixels, torch.zeros(count, *pixels.code_shape), NormalisedGradient, 0.25),
         "fourier": Freedom(fourier, torch.zeros(count, *fourier.code_shape), climb_adam, 0.1),

@@ -9,7 +9,7 @@ from torch import Tensor
 from dgn import data
 from dgn.base.errors import UserError
 from dgn.base.typed import Count, validated
-from dgn.data.settings import AugmentSettings, DataSettings
+from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.generators.bundle import Bundle
 from dgn.generators.inverted import same_encoder
 from dgn.networks import class_names, zoo
@@ -18,8 +18,6 @@ from dgn.synthesis.initial_code import Noise
 from dgn.units.names import ClassNames
 from dgn.units.target import Target
 from dgn.units.terms import Unit
-
-AS_THEY_ARE = AugmentSettings(pad=0, flip=False, brightness=0)
 
 
 class ClassCodes:
@@ -103,9 +101,7 @@ class ClassCodes:
         if self._images is None:
             by_itself = hasattr(bundle.generator, "code_of")
             side = bundle.generator.size if by_itself else self.encoder.input.size
-            sources = self.data.sources | {"size": side}
-            settings = self.data.model_copy(update={"sources": sources, "resize": side, "crop": side})
-            self._images = data.build(settings, AS_THEY_ARE, seed=0)
+            self._images = data.build(self.data.resized(side), UNCHANGED, seed=0)
         source = self._images.train.source
         label = ClassNames(class_names.readable(list(source.classes))).find(name)
         places = torch.from_numpy(source.labels == (-1 if label is None else label)).nonzero().flatten()

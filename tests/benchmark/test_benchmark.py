@@ -97,7 +97,7 @@ def test_everything_tiny(capsys):
     numbers = [cell.strip().replace(",", "") for line in tables for cell in line.strip("|").split("|")]
     measured = [float(cell) for cell in numbers if cell.replace(".", "", 1).isdecimal()]
     assert len(measured) > 40 and "nan" not in text
-    assert "| `python synthesize.py --help` |" in text and text.count("| no |") == 2
+    assert "| `dgn synthesize --help` |" in text and text.count("| no |") == 2
 
 
 def test_an_unknown_section_is_one_sentence():

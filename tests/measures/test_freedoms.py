@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dgn.generators.pixels import Pixels
-from dgn.measures.freedoms import Changed, Fourier, Within
+from dgn.measures.freedoms import Changed, LinearFourier, Within
 
 
 class Bent(nn.Module):
@@ -31,7 +31,7 @@ def changed(generator, count=2, seed=0):
     return Changed(generator, pictures, torch.randn(count, *shape, generator=draw))
 
 
-GENERATORS = [Bent(), Pixels(size=4, channels=3), Fourier(size=4, channels=3)]
+GENERATORS = [Bent(), Pixels(size=4, channels=3), LinearFourier(size=4, channels=3)]
 
 
 @pytest.mark.parametrize("generator", GENERATORS, ids=["bent", "pixels", "fourier"])
@@ -99,7 +99,7 @@ def test_noise_of_the_unit_s_size_changes_pictures_by_the_bound(start):
 
 def test_a_fourier_code_is_the_literal_sum_of_waves_over_their_frequency():
     size, draw = 6, torch.Generator().manual_seed(0)
-    generator = Fourier(size=size, channels=1).double()
+    generator = LinearFourier(size=size, channels=1).double()
     code = torch.randn(1, *generator.code_shape, generator=draw, dtype=torch.float64)
     image = generator(code)[0, 0]
     half = code[0, 0]
