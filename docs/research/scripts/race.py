@@ -3,8 +3,8 @@
 Every method of experiments/race.yaml on 25 odd classes, two seeds each: once with the same number of forward and
 backward passes, once with as many steps as fit the seconds a picture that dgn's defaults take. The controls of
 race.yaml and race_real.yaml as well. All are measured by `dgn measure`; OUT/passes.md and OUT/seconds.md have a row a
-method. What OUT already has is not computed again. `--target` and `--steps` choose another network and its number of
-passes.
+method, OUT/passes.png and OUT/seconds.png the first picture of every third class. What OUT already has is not computed
+again. `--target` and `--steps` choose another network and its number of passes.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from PIL import Image, ImageDraw, ImageFont
 
 import dgn
 from dgn.measures.intervals import Measure
@@ -21,6 +22,7 @@ from dgn.report import results
 REPOSITORY = Path(__file__).resolve().parents[3]
 UNITS = {"caffenet64": range(1, 200, 8), "efficientnet_lite0": range(1, 1000, 40)}  # odd numbers
 OURS = "dgn"
+SHOWN, SIDE, LEFT = 8, 96, 120  # units of the figure; side of a picture and width of the rows' names, px
 COLUMNS = {  # of measures.csv; J is the judge's name
     "target top-1": "recognised/target/top1",
     "judge top-1": "recognised/J/top1",
@@ -89,6 +91,24 @@ def table(folders: dict[str, Path], took: dict[str, float], judge: str, words: l
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def figure(folders: dict[str, Path]) -> Image.Image:
+    """A row a method, the same units in every row."""
+    chosen = [row.unit for row in results.read(folders[OURS] / "results.csv")][::6][:SHOWN]
+    canvas = Image.new("RGB", (LEFT + SHOWN * (SIDE + 4), len(folders) * (SIDE + 4) + 20), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
+    for top, (name, folder) in enumerate(folders.items()):
+        rows = {row.unit: row for row in reversed(results.read(folder / "results.csv"))}  # the first seed
+        draw.text((4, 20 + top * (SIDE + 4) + SIDE // 2), name, "black", font, "lm")
+        for i, unit in enumerate(chosen):
+            left = LEFT + i * (SIDE + 4)
+            if top == 0:
+                draw.text((left, 2), rows[unit].label[:16], "black", font)
+            with Image.open(folder / rows[unit].image) as picture:
+                shown = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+            canvas.paste(shown, (left, 20 + top * (SIDE + 4)))
+    return canvas
+
+
 def main() -> None:
     """Both races and their tables."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -109,6 +129,7 @@ def main() -> None:
     for race, seconds_of in took.items():
         folders = {name: asked.out / race / name for name in seconds_of}
         folders |= {path.name: path for path in sorted((asked.out / "controls").iterdir())}
+        figure(folders).save(asked.out / f"{race}.png")
         (asked.out / f"{race}.md").write_text(table(folders, seconds_of, "squeezenet1_1", judged))
         print((asked.out / f"{race}.md").read_text())
 
