@@ -206,7 +206,8 @@ def _wilson(value: float, count: float) -> tuple[float, float]:
     z = float(stats.norm.ppf((1 + LEVEL) / 2))
     middle = (value + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(value * (1 - value) / count + z * z / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return 0.0 if value == 0 else low, 1.0 if value == 1 else high  # rounding leaves 1e-17
 
 
 def _join(*notes: str) -> str:

@@ -1,6 +1,7 @@
 """Load weights from files, without running code, and completely or not at all."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,20 @@ def read(path: Path) -> dict[str, Tensor]:
         if path.suffix == SUFFIX:
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _loaded(path)
     except Exception as error:  # torch's unpickler raises a dozen kinds for files that hold no weights
         raise _objects(path, error) or unreadable(path, error) from None
     tensors = dict(_tensors(content))
     if not tensors:
         raise UserError(f"{path} has no state dict: write one with torch.save(net.state_dict(), FILE)")
     return tensors
+
+
+def _loaded(path: Path, mmap: bool = False) -> Any:
+    """What a torch file holds, without running code. Torch's warnings of what is in it are left out: we say it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
 
 
 def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -62,7 +70,7 @@ def is_training(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(2) != b"PK":  # how a torch file begins
                 return False
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = _loaded(path, mmap=True)
     except Exception:  # whatever it is, it is none
         return False
     return isinstance(content, Mapping) and {"pytorch-lightning_version", "iteration", "images"} <= content.keys()
@@ -97,9 +105,21 @@ def load(
     elif fit.outside:
         count = f"{len(fit.outside)} other tensor{'s' * (len(fit.outside) > 1)}"
         print(f"weights: ignored {count} in {path}: {shortened(fit.outside)}")
-    tensors = {name: value.to(state[name].dtype) for name, value in fit.tensors.items()}
+    tensors = {name: _as(state[name].dtype, name, value, path) for name, value in fit.tensors.items()}
     refuse_infinite(path, network, tensors)
     network.load_state_dict(tensors, strict=False)
+
+
+def _as(dtype: torch.dtype, name: str, value: Tensor, path: Path) -> Tensor:
+    """A tensor of the file in the network's type; sparse ones become dense.
+
+    UserError for whole numbers where the network computes with others: quantised weights, whose scales are elsewhere.
+    """
+    if dtype.is_floating_point and not (value.is_floating_point() or value.is_complex()):
+        kind = str(value.dtype).removeprefix("torch.")
+        raise UserError(f"{path} holds {name} as {kind}, and the network computes in floating point: save weights that "
+                        "are not quantised")  # fmt: skip
+    return value.to_dense().to(dtype)
 
 
 def refuse_infinite(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -1,6 +1,7 @@
 """Weights from files: read without running code, loaded whole or not at all."""
 
 import os
+import re
 
 import pytest
 import torch
@@ -334,3 +335,20 @@ def test_a_mask_may_hold_inf(tmp_path):
     torch.save(network.state_dict() | {"mask": torch.tensor([0, -torch.inf])}, tmp_path / "masked.pth")
     weights.load(network, tmp_path / "masked.pth")
     assert network.mask[1] == -torch.inf
+
+
+def test_sparse_tensors_are_loaded_and_quantised_ones_refused(network, tmp_path):
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    floats = [name for name, value in state.items() if value.is_floating_point()]
+    torch.save({name: value.to_sparse() if name in floats else value for name, value in state.items()},
+               tmp_path / "sparse.pth")  # fmt: skip
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    weights.load(network, tmp_path / "sparse.pth")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    small = state | {floats[0]: (state[floats[0]] * 100).to(torch.int8)}
+    torch.save(small, tmp_path / "int8.pth")
+    with pytest.raises(UserError, match=f"holds {re.escape(floats[0])} as int8, and the network"):
+        weights.load(network, tmp_path / "int8.pth")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
