@@ -17,6 +17,8 @@ import dgn
 EXTENSION_POINTS = {  # module: what one subclasses, calls or looks like
     "dgn.synthesis.priors": ("Prior",),
     "dgn.synthesis.ascent": ("NormalisedGradient", "climb_adam"),
+    "dgn.synthesis.evolution": ("Sampler",),
+    "dgn.synthesis.stimulus": ("Stimulus",),
     "dgn.units.objective": ("Objective",),
     "dgn.synthesis.initial_code": ("Noise",),
     "dgn.generators.base": ("Generator",),

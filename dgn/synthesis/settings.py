@@ -59,6 +59,7 @@ class SearchSettings(Settings):
     score: dict[str, Any]
     bundle: str
     bundle_filter: dict[str, str]
+    target: dict[str, Any]
     generator: GeneratorSettings
     prior: dict[str, Any]
     ascent: AscentSettings

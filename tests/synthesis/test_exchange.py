@@ -102,7 +102,7 @@ def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(
     assert "error: the score failed in generation 0 (no spikes): what was measured is kept" in err
     _, err = run(*words, "score._target_=my_rig.red", cwd=tmp_path, code=1)
     assert "already holds a run: set resume=true" in err
-    out, _ = run(*words, "score._target_=my_rig.red", "+score.least=1", "resume=true", cwd=tmp_path)
+    out, _ = run(*words, "score._target_=my_rig.red", "score.least=1", "resume=true", cwd=tmp_path)
     assert "generation 2 of 2: mean score 1." in out and (tmp_path / "out/best-0.png").exists()
     rows = list(csv.DictReader((tmp_path / "out/curve.csv").open()))
     assert [row["generation"] for row in rows] == ["0", "1"] and float(rows[0]["unit_0"]) > 1
@@ -111,7 +111,7 @@ def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(
 
 
 def test_an_object_scores_too(words, tmp_path):
-    out, _ = run(*words, "score._target_=my_rig.Counting", "+score.gain=2", cwd=tmp_path)
+    out, _ = run(*words, "score._target_=my_rig.Counting", "score.gain=2", cwd=tmp_path)
     assert "generation 2 of 2" in out
 
 
