@@ -1,7 +1,8 @@
 """Images that maximise a neuron. Heavy imports wait until first use.
 
 Pictures: `synthesize`, or `Synthesizer` for repeated calls; both return `Pictures`. Priors: `load_bundle`, `decoder`,
-`train`. Networks: `layers`. Finished runs: `measure`. Neurons and other black boxes: `Search`. A mistake in the request raises `UserError`, one sentence.
+`train`. Networks: `layers`. Finished runs: `measure`. Neurons and other black boxes: `Search`. A mistake in the request
+raises `UserError`, one sentence.
 """
 
 from importlib import import_module as _import_module

@@ -18,8 +18,8 @@ def parser() -> Parser:
     made = Parser(
         prog="dgn search",
         formatter_class=kind,
-        description="Search for the pictures that something responds to most, from its responses alone: a function of\n"
-        "yours, score._target_=my_pkg.rig, or whatever answers through the folder output/ask. docs/search.md shows how.",
+        description="Search for the pictures that something responds to most, from its responses alone: a function\n"
+        "of yours, score._target_=my_pkg.rig, or what answers through the folder output/ask. docs/search.md shows how.",
         epilog=(settings.CONF / "search.yaml").read_text(encoding="utf-8"),
     )
     made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings")

@@ -112,7 +112,9 @@ class Cma(Sampler):
 
     def tell(self, codes: Tensor, scores: Tensor) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a generation is smaller than the population: pictures may lack a score
+            warnings.simplefilter(
+                "ignore"
+            )  # that a generation is smaller than the population: pictures may lack a score
             self.search.tell(list(codes.flatten(1).double().numpy()), (-scores.double()).tolist())
 
 

@@ -1,4 +1,4 @@
-"""Pictures and scores as files, for a rig that is not Python: `ask/0007/*.png` appear, `ask/0007/scores.csv` is awaited."""
+"""Pictures and scores as files, for a rig that is not Python: `ask/0007` appears, its scores are awaited."""
 
 import csv
 import io
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from dgn.base import images
-from dgn.base.files import read_text, write_text
 from dgn.base.errors import UserError
+from dgn.base.files import read_text, write_text
 
 EVERY = 0.2  # seconds from one look for the scores to the next
 PART = ".next-"  # prefix of a generation's folder while it is written
@@ -24,9 +24,9 @@ class Exchange:
     """Scores of pictures through a folder.
 
     Every generation appears as a whole, as `ask/NUMBER` with its pictures and `pictures.csv`, which lists them. Then
-    `ask/NUMBER/scores.csv` is awaited: a line `picture,score`, then a line for each measurement, in any order. A picture
-    may have several, which are averaged; one without a score has an empty one. A file is read only if it ends with a
-    line break and has every picture, and what is wrong with it is said once; then the next version is awaited.
+    `ask/NUMBER/scores.csv` is awaited: a line `picture,score`, then a line for each measurement, in any order. A
+    picture may have several, which are averaged; one without a score has an empty one. A file is read only if it ends
+    with a line break and has every picture, and what is wrong is said once; then the next version is awaited.
 
     Attributes:
         folder: that of the search; set by who uses it.
@@ -100,7 +100,9 @@ def _row(path: Path, number: int, line: list[str], known: dict[str, list[float]]
     try:
         value = float(score) if score else math.nan
     except ValueError:
-        raise UserError(f"line {number} of {path} has the score {score!r}: write a number such as 12.5, or nothing") from None
+        raise UserError(
+            f"line {number} of {path} has the score {score!r}: write a number such as 12.5, or nothing"
+        ) from None
     if math.isinf(value):
         raise UserError(f"line {number} of {path} has the score {score}: write a finite number, or nothing")
     return name, value

@@ -100,7 +100,9 @@ class Search:
         limits.fits(prior)
         ascent = config.ascent
         unit = prior.moments.scale if ascent.units == "std" else 1.0
-        self._steps = [unit * (ascent.step + (ascent.end - ascent.step) * i / ascent.steps) for i in range(ascent.steps)]
+        self._steps = [
+            unit * (ascent.step + (ascent.end - ascent.step) * i / ascent.steps) for i in range(ascent.steps)
+        ]
         seeds = [config.seed + u for u in range(config.units)]
         optimiser, codes = instantiate(ascent.optimiser), instantiate(config.start)(prior, seeds, ascent.noise * unit)
         if evolution.sampler(optimiser) is None:
@@ -160,7 +162,7 @@ class Search:
         return self._pictures(self._best), self._highest.clone()
 
     def centre(self) -> Tensor:
-        """Of each unit the picture of the code around which it draws, (units, C, H, W): what no single score decides."""
+        """Of each unit the picture of the code around which it draws, (units, C, H, W): no single score decides it."""
         return self._pictures(self._limits.apply_to(torch.stack([one.centre for one in self._samplers])))
 
     @property
@@ -186,8 +188,8 @@ class Search:
                             "picture, NaN where there is none") from None  # fmt: skip
         count = sum(len(codes) for codes in self._asked)
         if values.ndim not in {1, 2} or len(values) != count or not values.numel():
-            raise UserError(f"the scores have the shape {tuple(values.shape)}: give ({count},), one for each picture, or "
-                            f"({count}, repeats)")  # fmt: skip
+            raise UserError(f"the scores have the shape {tuple(values.shape)}: give ({count},), one for each picture, "
+                            f"or ({count}, repeats)")  # fmt: skip
         if values.isinf().any():
             raise UserError("a score is infinite: give a finite number, or NaN to leave its picture out")
         return values if values.ndim == 1 else values.nanmean(1)
@@ -198,8 +200,8 @@ class Search:
             raise UserError(f"the search has made its {self.generation} generations: there is nothing to tell")
         for unit, (one, row) in enumerate(zip(self._samplers, scores, strict=True)):
             if (there := int(row.isfinite().sum())) < one.fewest:
-                raise UserError(f"{there} of {one.population} pictures of unit {unit} have a score, and {one.fewest} are "
-                                "needed: show the others again, then tell all")  # fmt: skip
+                raise UserError(f"{there} of {one.population} pictures of unit {unit} have a score, and {one.fewest} "
+                                "are needed: show the others again, then tell all")  # fmt: skip
 
     def _take(self, asked: Any, scores: Tensor) -> None:
         """Move every unit's sampler by the codes (units, population, …) that have a score (units, population)."""

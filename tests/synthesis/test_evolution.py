@@ -10,10 +10,10 @@ from dgn import units
 from dgn.base import lightning
 from dgn.base.errors import UserError
 from dgn.networks.features import Features
-from dgn.report import results
 from dgn.synthesis import evolution
 from dgn.synthesis.evolution import Cma, Sampler
 from dgn.synthesis.generations import Generations
+from dgn.synthesis.pictures import Pictures
 from dgn.synthesis.priors import Box, Ellipsoid, Free
 from dgn.synthesis.regularisers import TotalVariation
 from dgn.synthesis.run import synthesize
@@ -117,31 +117,35 @@ class Noting(Sampler):
 
     def __init__(self, code, seed):
         super().__init__(code, seed, 6)
-        self.told = []
+        self.drawn, self.told = [], []
 
     @property
     def centre(self):
         return self.told[-1].mean(0)
 
     def ask(self, step):
-        return torch.from_numpy(100 * self.random.standard_normal((6, 12))).float()
+        self.drawn.append(torch.from_numpy(100 * self.random.standard_normal((6, 12))).float())
+        return self.drawn[-1]
 
     def tell(self, codes, scores):
         self.told.append(codes)
 
 
-def test_every_code_that_is_shown_is_in_the_priors_range(generations, moments):
+def test_a_search_is_told_the_codes_that_were_shown_in_the_priors_range(generations, moments):
     ellipsoid = Ellipsoid(moments, max_mahalanobis=1.5, k=3, lower="auto", shrink=1)
     module = generations(units.parse(["1"], (7,), None), torch.rand(1, 12), [0], prior=ellipsoid, make=Noting)
-    told = torch.cat(module.samplers[0].told)
-    torch.testing.assert_close(ellipsoid.apply_to(told), told, rtol=0, atol=1e-5)
+    (search,) = module.samplers
+    for drawn, told in zip(search.drawn, search.told, strict=True):
+        assert torch.equal(told, ellipsoid.apply_to(drawn)) and not torch.equal(told, drawn)
 
 
 def test_pictures_without_a_score_are_left_out_and_a_row_with_too_few_ends(generations, contract):
     chosen, codes = units.parse(["0"], (2,), None), torch.rand(1, 12)
     all_there = generations(chosen, codes, [0], target=Features(nn.Sequential(Partly(0.0)), "0", contract, False))
     middle = float(all_there.curve[0, 0]) - 0.02
-    some = generations(chosen, codes, [0], target=Features(nn.Sequential(Partly(middle)), "0", contract, False), steps=4)
+    some = generations(
+        chosen, codes, [0], target=Features(nn.Sequential(Partly(middle)), "0", contract, False), steps=4
+    )
     none = generations(chosen, codes, [0], target=Features(nn.Sequential(Partly(9.0)), "0", contract, False))
     assert all_there.alive.all() and none.taken.tolist() == [0] and not none.alive.any()
     assert some.curve[0, 0].isnan() or some.curve[0, 0] > middle
@@ -172,6 +176,7 @@ def test_a_run_is_repeated_to_the_bit_and_its_page_says_what_searched(synthesis,
              "ascent.optimiser.population=6", "batch_size=2")  # fmt: skip
     for name, more in {"a": (), "b": ("batch_size=1",)}.items():
         synthesize(synthesis(*words, *more), tmp_path / name, bar=False)
-    first, second = (results.read(tmp_path / name / "results.csv") for name in "ab")
-    assert [row.score for row in first] == [row.score for row in second] and [row.steps for row in first] == [2, 2]
+    first, second = (Pictures.read(tmp_path / name) for name in "ab")
+    assert torch.equal(first.codes, second.codes) and torch.equal(first.curves, second.curves)
+    assert torch.equal(first.images, second.images) and [row.steps for row in first.rows] == [2, 2]
     assert "CMA-ES with a diagonal covariance, 6 pictures a generation" in (tmp_path / "a/manifest.json").read_text()

@@ -1,6 +1,5 @@
 """Pictures and scores as files: what is read, and what is waited for."""
 
-import csv
 import math
 import threading
 import time
@@ -12,7 +11,7 @@ from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.synthesis import exchange
 from dgn.synthesis.exchange import Exchange, read
-from tests.commands import run
+from tests.commands import run, table
 
 NAMES = ["000.png", "001.png", "002.png"]
 
@@ -93,8 +92,8 @@ class Counting:
 def words(tmp_path, small_bundle):
     pytest.importorskip("cma", reason="cma is not installed: pip install 'dgn[search]'")
     (tmp_path / "my_rig.py").write_text(RIG)
-    return ("-m", "dgn", "search", f"bundle={small_bundle}", "ascent.steps=2", "ascent.optimiser.population=4", "prior=box",
-            "output=out")  # fmt: skip
+    return ("-m", "dgn", "search", f"bundle={small_bundle}", "ascent.steps=2", "ascent.optimiser.population=4",
+            "prior=box", "output=out")  # fmt: skip
 
 
 def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(words, tmp_path):
@@ -104,7 +103,7 @@ def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(
     assert "already holds a run: set resume=true" in err
     out, _ = run(*words, "score._target_=my_rig.red", "score.least=1", "resume=true", cwd=tmp_path)
     assert "generation 2 of 2: mean score 1." in out and (tmp_path / "out/best-0.png").exists()
-    rows = list(csv.DictReader((tmp_path / "out/curve.csv").open()))
+    rows = table(tmp_path / "out/curve.csv")
     assert [row["generation"] for row in rows] == ["0", "1"] and float(rows[0]["unit_0"]) > 1
     _, err = run(*words, "seed=1", "resume=true", cwd=tmp_path, code=1)
     assert "seed was 0 and is now 1; set another output=DIR" in err

@@ -1,9 +1,9 @@
 """Time libraries for search without a gradient: `python docs/research/scripts/searches.py SIZE [NAME …]`
 
 Needs `pip install cma cmaes nevergrad evotorch`. SIZE is the number of elements of a code, kept in [0, 3]. One thread,
-75 generations of 40 points, or as many as fit into ten seconds. A row: generations; milliseconds of the processor a generation, their
-mean and the longest, in which a covariance is taken apart; the share of the way to the highest point that the mean
-score has gone after all 75.
+75 generations of 40 points, or as many as fit into ten seconds. A row: generations; milliseconds of the processor a
+generation, their mean and the longest, in which a covariance is taken apart; the share of the way to the highest point
+that the mean score has gone after all 75.
 """
 
 import sys
@@ -38,7 +38,9 @@ def cmaes(size: int, kind: str) -> Search:
     import cmaes as library
 
     bounds = np.tile([LOW, HIGH], (size, 1))
-    search = getattr(library, kind)(np.full(size, 1.5), STEP, bounds, seed=0, population_size=POPULATION, n_max_resampling=1)
+    search = getattr(library, kind)(
+        np.full(size, 1.5), STEP, bounds, seed=0, population_size=POPULATION, n_max_resampling=1
+    )
     while True:
         points = [search.ask() for _ in range(POPULATION)]
         search.tell(list(zip(points, -(yield np.stack(points)), strict=True)))
