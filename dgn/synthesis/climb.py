@@ -69,20 +69,22 @@ def climb(
     started, count = time.monotonic(), len(rows)
     ascent = config.ascent
     optimiser = instantiate(ascent.optimiser)
-    searches = sampler(optimiser) is not None
-    if not searches:
+    kind: Any
+    score: Any
+    if sampler(optimiser):
+        kind, score = Generations, [target.score([unit] * optimiser.keywords["population"]) for unit, _ in rows]
+    else:
         rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
+        kind, score = Synthesis, target.score([unit for unit, _ in rows])
     seeds = [seed for _, seed in rows]
     unit = prior.moments.scale if ascent.units == "std" else 1.0
     start = start or instantiate(config.start)
     if hasattr(start, "for_units"):
         start = start.for_units(target, [unit for unit, _ in rows])
-    module = (Generations if searches else Synthesis)(
+    module = kind(
         generator=prior.generator,
         target=target.features,
-        score=[target.score([unit] * optimiser.keywords["population"]) for unit, _ in rows]
-        if searches
-        else target.score([unit for unit, _ in rows]),
+        score=score,
         prior=instantiate(config.prior, prior.moments),
         codes=start(prior, seeds, ascent.noise * unit).float(),
         seeds=seeds,

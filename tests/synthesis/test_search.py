@@ -123,7 +123,7 @@ def test_a_live_generator_and_a_stimulus(tmp_path, moments, generator):
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    ({"ascent": "relative"}, "this ascent needs a gradient, and a measured response has none: set ascent=cma"),
+    ({"ascent": "relative", "population": None}, "this ascent needs a gradient, and a measured response has none"),
     ({"population": 2}, "population=2 is out of range"),
     ({"steps": 3}, "there is no setting 'steps'"),
 ])  # fmt: skip
