@@ -1,7 +1,8 @@
 """Images that maximise a neuron. Heavy imports wait until first use.
 
 Pictures: `synthesize`, or `Synthesizer` for repeated calls; both return `Pictures`. Priors: `load_bundle`, `decoder`,
-`train`. Networks: `layers`. Finished runs: `measure`. A mistake in the request raises `UserError`, one sentence.
+`train`. Networks: `layers`. Finished runs: `measure`. Neurons and other black boxes: `Search`. A mistake in the request
+raises `UserError`, one sentence.
 """
 
 from importlib import import_module as _import_module
@@ -16,10 +17,12 @@ if _TYPE_CHECKING:
     from dgn.synthesis.api import synthesize as synthesize
     from dgn.synthesis.list_layers import layers as layers
     from dgn.synthesis.pictures import Pictures as Pictures
+    from dgn.synthesis.search import Search as Search
     from dgn.training.train import train as train
 
 _PUBLIC = {  # where each name lives
     "Pictures": "dgn.synthesis.pictures",
+    "Search": "dgn.synthesis.search",
     "Synthesizer": "dgn.synthesis.api",
     "UserError": "dgn.base.errors",
     "decoder": "dgn.generators.loading",

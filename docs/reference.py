@@ -18,6 +18,8 @@ EXTENSION_POINTS = {  # module: what one subclasses, calls or looks like
     "dgn.synthesis.priors": ("Prior",),
     "dgn.synthesis.ascent": ("NormalisedGradient", "climb_adam"),
     "dgn.synthesis.transforms": ("Transforms",),
+    "dgn.synthesis.evolution": ("Sampler",),
+    "dgn.synthesis.stimulus": ("Stimulus",),
     "dgn.units.objective": ("Objective",),
     "dgn.synthesis.initial_code": ("Noise",),
     "dgn.generators.base": ("Generator",),

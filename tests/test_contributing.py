@@ -10,8 +10,8 @@ from tests.commands import run
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 HOW_TOS = dict(part.split("\n", 1) for part in TEXT.partition("\n## Extension points\n")[2].split("\n### ")[1:])
-POINTS = ["A prior", "An ascent", "Transforms", "An objective", "An initial code", "A network", "A decoder",
-          "A generator to train", "A data source", "A loss", "A logger"]  # fmt: skip
+POINTS = ["A prior", "An ascent", "Transforms", "An objective", "An initial code", "A stimulus", "A network",
+          "A decoder", "A generator to train", "A data source", "A loss", "A logger"]  # fmt: skip
 LONGEST = 60  # lines of a how-to
 
 

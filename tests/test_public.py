@@ -11,7 +11,8 @@ import pytest
 
 import dgn
 
-NAMES = ["Pictures", "Synthesizer", "UserError", "decoder", "layers", "load_bundle", "measure", "synthesize", "train"]
+NAMES = ["Pictures", "Search", "Synthesizer", "UserError", "decoder", "layers", "load_bundle", "measure", "synthesize",
+         "train"]  # fmt: skip
 
 
 def test_dir_shows_the_public_names_alone_before_and_after_use():

@@ -19,6 +19,7 @@ from dgn.base.threads import sleep_when_busy
 
 COMMANDS = {  # name: module with `run(words)`, and what it does
     "synthesize": ("dgn.cli.run", "make images that maximise units of a network"),
+    "search": ("dgn.cli.search", "search without a gradient, for what a function or a rig measures"),
     "train": ("dgn.cli.run", "train a generator or a small classifier, or evaluate a generator"),
     "networks": ("dgn.cli.networks", "list a network's layers (shapes, parameters, FLOPs) or its classes"),
     "bundle": ("dgn.cli.bundle", "show what a bundle (a trained generator's file) contains"),
@@ -92,7 +93,7 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
     except Stopped as stopped:
         hint = (
             "to continue, run the same command with resume=true"
-            if command in {"synthesize", "train"}
+            if command in {"synthesize", "search", "train"}
             else "to continue, run the same command again"
         )
         print(f"stopped: {stopped.what}; {hint}", file=sys.stderr)

@@ -10,7 +10,7 @@ SUMS = "For a sum of units, the weighted sum of their scores was maximised."
 
 def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """The sentences above the pictures, from the runs' names and their manifests' `method`, empty in old manifests."""
-    sentences = ["Each picture was made by gradient ascent on the score of its unit."]
+    sentences = [_made([method for _, method in runs])]
     ways = {name: _way(method) for name, method in runs if method}
     if len(set(ways.values())) == 1 and len(ways) == len(runs):
         sentences.append(f"The search {next(iter(ways.values()))}.")
@@ -36,7 +36,7 @@ def score(methods: Sequence[Mapping[str, Any]]) -> str:
 
 def shared(methods: Sequence[Mapping[str, Any]]) -> str:
     """The sentences on what all runs of a sweep have in common."""
-    sentences = ["Each picture was made by gradient ascent on the score of its unit."]
+    sentences = [_made(methods)]
 
     def common(key: str) -> Any:
         values = {method.get(key) for method in methods}
@@ -68,5 +68,13 @@ def unrelated(methods: Sequence[Mapping[str, Any]]) -> str:
     return f"There is no × best real: {'; '.join(reasons)}." if reasons else ""
 
 
+def _made(methods: Sequence[Mapping[str, Any]]) -> str:
+    """The sentence on what made the pictures."""
+    by = dict.fromkeys(method.get("by") or "gradient ascent" for method in methods)
+    return f"Each picture was made by {' or by '.join(by or ['gradient ascent'])} on the score of its unit."
+
+
 def _way(method: Mapping[str, Any]) -> str:
-    return f"started from {method['start']} and optimised {method['searched']}; {method['range']}"
+    shown = f"; each picture, as the target saw it and as it stands here, {', '.join(said)}" if (
+        said := method.get("stimulus")) else ""  # fmt: skip
+    return f"started from {method['start']} and optimised {method['searched']}; {method['range']}{shown}"

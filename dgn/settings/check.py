@@ -36,7 +36,7 @@ def check(composed: Composed, model: type[Model]) -> Model:
     for path, node in nodes(values):
         cls = _class(node["_target_"], path)
         arguments(cls, node, f"{path}.", filled=None)
-        if path in WHOLE:
+        if path in WHOLE or path.startswith("stimulus."):
             check_given(cls, node, path)
     return checked
 

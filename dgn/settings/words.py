@@ -156,7 +156,7 @@ def _own(word: str, typed: Sequence[str]) -> list[str]:
         return [*([] if chosen else [f"{plus}{group}=custom"]), f"{role}._target_={value}"]
     if FURTHER.sub("judge", key.partition(".args.")[0]) in (*ROLES, "generator") and ".args." in key:
         return [f"++{word}"]
-    return [word]
+    return [f"++{word}" if key.startswith("score.") else word]
 
 
 def _swept(command: str, values: Sequence[str]) -> list[str]:

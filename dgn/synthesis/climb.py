@@ -16,6 +16,8 @@ from dgn import units
 from dgn.base import lightning, precision
 from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
+from dgn.synthesis.evolution import sampler
+from dgn.synthesis.generations import Generations
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
@@ -57,29 +59,37 @@ def climb(
 
     A row's last bits depend on the batch size, and over 200 steps they lead to another picture. On two cores they also
     depend on the row's place in a batch of five, six or seven. So a batch smaller than `batch_size` is padded to the
-    next power of two by repeating the first row. The networks are on the CPU before and after.
+    next power of two by repeating the first row; a search's is not, whose populations are computed one by one. The
+    networks are on the CPU before and after.
 
     Args:
         start: gives the initial codes; None makes the config's. A run of many batches makes it once. One that depends
             on the rows' units has a method `for_units(target, units)`, which gives one for these.
     """
     started, count = time.monotonic(), len(rows)
-    rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
-    seeds = [seed for _, seed in rows]
     ascent = config.ascent
+    optimiser = instantiate(ascent.optimiser)
+    kind: Any
+    score: Any
+    if sampler(optimiser):
+        kind, score = Generations, [target.score([unit] * optimiser.keywords["population"]) for unit, _ in rows]
+    else:
+        rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]
+        kind, score = Synthesis, target.score([unit for unit, _ in rows])
+    seeds = [seed for _, seed in rows]
     unit = prior.moments.scale if ascent.units == "std" else 1.0
     start = start or instantiate(config.start)
     if hasattr(start, "for_units"):
         start = start.for_units(target, [unit for unit, _ in rows])
-    module = Synthesis(
+    module = kind(
         generator=prior.generator,
         target=target.features,
-        score=target.score([unit for unit, _ in rows]),
+        score=score,
         prior=instantiate(config.prior, prior.moments),
         codes=start(prior, seeds, ascent.noise * unit).float(),
         seeds=seeds,
         views=instantiate(ascent.transforms),
-        optimiser=instantiate(ascent.optimiser),
+        optimiser=optimiser,
         step=ascent.step * unit,
         end=ascent.end * unit,
         steps=ascent.steps,

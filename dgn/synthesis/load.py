@@ -23,8 +23,9 @@ from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
 from dgn.networks.weights_file import find
+from dgn.synthesis import evolution, shown
 from dgn.synthesis.inputs import networks, weights
-from dgn.synthesis.settings import SynthesizeSettings
+from dgn.synthesis.settings import SearchSettings, SynthesizeSettings
 from dgn.units.grammar import Range, as_list, layer_of, read
 from dgn.units.names import ClassNames
 from dgn.units.objective import LogProbability, Margin, Scorer, places
@@ -53,10 +54,12 @@ def load(
     if prior is None:
         made_from = (config.generator, config.bundle, config.bundle_filter, weights(config))
         prior = memo("prior", made_from, lambda: load_prior(config))
-    instantiate(config.prior, prior.moments).fits(prior)
-    instantiate(config.ascent.optimiser)
+    limits = instantiate(config.prior, prior.moments)
+    limits.fits(prior)
     instantiate(config.ascent.transforms)
     codes = instantiate(config.start)(prior, [config.seed, config.seed + 1], config.ascent.noise)
+    evolution.check(instantiate(config.ascent.optimiser), limits, codes[0])
+    prior = shown.shown(prior, config.stimulus)
     with torch.no_grad():
         probe = prior.generator(codes[:1])
     noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))
@@ -85,7 +88,7 @@ def one_device(trainer: Mapping[str, Any]) -> torch.device:
     return built.strategy.root_device
 
 
-def load_prior(config: SynthesizeSettings) -> Bundle:
+def load_prior(config: SynthesizeSettings | SearchSettings) -> Bundle:
     """The decoder that the settings name, or else the bundle."""
     if isinstance(config.generator, DecoderSettings):
         return loading.load_decoder(config.generator)

@@ -145,6 +145,10 @@ class Synthesis(pl.LightningModule):
         self.code.copy_(torch.where(alive, self.prior.after(self.code, step), self.before))
         self.taken += self.alive
 
+    def step_at(self, i: int) -> float:
+        """αᵢ."""
+        return self.step_size + (self.end - self.step_size) * i / self.steps
+
     def _optimiser(self, i: int) -> torch.optim.Optimizer:
         """The optimizer with αᵢ set.
 
@@ -154,7 +158,7 @@ class Synthesis(pl.LightningModule):
         """
         optimiser: Any = self.optimizers(use_pl_optimizer=False)
         for group in optimiser.param_groups:
-            group["lr"] = self.step_size + (self.end - self.step_size) * i / self.steps
+            group["lr"] = self.step_at(i)
         return optimiser
 
     @torch.no_grad()

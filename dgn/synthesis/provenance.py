@@ -20,12 +20,13 @@ from dgn.evaluation.dataset_examples import ENOUGH, labels, scored
 from dgn.evaluation.verdict import weak
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
+from dgn.synthesis import evolution, shown
 from dgn.synthesis.inputs import bundle_file, files, prior_name
 from dgn.synthesis.priors import Box
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors", "cma")
 
 
 def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle, target: Target) -> dict[str, str]:
@@ -39,20 +40,20 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
         digests["start"] = sha256(Path(path).expanduser())
     directions = [term.direction for unit in target.units for term in unit.terms if term.direction is not None]
     if directions:
-        digests["directions"] = _digest(directions)
+        digests["directions"] = digest(directions)
     if target.classes:
         digests["classes"] = hashlib.sha256("\n".join(target.classes).encode()).hexdigest()
     if "target" not in used:
-        digests["target"] = _digest(target.features.network.state_dict().values())
+        digests["target"] = digest(target.features.network.state_dict().values())
     if bundle_file(config) is None:
         moments = prior.moments
-        digests["codes"] = _digest([moments.mean, moments.std, moments.minimum, prior.codes])
+        digests["codes"] = digest([moments.mean, moments.std, moments.minimum, prior.codes])
         if "generator" not in used:
-            digests["generator"] = _digest(prior.generator.state_dict().values())
+            digests["generator"] = digest(prior.generator.state_dict().values())
     return digests
 
 
-def _digest(tensors: Iterable[Any]) -> str:
+def digest(tensors: Iterable[Any]) -> str:
     """SHA-256 of the tensors; other entries of a state dict are ignored."""
     digest = hashlib.sha256()
     for tensor in tensors:
@@ -84,9 +85,12 @@ def method(
     searched = prior.generator.searched
     if "encoder" in record and "layer" in record:
         searched = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
+    search = evolution.sampler(instantiate(config.ascent.optimiser))
     return {
+        "by": search.describe(**config.ascent.optimiser) if search else None,
         "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
         "searched": searched,
+        "stimulus": shown.describe(config.stimulus),
         "range": _range(config.prior, prior),
         "weak": weak(record.get("errors", {})),
         "score": name + when,
@@ -103,13 +107,14 @@ def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
     """How far the search could go, in the words of the page."""
     rule = get_class(settings["_target_"])
     options = {key: value for key, value in settings.items() if not key.startswith("_")}
-    if isinstance(prior.generator, Pixels) and issubclass(rule, Box):  # its moments are not of real images
+    generator = shown.bare(prior.generator)
+    if isinstance(generator, Pixels) and issubclass(rule, Box):  # its moments are not of real images
         box = rule(prior.moments, **options)
-        low, high = (float(prior.generator(bound).mean()) for bound in (box.lower, box.upper))
+        low, high = (float(generator(bound).mean()) for bound in (box.lower, box.upper))
         ends = "black and white" if abs(low) + abs(high - 1) < 1e-3 else f"{low:.2g} and {high:.2g}, where 1 is white"
         shrunk = "" if box.shrink == 1 else f", and moved towards grey by the factor {box.shrink:g} after each step"
         return f"each pixel was kept between {ends}{shrunk}"
-    what = "picture" if isinstance(prior.generator, Pixels) else "code"
+    what = "picture" if isinstance(generator, Pixels) else "code"
     return (
         rule.describe(prior.moments, what=what, **options) if hasattr(rule, "describe") else f"prior: {rule.__name__}"
     )

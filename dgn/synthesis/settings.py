@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dgn.base.typed import Count, NotNegative, Positive, Settings, Share
+from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings, Share
 from dgn.data.settings import DataSettings
 from dgn.generators.settings import GeneratorSettings
 from dgn.networks.settings import NetworkSettings
@@ -49,4 +49,23 @@ class SynthesizeSettings(CommandSettings):
     objective: dict[str, Any]
     ascent: AscentSettings
     start: dict[str, Any]
+    stimulus: dict[str, dict[str, Any]]
     data: DataSettings
+
+
+class SearchSettings(Settings):
+    """Everything that `dgn search` takes."""
+
+    score: dict[str, Any]
+    bundle: str
+    bundle_filter: dict[str, str]
+    target: dict[str, Any]
+    generator: GeneratorSettings
+    prior: dict[str, Any]
+    ascent: AscentSettings
+    start: dict[str, Any]
+    stimulus: dict[str, dict[str, Any]]
+    units: Count
+    seed: Seed
+    output: str
+    resume: bool

@@ -19,6 +19,7 @@ from dgn.data.settings import PrepareSettings
 from dgn.measures.settings import MeasureSettings
 from dgn.settings.check import check
 from dgn.sweeps import jobs
+from dgn.synthesis.settings import SearchSettings
 from tests.commands import ROOT, run
 
 DOCUMENTS = [
@@ -71,6 +72,11 @@ def check_command(name, words):
     if name == "measure":
         assert check(command.request(words)[1], MeasureSettings).measures
         return
+    if name == "search":
+        composed = command.request(words)
+        composed.config.score = {"_target_": "dgn.synthesis.exchange.Exchange"}  # a reader's own cannot be imported
+        assert check(composed, SearchSettings).units
+        return
     parser = command.parser()
     asked = (parser.parse_intermixed_args if name in {"app", "networks"} else parser.parse_args)(words)
     if name == "app":
@@ -115,6 +121,8 @@ def test_a_command_line_of_the_documents_is_taken(line):
         ("data prepare a b sise=3", "sise"),
         ("app ascent.stepps=3", "stepps"),
         ("measure out per_clas=3", "per_clas"),
+        ("search unit=3", "unit"),
+        ("search units=0", "units=0 is out of range"),
         ("measure out measures=[drive]", "did you mean 'driven'"),
         ("synthesize ascent.steps=abc", "ascent.steps=abc"),
         ("train -m seed=0,-1", "seed=-1"),

@@ -61,10 +61,12 @@ def races(out: Path, target: str, steps: int, data: list[str]) -> dict[str, dict
     for name, words in (controls | real).items():
         seconds(out / "controls" / name, *base, *words)
     passes, equal = {}, {}
+    own = {name: next((int(word[13:]) for word in words if word.startswith("ascent.steps=")), steps)
+           for name, words in climbs.items()}  # fmt: skip  # of a search, whose steps show several pictures
     for name, words in climbs.items():
-        passes[name] = seconds(out / "passes" / name, *base, *words, f"ascent.steps={steps}")
+        passes[name] = seconds(out / "passes" / name, *base, *words, f"ascent.steps={own[name]}")
     for name, words in climbs.items():
-        fitting = max(1, round(steps * passes[OURS] / passes[name]))
+        fitting = max(1, round(own[name] * passes[OURS] / passes[name]))
         equal[name] = seconds(out / "seconds" / name, *base, *words, f"ascent.steps={fitting}")
     return {"passes": passes, "seconds": equal}
 
