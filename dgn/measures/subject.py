@@ -171,8 +171,9 @@ class Subject:
         if live is None and self.run.about.get("weights", {}).get("target") is None and _is_live(self.run):
             raise UserError("its network was a live one: call dgn.measure(…, network=net)")
         config = validated(SynthesizeSettings, self.run.config)
-        layer, units = self.run.about["target"]["layer"], list(dict.fromkeys(self.run.units))
-        network = config.target.model_copy(update={"layer": layer})
+        layers, units = self.run.about["target"]["layer"].split(", "), list(dict.fromkeys(self.run.units))
+        # units of several layers name them, but for the default one's
+        network = config.target.model_copy(update={"layer": layers[0]}) if len(layers) == 1 else config.target
         config = config.model_copy(update={"target": network, "units": units, "units_file": None, "debug": False})
         if live is None and zoo.identity(config.target) != self.run.about.get("weights", {}).get("target"):
             raise UserError(f"the weights of {config.target.name} have changed since the run")

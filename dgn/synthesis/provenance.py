@@ -117,10 +117,11 @@ def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
 
 def _place(target: Target) -> str | None:
     """What a channel's value is where it has one at each of many positions; None where it has a single one."""
-    if not target.is_map:
+    if not target.maps:
         return None
     known = {"mean": "its mean over all positions", "max": "its maximum over all positions"}
-    places = {term.place if isinstance(term.place, str) else "one" for unit in target.units for term in unit.terms}
+    terms = [term for unit in target.units for term in unit.terms if (term.layer or target.layer) in target.maps]
+    places = {term.place if isinstance(term.place, str) else "one" for term in terms}
     if len(places) == 1:
         return known.get(places.pop(), "its value at the position in the unit's name")
     return ("its mean over all positions; with @max in the unit's name its maximum, with @center or @ROWxCOLUMN its "

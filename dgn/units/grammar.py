@@ -26,6 +26,7 @@
 | `conv5:all` | every channel | all |
 | `-conv5:all@max` | every channel, its maximum minimised | all |
 | `conv5:3-conv5:40`, `conv5:40-conv5:3` | a difference: name the layer in both terms | 1 |
+| `conv5:3+fc6:12`, `0.5*conv5:3@center-fc8:volcano` | terms in several layers, read in one pass | 1 |
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
 | `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
@@ -99,22 +100,18 @@ class Part:
     place: str | None
 
 
-def layer_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | None, default: str) -> str:
-    """The one layer that all units are read at.
+def layers_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | None, default: str) -> list[str]:
+    """The layers that units are read at, in the order in which they are named.
 
     Args:
         items: texts of units, or a single one.
         classes: names of the network's outputs.
-        default: the layer of units that name none.
+        default: the layer of terms that name none.
 
-    Raises UserError if the units name several layers, or if there is no unit.
+    Raises UserError if there is no unit.
     """
     names = ClassNames(classes or [])
-    layers = dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names)))
-    if len(layers) > 1:
-        words = [f"{layer} (the default)" if layer == default else layer for layer in sorted(layers)]
-        raise UserError(f"the units are in several layers, {' and '.join(words)}: start one run per layer")
-    return next(iter(layers))
+    return list(dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names))))
 
 
 def as_list(items: Sequence[str | int] | str | int) -> list[str]:
@@ -193,7 +190,7 @@ def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
     """
     if first and names.candidates(text.strip()):
         return Part(text, None, 1.0, text.strip(), None)
-    sign, weight, begin = _head(text)
+    sign, weight, begin = head(text)
     after_sign = text.strip().removeprefix(sign).strip()
     if names.candidates(after_sign):
         return Part(text, None, float(f"{sign}1"), after_sign, None)
@@ -206,7 +203,7 @@ def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
     return None
 
 
-def _head(text: str) -> tuple[str, float, int]:
+def head(text: str) -> tuple[str, float, int]:
     """The sign of a term, its weight with the sign, and where the rest of its text begins."""
     head = SIGN_AND_WEIGHT.match(text)
     assert head is not None  # it matches any text
@@ -228,7 +225,7 @@ def _exists(element: str, names: ClassNames) -> bool:
 
 def _unknown_term(text: str, names: ClassNames) -> Part:
     """The unknown term that a text begins with: a file that is missing, a misspelt name, or else the first word."""
-    _, weight, begin = _head(text)
+    _, weight, begin = head(text)
     ends = [match.start() for match in re.finditer(r"[-+]", text) if match.start() > begin] + [len(text)]
     bodies = [text[begin:end].strip() for end in ends]
     is_file = bodies[-1].endswith(directions.SUFFIXES) and not re.search(r"[*+]", bodies[-1])

@@ -1,6 +1,6 @@
 """Objectives and scores of units: what the ascent maximises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Protocol
 
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from dgn.base.errors import UserError
 from dgn.units.terms import Term, Unit
+
+Activations = Tensor | Mapping[str, Tensor]  # of the one layer that is read, or of each by its name
 
 
 class Objective(Protocol):
@@ -58,9 +60,10 @@ class Margin:
 class Scorer(nn.Module):
     """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,). Rows are independent.
 
-    The score is the sum over the unit's terms, in their order, of weight · objective(values at the place)[channel]. For
-    a direction d it is weight · (d · values)[place]: the maximum over positions is that of the projected values.
-    "mean" and "max" are taken before `LogProbability` and `Margin`, for each channel by itself.
+    The score is the sum over the unit's terms of weight · objective(values at the place)[channel]. For a direction d it
+    is weight · (d · values)[place]: the maximum over positions is that of the projected values. "mean" and "max" are
+    taken before `LogProbability` and `Margin`, for each channel by itself. Units of several layers take the activations
+    by layer; their terms are added layer by layer.
 
     Raises UserError for a direction with another objective than `Logit`.
     """
@@ -68,9 +71,30 @@ class Scorer(nn.Module):
     def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
         super().__init__()
         self.objective = objective
-        rows = [unit.terms for unit in units]
-        if not isinstance(objective, Logit) and any(term.direction is not None for row in rows for term in row):
+        terms = [term for unit in units for term in unit.terms]
+        if not isinstance(objective, Logit) and any(term.direction is not None for term in terms):
             raise UserError("this objective is not defined for a direction: set objective=logit")
+        self.layers = list(dict.fromkeys(term.layer for term in terms))
+        self.parts: Any = nn.ModuleList(_AtLayer(units, layer, objective) for layer in self.layers)
+
+    def forward(self, activation: Activations) -> Tensor:
+        """(N, ...), of one layer or of each by its name, to (N,)."""
+        parts = [part(x) for part, x in zip(self.parts, by_layer(activation, self.layers), strict=True)]
+        return sum(parts[1:], parts[0])
+
+
+class _AtLayer(nn.Module):
+    """What the rows' terms in one layer add to their scores; 0 for a row without one."""
+
+    rows: Tensor
+
+    def __init__(self, units: Sequence[Unit], layer: str | None, objective: Objective) -> None:
+        super().__init__()
+        self.objective, self.count = objective, len(units)
+        here = [[term for term in unit.terms if term.layer == layer] for unit in units]
+        used = [i for i, terms in enumerate(here) if terms]
+        rows = [here[i] for i in used]
+        self.register_buffer("rows", torch.tensor(used), persistent=False)
         self.steps: Any = nn.ModuleList()
         for terms in zip_longest(*rows):  # the k-th of every row; a row with fewer repeats its first, with weight zero
             filled = [term or row[0] for term, row in zip(terms, rows, strict=True)]
@@ -78,6 +102,12 @@ class Scorer(nn.Module):
 
     def forward(self, activation: Tensor) -> Tensor:
         """(N, ...) to (N,)."""
+        if len(self.rows) == self.count:
+            return self._scores(activation)
+        scores = self._scores(activation[self.rows])
+        return scores.new_zeros(self.count).index_copy(0, self.rows, scores)
+
+    def _scores(self, activation: Tensor) -> Tensor:
         values = places(activation)
         named = torch.zeros(values.shape[:2], dtype=torch.bool, device=values.device)
         for step in self.steps:
@@ -149,6 +179,15 @@ def _directions(terms: Sequence[Term]) -> Tensor | None:
     if shape is None:
         return None
     return torch.stack([torch.zeros_like(shape) if direction is None else direction for direction in directions])
+
+
+def by_layer(activation: Activations, layers: Sequence[str | None]) -> list[Tensor]:
+    """The activation of each layer; a tensor is that of the only one. ValueError for a tensor where there are more."""
+    if isinstance(activation, Tensor):
+        if len(layers) > 1:
+            raise ValueError(f"units of the layers {layers} need the activations of all, by layer")
+        return [activation]
+    return [activation[str(layer)] for layer in layers]
 
 
 def places(activation: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.units.objective import Logit, LogProbability, Margin, Objective, places
+from dgn.units.objective import Activations, Logit, LogProbability, Margin, Objective, by_layer, places
 from dgn.units.terms import Term, Unit
 
 
 class ScoreTable(nn.Module):
     """Activation (N, D), (N, C, H, W) or (N, T, D) to scores (N, units): each column is what `Scorer` gives.
 
-    Terms that are read at one place are read together.
+    Units of several layers take the activations by layer. Terms that are read at one place are read together.
     """
 
     groups: Any
@@ -21,25 +21,32 @@ class ScoreTable(nn.Module):
     def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
         super().__init__()
         self.count = len(units)
-        at: dict[tuple[int | str, bool], list[tuple[int, Term]]] = {}
+        at: dict[tuple[str | None, int | str, bool], list[tuple[int, Term]]] = {}
         for number, unit in enumerate(units):
             for term in unit.terms:
-                at.setdefault((term.place, term.direction is not None), []).append((number, term))
-        named = [[term.channel or 0 for term in unit.terms] for unit in units]
+                at.setdefault((term.layer, term.place, term.direction is not None), []).append((number, term))
+        self.layers = list(dict.fromkeys(layer for layer, *_ in at))
+        self.layer_of = [self.layers.index(layer) for layer, *_ in at]
         self.groups = nn.ModuleList(
-            _Group(place, terms, [named[number] for number, _ in terms], objective) for (place, _), terms in at.items()
+            _Group(place, terms, [_named(units[number], layer) for number, _ in terms], objective)
+            for (layer, place, _), terms in at.items()
         )
         self.one_each = len(at) == 1 and self.groups[0].unit.tolist() == list(range(self.count))  # nothing to add up
 
-    def forward(self, activation: Tensor) -> Tensor:
-        """(N, ...) to (N, units)."""
-        values = places(activation)
+    def forward(self, activation: Activations) -> Tensor:
+        """(N, ...), of one layer or of each by its name, to (N, units)."""
+        values = [places(x) for x in by_layer(activation, self.layers)]
         if self.one_each:
-            return self.groups[0](values)
-        scores = values.new_zeros(len(values), self.count)
-        for group in self.groups:
-            scores.index_add_(1, group.unit, group(values))
+            return self.groups[0](values[0])
+        scores = values[0].new_zeros(len(values[0]), self.count)
+        for group, layer in zip(self.groups, self.layer_of, strict=True):
+            scores.index_add_(1, group.unit, group(values[layer]))
         return scores
+
+
+def _named(unit: Unit, layer: str | None) -> list[int]:
+    """The elements of a layer that a unit names."""
+    return [term.channel or 0 for term in unit.terms if term.layer == layer]
 
 
 class _Group(nn.Module):

@@ -1,4 +1,4 @@
-"""The target network at one layer, with its units and their scores."""
+"""The target network at its units' layers, with the units and their scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ class Target:
     """The network under study and its units.
 
     Attributes:
-        features: the network, read at the units' layer.
+        features: the network, read at the units' layers; what it gives is what scores are made of.
         units: in order.
         score: makes the scorer of a batch from its rows' units.
-        is_output: whether the layer is the network's output, a vector whose softmax gives probabilities.
-        classes: the names of the layer's elements, or None.
-        is_map: whether the layer is a map of several places.
+        is_output: whether the only layer is the network's output, a vector whose softmax gives probabilities.
+        classes: the names of the only layer's elements, or None.
+        maps: the layers that are maps of several places; one layer may have any name.
         device: where finished pictures and real images are scored. The networks are moved there only for that.
     """
 
@@ -29,17 +29,17 @@ class Target:
     score: Callable[[Sequence[Unit]], Scorer]
     is_output: bool
     classes: list[str] | None = None
-    is_map: bool = False
+    maps: Sequence[str] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def layer(self) -> str:
-        """The units' layer."""
-        return self.features.layers[0]
+        """The units' layers, for people."""
+        return ", ".join(self.features.layers)
 
     def at_one_place(self, unit: Unit) -> bool:
         """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""
-        return self.is_map and any(isinstance(term.place, int) for term in unit.terms)
+        return any(isinstance(term.place, int) and (term.layer or self.layer) in self.maps for term in unit.terms)
 
     def wanted(self, unit: Unit) -> str | None:
         """The name of the class that a unit maximises, if the unit is one output whose name no other output has."""
