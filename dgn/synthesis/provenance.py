@@ -37,9 +37,11 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
     digests = {"layer": target.layer}
     if path := config.start.get("path"):
         digests["start"] = sha256(Path(path).expanduser())
-    directions = [term.direction for unit in target.units for term in unit.terms if term.direction is not None]
-    if directions:
-        digests["directions"] = _digest(directions)
+    along = [term for unit in target.units for term in unit.terms if term.direction is not None]
+    if along:
+        digests["directions"] = _digest([term.direction for term in along])
+    if any(term.offset for term in along):
+        digests["offsets"] = _digest([torch.tensor([term.offset for term in along])])
     if target.classes:
         digests["classes"] = hashlib.sha256("\n".join(target.classes).encode()).hexdigest()
     if "target" not in used:

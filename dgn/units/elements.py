@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dgn.base.errors import UserError
-from dgn.units import directions
-from dgn.units.grammar import INDEX, WEIGHT, Part, Range
+from dgn.units import directions, latents
+from dgn.units.grammar import INDEX, LATENT, WEIGHT, Part, Range
 from dgn.units.names import SIGNS, ClassNames
 from dgn.units.terms import Term
 
@@ -26,46 +26,61 @@ class Elements:
     ) -> None:
         self.shape, self.names, self.layer, self.network = tuple(shape), ClassNames(classes or []), layer, network
         self.count = self.shape[1] if len(self.shape) == 2 else self.shape[0]
+        self._encoders: dict[str, latents.Encoder] = {}
 
     def members(self, span: Range) -> list[Part]:
         """A term for each element of a range."""
-        sign = "-" * span.minimised
-        first, last = span.first or 0, self.count - 1 if span.last is None else span.last
-        self._check_index(span.text, max(first, last))
+        sign, at = "-" * span.minimised, "" if span.place is None else f"@{span.place}"
+        count = len(self._encoder(span.file).weight) if span.file else self.count
+        first, last = span.first or 0, count - 1 if span.last is None else span.last
+        if span.file:
+            self._encoder(span.file).latent(max(first, last))  # raises for one that is not there
+        else:
+            self._check_index(span.text, max(first, last))
         if first > last:
-            raise UserError(f"the range {span.text!r} is empty: set {sign}{last}-{first}, "
-                            f"or {sign}1*{first}-{last} for a difference")  # fmt: skip
-        if span.last is not None and any(self._is_another_name(end) for end in (first, last)):
+            ends = f"{span.file}#{last}-{first}" if span.file else f"{last}-{first}"
+            difference = "" if span.file else f", or {sign}1*{first}-{last} for a difference"
+            raise UserError(f"the range {span.text!r} is empty: set {sign}{ends}{difference}")
+        if not span.file and span.last is not None and any(self._is_another_name(end) for end in (first, last)):
             raise UserError(f"the range {span.text!r} is ambiguous, because some class names of this layer are "
                             "numbers of other classes: set single names, or units=all")  # fmt: skip
-        return [self._member(i, sign, span) for i in range(first, last + 1)]
+        elements = [f"{span.file}#{i}" if span.file else self._member(i) for i in range(first, last + 1)]
+        return [Part(f"{sign}{element}{at}", span.layer, float(f"{sign}1"), element, span.place)
+                for element in elements]  # fmt: skip
+
+    def _encoder(self, file: str) -> latents.Encoder:
+        if file not in self._encoders:
+            self._encoders[file] = latents.read(file, self.count)
+        return self._encoders[file]
 
     def _is_another_name(self, channel: int) -> bool:
         """Whether the number of an element is the class name of another one."""
         return self.names.candidates(str(channel)) not in ([], [channel])
 
-    def _member(self, channel: int, sign: str, span: Range) -> Part:
-        """The term of one element, written with its number, or with its name where the number is another one's name."""
-        at = "" if span.place is None else f"@{span.place}"
+    def _member(self, channel: int) -> str:
+        """How an element is written: with its number, or with its name where the number is another one's name."""
         element = self.names.classes[channel] if self._is_another_name(channel) else str(channel)
         if self.names.candidates(element) not in ([], [channel]):
             raise UserError(f"cannot name element {channel}: several classes are called {element!r}, and another class "
                             f"is called {channel}; set unique names in target.classes")  # fmt: skip
-        return Part(f"{sign}{element}{at}", span.layer, float(f"{sign}1"), element, span.place)
+        return element
 
     def term(self, part: Part) -> Term:
         """What one term means here; UserError for what is no element or place of this layer."""
         if not math.isfinite(part.weight) or part.weight == 0:
             size = "zero" if part.weight == 0 else "too large"
             raise UserError(f"the weight in {part.text.strip()!r} is {size}: set a finite number other than zero")
-        channel = self._channel(part.element)
-        if channel is None:
-            direction, label = directions.read(part.element, self.count), Path(part.element).stem
-        else:
+        channel, offset = self._channel(part.element), 0.0
+        if channel is not None:
             direction, label = None, self.names.label(channel)
+        elif latent := LATENT.fullmatch(part.element):
+            direction, offset = self._encoder(latent["file"]).latent(int(latent["number"]))
+            label = f"{Path(latent['file']).stem}#{latent['number']}"
+        else:
+            direction, label = directions.read(part.element, self.count), Path(part.element).stem
         if len(self.shape) > 1 and part.place:
             label = f"{label}@{part.place}"
-        return Term(part.weight, channel, self._place(part.element, part.place), direction, label)
+        return Term(part.weight, channel, self._place(part.element, part.place), direction, label, offset=offset)
 
     def _channel(self, element: str) -> int | None:
         """The number of an element that is a class name or a number; None for a file."""
@@ -78,7 +93,8 @@ class Elements:
         if re.fullmatch(INDEX, element):
             self._check_index(element, int(element))
             return int(element)
-        if element.endswith(directions.SUFFIXES):
+        latent = LATENT.fullmatch(element)
+        if (latent["file"] if latent else element).endswith(directions.SUFFIXES):
             return None
         if element[:1] in SIGNS:
             raise UserError(f"there is no unit {element!r}: set one sign per term, before its element")

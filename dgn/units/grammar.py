@@ -1,9 +1,9 @@
 """The grammar of units: parse the text of a unit, independent of the layer.
 
     unit    = range | [LAYER:] term { (+ | -) term }
-    range   = [-] [LAYER:] FIRST-LAST [@PLACE]  |  [-] [LAYER:] all [@PLACE]
+    range   = [-] [LAYER:] [FILE#] FIRST-LAST [@PLACE]  |  [-] [LAYER:] [FILE#] all [@PLACE]
     term    = [-] [WEIGHT*] [LAYER:] ELEMENT [@PLACE]
-    ELEMENT = class name | number | FILE
+    ELEMENT = class name | number | FILE | FILE#NUMBER
 
 | form | meaning | units |
 | --- | --- | --- |
@@ -30,6 +30,9 @@
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
 | `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
+| `conv5:sae.safetensors#123`, `conv5:sae.safetensors#123@max` | a latent of a sparse autoencoder of that layer | 1 |
+| `conv5:sae.safetensors#0-9`, `-conv5:sae.safetensors#0-9@center` | a range of latents | 10 |
+| `conv5:sae.safetensors#3-conv5:sae.safetensors#4` | a difference of two latents | 1 |
 
 Where a text could mean two things:
 
@@ -55,8 +58,9 @@ LAYER_PREFIX = re.compile(rf"({LAYER}):\s*")
 SIGN_AND_WEIGHT = re.compile(rf"\s*([+-]?)\s*(?:({WEIGHT})\s*\*)?\s*")
 RANGE = re.compile(
     rf"(?:(?P<outer>{LAYER}):)?\s*(?P<sign>[+-]?)\s*(?:(?P<inner>{LAYER}):)?\s*"
-    rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|[Aa]ll|ALL)(?:@(?P<place>\w*))?"
+    rf"(?P<file>[^#]+#)?(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|[Aa]ll|ALL)(?:@(?P<place>\w*))?"
 )
+LATENT = re.compile(rf"(?P<file>.+)#(?P<number>{INDEX})")
 NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
 NO_UNIT = "there is no unit: set, for example, 'units=[volcano,12]'"
 
@@ -68,6 +72,7 @@ class Range:
     Attributes:
         text: without the layer.
         layer: None for the default layer.
+        file: of the sparse autoencoder whose latents they are, or None.
         minimised: whether a minus stands in front.
         first, last: the ends, which both belong to it; None for all elements.
         place: what follows the @, or None.
@@ -75,6 +80,7 @@ class Range:
 
     text: str
     layer: str | None
+    file: str | None
     minimised: bool
     first: int | None
     last: int | None
@@ -89,7 +95,7 @@ class Part:
         text: with its sign, weight and place, without its layer.
         layer: None for the default layer.
         weight: with its sign.
-        element: a class name, a number or a file; or an unknown word.
+        element: a class name, a number, a file or a latent in one; or an unknown word.
         place: what follows the @, or None.
     """
 
@@ -154,9 +160,12 @@ def _range(item: str, names: ClassNames) -> Range | None:
     match = RANGE.fullmatch(item)
     if not match or (match["outer"] and match["inner"]) or names.candidates(item) or names.candidates(match["members"]):
         return None
+    file = match["file"] and match["file"][:-1]
+    if file and not _is_file(file):
+        return None
     first, last = (int(match["first"]), int(match["last"])) if match["first"] else (None, None)
-    text = match["sign"] + item[match.start("members") :]
-    return Range(text, match["outer"] or match["inner"], match["sign"] == "-", first, last, match["place"])
+    text = match["sign"] + item[match.start("file" if file else "members") :]
+    return Range(text, match["outer"] or match["inner"], file, match["sign"] == "-", first, last, match["place"])
 
 
 def _terms(item: str, names: ClassNames) -> tuple[list[Part], bool]:
@@ -219,8 +228,13 @@ def _element(text: str, names: ClassNames) -> tuple[str, str | None] | None:
 
 
 def _exists(element: str, names: ClassNames) -> bool:
-    is_file = element.endswith(directions.SUFFIXES) and os.path.isfile(os.path.expanduser(element))
+    latent = LATENT.fullmatch(element)
+    is_file = _is_file(latent["file"] if latent else element)
     return is_file or bool(names.candidates(element) or re.fullmatch(INDEX, element))
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(directions.SUFFIXES) and os.path.isfile(os.path.expanduser(name))
 
 
 def _unknown_term(text: str, names: ClassNames) -> Part:
@@ -228,7 +242,9 @@ def _unknown_term(text: str, names: ClassNames) -> Part:
     _, weight, begin = head(text)
     ends = [match.start() for match in re.finditer(r"[-+]", text) if match.start() > begin] + [len(text)]
     bodies = [text[begin:end].strip() for end in ends]
-    is_file = bodies[-1].endswith(directions.SUFFIXES) and not re.search(r"[*+]", bodies[-1])
+    latent = LATENT.match(bodies[-1])
+    is_file = (latent["file"] if latent else bodies[-1]).endswith(directions.SUFFIXES)
+    is_file = is_file and not re.search(r"[*+]", bodies[-1])
     body = bodies[-1] if is_file else max(bodies[:8], key=names.likeness)  # the first, if it is like no name
     prefix = LAYER_PREFIX.match(body)
     element = body[prefix.end() :] if prefix else body

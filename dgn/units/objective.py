@@ -61,9 +61,9 @@ class Scorer(nn.Module):
     """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,). Rows are independent.
 
     The score is the sum over the unit's terms of weight · objective(values at the place)[channel]. For a direction d it
-    is weight · (d · values)[place]: the maximum over positions is that of the projected values. "mean" and "max" are
-    taken before `LogProbability` and `Margin`, for each channel by itself. Units of several layers take the activations
-    by layer; their terms are added layer by layer.
+    is weight · ((d · values)[place] + offset): the maximum over positions is that of the projected values. "mean" and
+    "max" are taken before `LogProbability` and `Margin`, for each channel by itself. Units of several layers take the
+    activations by layer; their terms are added layer by layer.
 
     Raises UserError for a direction with another objective than `Logit`.
     """
@@ -129,6 +129,7 @@ class _Terms(nn.Module):
     largest: Tensor
     counts: Tensor
     along: Tensor
+    offset: Tensor
     direction: Tensor | None
 
     def __init__(self, terms: Sequence[Term], counts: Sequence[bool]) -> None:
@@ -143,6 +144,7 @@ class _Terms(nn.Module):
             "largest": torch.tensor([[term.place == "max"] for term in terms]),
             "counts": torch.tensor(counts),
             "along": torch.tensor([[term.direction is not None] for term in terms]),
+            "offset": torch.tensor([term.offset for term in terms]),
             "direction": _directions(terms),
         }.items():
             self.register_buffer(name, value, persistent=False)
@@ -151,6 +153,7 @@ class _Terms(nn.Module):
         """(N, C, P) to the weighted values (N,), 0 where a row has no such term."""
         if isinstance(objective, Logit):  # no other channel is read
             value = self._at_place(self._projected(values).unsqueeze(1)).squeeze(1)
+            value = value if self.direction is None else value + self.offset
         else:
             value = objective(self._at_place(values), named)[self.rows, self.channel]
         return torch.where(self.counts, self.weight * value, 0)

@@ -58,6 +58,7 @@ class _Group(nn.Module):
     unit: Tensor
     channel: Tensor
     weight: Tensor
+    offset: Tensor
     marks: Tensor | None
 
     def __init__(
@@ -70,13 +71,14 @@ class _Group(nn.Module):
         self.register_buffer("unit", torch.tensor([number for number, _ in terms]), persistent=False)
         self.register_buffer("channel", torch.tensor([term.channel or 0 for _, term in terms]), persistent=False)
         self.register_buffer("weight", torch.tensor([term.weight for _, term in terms]), persistent=False)
+        self.register_buffer("offset", torch.tensor([term.offset for _, term in terms]), persistent=False)
         self.register_buffer("direction", torch.stack(directions) if directions else None, persistent=False)
 
     def forward(self, values: Tensor) -> Tensor:
         """(N, C, P) to the weighted values (N, terms)."""
         if isinstance(self.direction, Tensor):
             projected = torch.einsum("ncp,tc->ntp", values, self.direction.to(values.dtype))
-            return self._at_place(projected) * self.weight
+            return (self._at_place(projected) + self.offset) * self.weight
         return self._objective(self._at_place(values)) * self.weight
 
     def _at_place(self, values: Tensor) -> Tensor:

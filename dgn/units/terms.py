@@ -15,6 +15,7 @@ class Term:
         channel: element of a vector or of a token, or channel of a map; None for a direction.
         place: position in a map, row by row, or number of a token; "mean" or "max" over all of them. 0 in a vector.
         direction: (channels,) weights of the channels, from a file; None for a single channel.
+        offset: what is added to the values along the direction: a latent's bias.
         label: for people: the class name where there is one.
         layer: where it is read; None where the run has one layer, which is then known.
     """
@@ -25,6 +26,7 @@ class Term:
     direction: Tensor | None
     label: str
     layer: str | None = None
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from dgn import units
 from dgn.networks import class_names
+from dgn.settings.words import literal
 from dgn.units import grammar
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,8 @@ FILES = ("cat.safetensors", "cat.npy", "dog.npy", "dir-2/a-1.npy")
 
 
 def through_hydra(items):
-    """What a list of units is after Hydra's parser, as texts."""
-    found = PARSER.parse_override(f"units=[{','.join(items)}]").value()
+    """What a typed list of units is after the command line and Hydra's parser, as texts."""
+    found = PARSER.parse_override(literal(f"units=[{','.join(items)}]", several=False)).value()
     assert isinstance(found, list)
     return [str(item) for item in found]
 
@@ -43,6 +44,10 @@ def _files(tmp_path_factory):
         save_file({"direction": torch.ones(4096)}, "cat.safetensors")
         for name, channels in (("cat.npy", 4096), ("dog.npy", 512), ("dir-2/a-1.npy", 512)):
             np.save(name, np.ones(channels))
+        tensors = {"encoder.weight": torch.ones(200, 512), "encoder.bias": torch.ones(200),
+                   "decoder.weight": torch.ones(512, 200), "bias": torch.ones(512)}  # fmt: skip
+        save_file(tensors, "sae.safetensors")
+        save_file(tensors, "dir-2/a-1*2.safetensors")
         yield
 
 
@@ -98,7 +103,12 @@ PLACES = {  # of a map of 13 x 13, of 16 tokens, of a vector
     "fc8": [("", 0)],
 }
 ELEMENTS = {  # beside numbers
-    "conv5": [("dog.npy", None), ("dir-2/a-1.npy", None)],
+    "conv5": [
+        ("dog.npy", None),
+        ("dir-2/a-1.npy", None),
+        ("sae.safetensors#12", None),
+        ("dir-2/a-1*2.safetensors#3", None),
+    ],
     "blocks.11": [],
     "fc6": [("cat.npy", None), ("cat.safetensors", None)],
     "fc8": [(name, i) for i, name in enumerate(ODD)],
