@@ -27,6 +27,7 @@ from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.load import load_target
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
+from dgn.units.wanted import Level
 
 NO_DATA = "no real images: set data.root=DIR"
 NO_CLASS = "no picture was made for a class that data.root has images of"
@@ -179,6 +180,8 @@ class Subject:
             raise UserError(f"the weights of {config.target.name} have changed since the run")
         noise = torch.rand(2, *self.run.shape, generator=torch.Generator().manual_seed(0))
         target = load_target(config, noise, live)
+        if isinstance(level := target.objective, Level):
+            level.levels = self.run.about["method"].get("levels")
         target.device = self.tools.device
         return target
 

@@ -1,6 +1,7 @@
 """What a run's settings name, ready for the climb: the prior, the target at its units' layers, the judge."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from dgn.base import lightning
+from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
@@ -28,11 +29,12 @@ from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.elements import Elements
 from dgn.units.grammar import Part, Range, as_list, layers_of, read
 from dgn.units.names import ClassNames
-from dgn.units.objective import LogProbability, Margin, Scorer
+from dgn.units.objective import LogProbability, Margin, Scorer, check_terms
 from dgn.units.parsing import parse_in
 from dgn.units.target import Target
 from dgn.units.terms import Unit
 from dgn.units.unit_file import from_file
+from dgn.units.wanted import Level
 
 AUTO = "auto"
 DEBUG = 2  # units of a run with debug=true
@@ -104,7 +106,10 @@ def load_target(
     """
     classes = zoo.classes(config.target)
     items = from_file(config.units_file, classes) if config.units_file else config.units
-    layers = layers_of(items, classes, str(config.target.layer))
+    # members have names of their own, which the texts of units of their layers may hold
+    known = list(dict.fromkeys([*(classes or []), *(name for member in config.target.members.values()
+                                                    for name in zoo.classes(member) or [])])) or None  # fmt: skip
+    layers = layers_of(items, known, str(config.target.layer))
     features = _read_at(layers, config, network, memo)
     activations = check(features, probe, config.trainer["precision"])
     for name, place in features.places.items():
@@ -114,14 +119,18 @@ def load_target(
              for layer, x in activations.items()}  # fmt: skip
     # texts are taken apart by the names by which the layers were found, at a single layer by its own
     one = layers[0] if len(layers) == 1 else None
-    check_items(items, features, (names[one] if one else None) or classes, names, config)
+    check_items(items, features, (names[one] if one else None) or known, names, config)
     called = config.target.name if network is None else None
-    at = {layer: Elements(x.shape[1:], names[layer], layer, called) for layer, x in activations.items()}
-    apart = names[one] if one else classes
+    at = {layer: Elements(x.shape[1:], names[layer], layer, called, partial(_seen, features, layer))
+          for layer, x in activations.items()}  # fmt: skip
+    apart = names[one] if one else known
     units = parse_in(items, at, apart, str(config.target.layer))[: DEBUG if config.debug else None]
     objective = instantiate(config.objective)
     check_objective(objective, units, at)
-    Scorer(units, objective)  # raises for units that this objective cannot score, before anything runs
+    check_terms([term for unit in units for term in unit.terms], objective)
+    if isinstance(objective, Level) and not objective.measured and not config.data.root:
+        raise UserError("objective=level takes percentiles of real images: set data.root=DIR, or the level itself by "
+                        "objective.value=…")  # fmt: skip
     return Target(
         features,
         units,
@@ -145,6 +154,13 @@ def _read_at(
         features = settle(Features(network, layers, zoo.contract(config.target), config.post_activation))
     features.every = len(layers) > 1
     return features
+
+
+@torch.no_grad()
+def _seen(features: Features, layer: str, path: Path) -> Tensor:
+    """The values of a layer for the image in a file, without a dimension for images."""
+    image = images.read(path, features.contract.size)
+    return features.all(images.channels(image, features.contract.channels))[layer][0]
 
 
 def check_items(
@@ -204,6 +220,8 @@ def _element_names(
     Raises UserError if the output has another number of elements.
     """
     elements = activation.shape[2] if activation.ndim == 3 else activation.shape[1]
+    if member := network.members.get(layer.partition(".")[0]):
+        classes, is_output = zoo.classes(member), False
     if is_output or layer == OUTPUT:
         return zoo.classes_of(network, elements, "target")
     return classes if classes and activation.ndim == 2 and elements == len(classes) else None
@@ -223,8 +241,10 @@ def load_judge(config: SynthesizeSettings, prior: Bundle, target: Target, memo: 
     settings = config.judge
     if settings is None:
         return None
-    took_part = {"the target": zoo.identity(config.target), "the network that the generator inverts":
-                 prior.record.get("encoder_sha256")}  # fmt: skip
+    took_part = {"the target": zoo.identity(config.target),
+                 "the network that the generator inverts": prior.record.get("encoder_sha256"),
+                 **{f"the target's member {name}": zoo.identity(member)
+                    for name, member in config.target.members.items()}}  # fmt: skip
     made_from = (settings, zoo.identity(settings), took_part)
     loaded = (memo or Memo())("judge", made_from, lambda: judge.load(settings, took_part))
     classes = target.classes if target.is_output else zoo.classes(config.target)

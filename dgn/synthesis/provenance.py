@@ -24,6 +24,7 @@ from dgn.synthesis.inputs import bundle_file, files, prior_name
 from dgn.synthesis.priors import Box
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
+from dgn.units.wanted import Level
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors")
 
@@ -40,8 +41,10 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
     along = [term for unit in target.units for term in unit.terms if term.direction is not None]
     if along:
         digests["directions"] = _digest([term.direction for term in along])
-    if any(term.offset for term in along):
-        digests["offsets"] = _digest([torch.tensor([term.offset for term in along])])
+    if any(term.offset is not None for term in along):
+        digests["offsets"] = _digest([torch.tensor([term.offset or 0.0 for term in along])])
+    if isinstance(level := target.objective, Level):
+        digests["levels"] = _digest([level.of(target.units)])
     if target.classes:
         digests["classes"] = hashlib.sha256("\n".join(target.classes).encode()).hexdigest()
     if "target" not in used:
@@ -75,7 +78,7 @@ def method(
     Args:
         real: the real images beside the pictures, and which of them were scored, "val" or "train".
     """
-    start, objective = instantiate(config.start), instantiate(config.objective)
+    start, objective = instantiate(config.start), target.objective
     name = getattr(objective, "name", type(objective).__name__)
     when = (
         ""
@@ -92,6 +95,7 @@ def method(
         "range": _range(config.prior, prior),
         "weak": weak(record.get("errors", {})),
         "score": name + when,
+        "levels": getattr(objective, "levels", None),
         "place": _place(target),
         "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),
         "sums": sum(len(unit.terms) > 1 for unit in target.units),

@@ -6,12 +6,15 @@ from dgn.units.objective import Logit, LogProbability, Margin, Objective, OwnLog
 from dgn.units.parsing import parse, parse_in
 from dgn.units.terms import Term, Unit
 from dgn.units.unit_file import from_file
+from dgn.units.wanted import Level, Match
 
 __all__ = [
     "Elements",
+    "Level",
     "LogProbability",
     "Logit",
     "Margin",
+    "Match",
     "Objective",
     "OwnLogProbability",
     "Scorer",

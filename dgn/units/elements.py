@@ -2,8 +2,10 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from torch import Tensor
 
 from dgn.base.errors import UserError
 from dgn.units import directions, latents
@@ -19,13 +21,20 @@ class Elements:
         shape: of its activation: (D,) of a vector, (C, H, W) of a map, (T, D) of a sequence of tokens.
         classes: names of the elements, or None.
         layer, network: their names, for messages: the network's as `dgn networks NAME` takes it.
+        see: gives the layer's values for the image in a file; None where units of images are not read.
     """
 
     def __init__(
-        self, shape: Sequence[int], classes: Sequence[str] | None, layer: str | None = None, network: str | None = None
+        self,
+        shape: Sequence[int],
+        classes: Sequence[str] | None,
+        layer: str | None = None,
+        network: str | None = None,
+        see: Callable[[Path], Tensor] | None = None,
     ) -> None:
         self.shape, self.names, self.layer, self.network = tuple(shape), ClassNames(classes or []), layer, network
         self.count = self.shape[1] if len(self.shape) == 2 else self.shape[0]
+        self.see = see
         self._encoders: dict[str, latents.Encoder] = {}
 
     def members(self, span: Range) -> list[Part]:
@@ -70,17 +79,22 @@ class Elements:
         if not math.isfinite(part.weight) or part.weight == 0:
             size = "zero" if part.weight == 0 else "too large"
             raise UserError(f"the weight in {part.text.strip()!r} is {size}: set a finite number other than zero")
-        channel, offset = self._channel(part.element), 0.0
+        channel, place = self._channel(part.element), self._place(part.element, part.place)
+        direction, offset = None, None
         if channel is not None:
-            direction, label = None, self.names.label(channel)
+            label = self.names.label(channel)
         elif latent := LATENT.fullmatch(part.element):
             direction, offset = self._encoder(latent["file"]).latent(int(latent["number"]))
-            label = f"{Path(latent['file']).stem}#{latent['number']}"
+            direction, label = direction[:, None], f"{Path(latent['file']).stem}#{latent['number']}"
         else:
-            direction, label = directions.read(part.element, self.count), Path(part.element).stem
+            direction, label = directions.read(part.element, self.shape, self.see), Path(part.element).stem
+            if direction.shape[1] > 1 and part.place is None:
+                place = "every"
+            elif direction.shape[1] > 1:
+                direction = directions.at(direction, place)
         if len(self.shape) > 1 and part.place:
             label = f"{label}@{part.place}"
-        return Term(part.weight, channel, self._place(part.element, part.place), direction, label, offset=offset)
+        return Term(part.weight, channel, place, direction, label, offset=offset)
 
     def _channel(self, element: str) -> int | None:
         """The number of an element that is a class name or a number; None for a file."""

@@ -30,6 +30,7 @@
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
 | `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
+| `conv5:cat.jpg`, `-fc6:cat.jpg` | along the layer's values for an image; with `objective=match`, like them | 1 |
 | `conv5:sae.safetensors#123`, `conv5:sae.safetensors#123@max` | a latent of a sparse autoencoder of that layer | 1 |
 | `conv5:sae.safetensors#0-9`, `-conv5:sae.safetensors#0-9@center` | a range of latents | 10 |
 | `conv5:sae.safetensors#3-conv5:sae.safetensors#4` | a difference of two latents | 1 |

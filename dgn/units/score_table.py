@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgn.units.objective import Activations, Logit, LogProbability, Margin, Objective, by_layer, places
+from dgn.units.directions import places
+from dgn.units.objective import Activations, Logit, LogProbability, Margin, Objective, by_layer
 from dgn.units.terms import Term, Unit
+from dgn.units.wanted import Level, Match, nearness
 
 
 class ScoreTable(nn.Module):
@@ -17,10 +19,12 @@ class ScoreTable(nn.Module):
     """
 
     groups: Any
+    level: Tensor | None
 
-    def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
+    def __init__(self, units: Sequence[Unit], objective: Objective | Level | Match) -> None:
         super().__init__()
         self.count = len(units)
+        self.register_buffer("level", objective.of(units) if isinstance(objective, Level) else None, persistent=False)
         at: dict[tuple[str | None, int | str, bool], list[tuple[int, Term]]] = {}
         for number, unit in enumerate(units):
             for term in unit.terms:
@@ -35,7 +39,10 @@ class ScoreTable(nn.Module):
 
     def forward(self, activation: Activations) -> Tensor:
         """(N, ...), of one layer or of each by its name, to (N, units)."""
-        values = [places(x) for x in by_layer(activation, self.layers)]
+        scores = self._scores([places(x) for x in by_layer(activation, self.layers)])
+        return scores if self.level is None else nearness(scores, self.level)
+
+    def _scores(self, values: Sequence[Tensor]) -> Tensor:
         if self.one_each:
             return self.groups[0](values[0])
         scores = values[0].new_zeros(len(values[0]), self.count)
@@ -62,7 +69,11 @@ class _Group(nn.Module):
     marks: Tensor | None
 
     def __init__(
-        self, place: int | str, terms: Sequence[tuple[int, Term]], named: Sequence[list[int]], objective: Objective
+        self,
+        place: int | str,
+        terms: Sequence[tuple[int, Term]],
+        named: Sequence[list[int]],
+        objective: Objective | Level | Match,
     ) -> None:
         super().__init__()
         self.place, self.objective, self.named = place, objective, named
@@ -71,15 +82,25 @@ class _Group(nn.Module):
         self.register_buffer("unit", torch.tensor([number for number, _ in terms]), persistent=False)
         self.register_buffer("channel", torch.tensor([term.channel or 0 for _, term in terms]), persistent=False)
         self.register_buffer("weight", torch.tensor([term.weight for _, term in terms]), persistent=False)
-        self.register_buffer("offset", torch.tensor([term.offset for _, term in terms]), persistent=False)
+        self.register_buffer("offset", torch.tensor([term.offset or 0.0 for _, term in terms]), persistent=False)
         self.register_buffer("direction", torch.stack(directions) if directions else None, persistent=False)
 
     def forward(self, values: Tensor) -> Tensor:
         """(N, C, P) to the weighted values (N, terms)."""
+        if isinstance(self.objective, Match):
+            return self._nearness(values) * self.weight
         if isinstance(self.direction, Tensor):
-            projected = torch.einsum("ncp,tc->ntp", values, self.direction.to(values.dtype))
+            if self.place == "every":
+                return torch.einsum("ncp,tcp->nt", values, self.direction.to(values.dtype)) * self.weight
+            projected = torch.einsum("ncp,tc->ntp", values, self.direction[:, :, 0].to(values.dtype))
             return (self._at_place(projected) + self.offset) * self.weight
         return self._objective(self._at_place(values)) * self.weight
+
+    def _nearness(self, values: Tensor) -> Tensor:
+        """(N, C, P) to each term's score by `Match`, (N, terms); a term at a time, which needs less memory."""
+        values = values if self.place == "every" else self._at_place(values)[:, :, None]
+        near = [-(values - d).square().mean((1, 2)) / d.double().var(correction=0) for d in self.direction]
+        return torch.stack(near, 1).to(values.dtype)
 
     def _at_place(self, values: Tensor) -> Tensor:
         if self.place == "mean":
@@ -88,7 +109,7 @@ class _Group(nn.Module):
 
     def _objective(self, values: Tensor) -> Tensor:
         """(N, C) to the objective's value at each term's element, (N, terms)."""
-        if isinstance(self.objective, Logit):
+        if isinstance(self.objective, Logit | Level):
             return values.index_select(1, self.channel)
         if isinstance(self.objective, LogProbability):
             return values.log_softmax(1).index_select(1, self.channel)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -36,6 +37,11 @@ class Target:
     def layer(self) -> str:
         """The units' layers, for people."""
         return ", ".join(self.features.layers)
+
+    @property
+    def objective(self) -> Any:
+        """What is made of the values, see `dgn.units.objective`."""
+        return self.score([]).objective
 
     def at_one_place(self, unit: Unit) -> bool:
         """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""

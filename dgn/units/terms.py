@@ -13,9 +13,11 @@ class Term:
     Attributes:
         weight: factor on its value; negative to minimise.
         channel: element of a vector or of a token, or channel of a map; None for a direction.
-        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them. 0 in a vector.
-        direction: (channels,) weights of the channels, from a file; None for a single channel.
-        offset: what is added to the values along the direction: a latent's bias.
+        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them, "every" for a
+            direction with values of its own at each. 0 in a vector.
+        direction: (channels, 1) weights of the channels, or (channels, places) at every place, from a file; None for a
+            single channel.
+        offset: of a latent, its bias: what is added to the values along the direction.
         label: for people: the class name where there is one.
         layer: where it is read; None where the run has one layer, which is then known.
     """
@@ -26,7 +28,7 @@ class Term:
     direction: Tensor | None
     label: str
     layer: str | None = None
-    offset: float = 0.0
+    offset: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

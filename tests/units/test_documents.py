@@ -47,6 +47,7 @@ def _files(tmp_path_factory):
         tensors = {"encoder.weight": torch.ones(200, 512), "encoder.bias": torch.ones(200),
                    "decoder.weight": torch.ones(512, 200), "bias": torch.ones(512)}  # fmt: skip
         save_file(tensors, "sae.safetensors")
+        Path("cat.jpg").touch()  # what the layer makes of it is `read`'s
         save_file(tensors, "dir-2/a-1*2.safetensors")
         yield
 
@@ -54,7 +55,12 @@ def _files(tmp_path_factory):
 def read(item, classes=IMAGENET):
     """The layers and the units of a text, at layers of the right shape."""
     layers = units.layers_of([item], classes, "fc8")
-    at = {layer: units.Elements(SHAPES[layer], classes if layer == "fc8" else None) for layer in layers}
+    at = {
+        layer: units.Elements(
+            SHAPES[layer], classes if layer == "fc8" else None, see=lambda _, layer=layer: torch.ones(SHAPES[layer])
+        )
+        for layer in layers
+    }
     return layers, units.parse_in([item], at, classes if len(layers) > 1 or layers == ["fc8"] else None, "fc8")
 
 

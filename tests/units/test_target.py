@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dgn import units
+from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.settings import composed
@@ -127,3 +128,23 @@ def test_minimised_units_score_their_negative(target):
     activation = found.features(torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1))
     scores = units.Scorer(found.units, units.Logit())(activation)
     torch.testing.assert_close(scores[:2], -scores[2:])
+
+
+def test_an_image_is_a_unit_that_its_own_values_match(target, tmp_path):
+    image = torch.rand(3, 16, 16)
+    images.save(tmp_path / "cat.png", image)
+    found = target([f"conv:{tmp_path}/cat.png", f"fc:{tmp_path}/cat.png"], "objective=match")
+    assert [unit.label for unit in found.units] == ["conv:cat", "fc:cat"]
+    x = torch.stack([images.saved(tmp_path / "cat.png")] * 2)
+    torch.testing.assert_close(found.score(found.units)(found.features(x)), torch.zeros(2))
+    assert (found.score(found.units)(found.features(1 - x)) < -0.01).all()
+    with pytest.raises(UserError, match="objective=match needs patterns"):
+        target("0", "objective=match")
+
+
+def test_a_level_needs_real_images_or_a_number(target):
+    with pytest.raises(UserError, match=r"set data\.root=DIR, or the level itself by objective\.value=…"):
+        target("0", "objective=level")
+    assert target("0", "objective=level", "objective.value=3").objective.of([]).shape == (0,)
+    with pytest.raises(UserError, match="percentile"):
+        target("0", "objective=level", "objective.percentile=101", "objective.value=3")
