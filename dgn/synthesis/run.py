@@ -160,7 +160,7 @@ def describe(climbed: Climbed, rows: Rows, first: int, target: Target, judge: Ju
             judged = judge.ranks(climbed.images.to(target.device), wanted)
     described = []
     for i, (unit, seed) in enumerate(rows):
-        channel = unit.channel if target.is_output else None
+        channel = unit.channel if target.is_output and target.maximised else None
         row = results.Row(
             row=first + i,
             unit=unit.text,

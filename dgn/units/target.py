@@ -9,6 +9,7 @@ import torch
 from dgn.networks.features import Features
 from dgn.units.objective import Scorer
 from dgn.units.terms import Unit
+from dgn.units.wanted import Level
 
 
 @dataclass
@@ -43,12 +44,19 @@ class Target:
         """What is made of the values, see `dgn.units.objective`."""
         return self.score([]).objective
 
+    @property
+    def maximised(self) -> bool:
+        """Whether units are to be as high as they can be, and not at a level."""
+        return not isinstance(self.objective, Level)
+
     def at_one_place(self, unit: Unit) -> bool:
         """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""
         return any(isinstance(term.place, int) and (term.layer or self.layer) in self.maps for term in unit.terms)
 
     def wanted(self, unit: Unit) -> str | None:
         """The name of the class that a unit maximises, if the unit is one output whose name no other output has."""
+        if not self.maximised:
+            return None
         (first, *others), classes = unit.terms, self.classes if self.is_output else None
         if not classes or others or first.channel is None or first.weight < 0:
             return None

@@ -145,6 +145,7 @@ def test_an_image_is_a_unit_that_its_own_values_match(target, tmp_path):
 def test_a_level_needs_real_images_or_a_number(target):
     with pytest.raises(UserError, match=r"set data\.root=DIR, or the level itself by objective\.value=…"):
         target("0", "objective=level")
-    assert target("0", "objective=level", "objective.value=3").objective.of([]).shape == (0,)
+    found = target("a", "objective=level", "objective.value=3", classes=LETTERS)
+    assert found.is_output and not found.maximised and found.wanted(found.units[0]) is None
     with pytest.raises(UserError, match="percentile"):
         target("0", "objective=level", "objective.percentile=101", "objective.value=3")
