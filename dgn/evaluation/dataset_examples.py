@@ -154,19 +154,19 @@ def write_real_images(
     for found, label, index in real_scores(module, which, target, ScoreTable(units, target.objective)):
         best.add(found, index)
         seen.append(label)
-    scores, index = (part.T.tolist() for part in best.top())
+    top, which_images = (part.T.tolist() for part in best.top())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["unit", "place", "score", "name", "image"])
     for column, (u, unit) in enumerate(chosen.items()):
-        for place, (score, i) in enumerate(zip(scores[column][:most], index[column][:most], strict=True)):
+        for place, (score, i) in enumerate(zip(top[column][:most], which_images[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, source.image(i))
             rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
     counts = scored(target, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
-    return {unit.text: top[0] for unit, top, count in zip(units, scores, counts, strict=True) if count >= ENOUGH}
+    return {unit.text: highest[0] for unit, highest, count in zip(units, top, counts, strict=True) if count >= ENOUGH}
 
 
 def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:

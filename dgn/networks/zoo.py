@@ -42,8 +42,10 @@ def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
     args = dict(settings.args)
     if "classes" not in args and (names := carried_classes(settings.weights)) and _takes_classes(settings.builder):
         args["classes"] = len(names)
-    of_members = isinstance(settings, NetworkSettings) and settings.members
-    network = build(settings.builder, args, {"members": members(settings, role)} if of_members else {})
+    built = {}
+    if isinstance(settings, NetworkSettings) and settings.members:
+        built["members"] = members(settings, role)
+    network = build(settings.builder, args, built)
     if lazy(network) and isinstance(settings, NetworkSettings):
         initialise(network, contract(settings), role)
     if settings.weights:

@@ -59,6 +59,9 @@ class Margin:
         return values - torch.where(others == -torch.inf, 0, others)
 
 
+Scored = Objective | Level | Match
+
+
 class Scorer(nn.Module):
     """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,). Rows are independent.
 
@@ -72,7 +75,7 @@ class Scorer(nn.Module):
 
     level: Tensor | None
 
-    def __init__(self, units: Sequence[Unit], objective: Objective | Level | Match) -> None:
+    def __init__(self, units: Sequence[Unit], objective: Scored) -> None:
         super().__init__()
         self.objective = objective
         terms = [term for unit in units for term in unit.terms]
@@ -88,7 +91,7 @@ class Scorer(nn.Module):
         return score if self.level is None else nearness(score, self.level)
 
 
-def check_terms(terms: Sequence[Term], objective: Objective | Level | Match) -> None:
+def check_terms(terms: Sequence[Term], objective: Scored) -> None:
     """UserError for a term that the objective cannot score."""
     if isinstance(objective, Match):
         objective.check(terms)
@@ -101,7 +104,7 @@ class _AtLayer(nn.Module):
 
     rows: Tensor
 
-    def __init__(self, units: Sequence[Unit], layer: str | None, objective: Objective) -> None:
+    def __init__(self, units: Sequence[Unit], layer: str | None, objective: Scored) -> None:
         super().__init__()
         self.objective, self.count = objective, len(units)
         here = [[term for term in unit.terms if term.layer == layer] for unit in units]
@@ -169,7 +172,7 @@ class _Terms(nn.Module):
         }.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, values: Tensor, named: Tensor, objective: Objective) -> Tensor:
+    def forward(self, values: Tensor, named: Tensor, objective: Scored) -> Tensor:
         """(N, C, P) to the weighted values (N,), 0 where a row has no such term."""
         if isinstance(objective, Match):
             value = self._nearness(values)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.units.directions import places
-from dgn.units.objective import Activations, Logit, LogProbability, Margin, Objective, by_layer
+from dgn.units.objective import Activations, Logit, LogProbability, Margin, Scored, by_layer
 from dgn.units.terms import Term, Unit
 from dgn.units.wanted import Level, Match, nearness
 
@@ -21,7 +21,7 @@ class ScoreTable(nn.Module):
     groups: Any
     level: Tensor | None
 
-    def __init__(self, units: Sequence[Unit], objective: Objective | Level | Match) -> None:
+    def __init__(self, units: Sequence[Unit], objective: Scored) -> None:
         super().__init__()
         self.count = len(units)
         self.register_buffer("level", objective.of(units) if isinstance(objective, Level) else None, persistent=False)
@@ -73,7 +73,7 @@ class _Group(nn.Module):
         place: int | str,
         terms: Sequence[tuple[int, Term]],
         named: Sequence[list[int]],
-        objective: Objective | Level | Match,
+        objective: Scored,
     ) -> None:
         super().__init__()
         self.place, self.objective, self.named = place, objective, named
@@ -87,7 +87,7 @@ class _Group(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(N, C, P) to the weighted values (N, terms)."""
-        if isinstance(self.objective, Match):
+        if isinstance(self.objective, Match):  # of patterns alone
             return self._nearness(values) * self.weight
         if isinstance(self.direction, Tensor):
             if self.place == "every":
@@ -99,6 +99,7 @@ class _Group(nn.Module):
     def _nearness(self, values: Tensor) -> Tensor:
         """(N, C, P) to each term's score by `Match`, (N, terms); a term at a time, which needs less memory."""
         values = values if self.place == "every" else self._at_place(values)[:, :, None]
+        assert isinstance(self.direction, Tensor)  # `Match` has been checked
         near = [-(values - d).square().mean((1, 2)) / d.double().var(correction=0) for d in self.direction]
         return torch.stack(near, 1).to(values.dtype)
 
@@ -109,6 +110,7 @@ class _Group(nn.Module):
 
     def _objective(self, values: Tensor) -> Tensor:
         """(N, C) to the objective's value at each term's element, (N, terms)."""
+        assert not isinstance(self.objective, Match)
         if isinstance(self.objective, Logit | Level):
             return values.index_select(1, self.channel)
         if isinstance(self.objective, LogProbability):
