@@ -93,7 +93,7 @@ def network_settings():
         size = {"size": 224, "mean": 0.5, "std": 0.5, "scale": 1, "channels": 3, "order": "rgb",
                 "interpolation": "bilinear", "fit": "resize"} | keys.pop("input", {})  # fmt: skip
         node = {"name": "net", "_target_": builder, "args": {}, "weights": None, "strict": True, "by_order": False,
-                "prefix": None, "layer": "output", "classes": None, "eval_layers": [], "steps": 200,
+                "prefix": None, "layer": "output", "classes": None, "members": {}, "eval_layers": [], "steps": 200,
                 "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "input": size}  # fmt: skip
         return NetworkSettings.model_validate(node | keys)
 

@@ -18,7 +18,7 @@ from dgn.networks.summary import Layer, layers
 from dgn.networks.weights_file import find
 from dgn.synthesis.api import configure
 from dgn.synthesis.settings import SynthesizeSettings
-from dgn.units.grammar import as_list, layer_of
+from dgn.units.grammar import as_list, layers_of
 from dgn.units.names import ClassNames
 
 MOST_UNITS = 1000  # in the list; every unit can be typed
@@ -89,11 +89,11 @@ class Choices:
         return [label if names.find(label) == i else str(i) for i, label in enumerate(labels)]
 
     def layer_of(self, network: str, layer: str, unit: str) -> str:
-        """The layer of a typed unit: the one that it names, if the network has it, otherwise `layer`."""
+        """The layer of a typed unit: the one that it names, if it is one and the network has it, otherwise `layer`."""
         with suppress(UserError):
-            named = layer_of(unit, zoo.classes(self._network(network)), layer)
-            if named in [known.name for known in self.layers(network)]:
-                return named
+            named = layers_of(unit, zoo.classes(self._network(network)), layer)
+            if len(named) == 1 and named[0] in [known.name for known in self.layers(network)]:
+                return named[0]
         return layer
 
     def _composed(self, network: str) -> tuple[SynthesizeSettings, dict[str, Any]]:

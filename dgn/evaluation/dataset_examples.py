@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dgn import data
 from dgn.base import images, lightning
+from dgn.base.errors import UserError
 from dgn.base.files import write_text
 from dgn.data.dataset import Images
 from dgn.data.settings import UNCHANGED, DataSettings
@@ -23,8 +24,10 @@ from dgn.networks.preprocessing import Preprocessing
 from dgn.report import results
 from dgn.units import Unit
 from dgn.units.names import ClassNames
+from dgn.units.objective import Logit
 from dgn.units.score_table import ScoreTable
 from dgn.units.target import Target
+from dgn.units.wanted import Level
 
 ENOUGH = 100  # real images of a class, or of any kind for a unit that is no class: below, their best is left to chance
 MOST = 100_000  # training images that are scored without being asked for
@@ -107,6 +110,35 @@ class Best:
 
 
 @torch.no_grad()
+def real_scores(
+    module: data.DataModule, which: str, target: Target, table: ScoreTable
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Score real images, batch by batch: scores (N, units) on the target's device, labels (N,), numbers (N,)."""
+    count = len(getattr(module, which))
+    batches = module.plain(count) if which == "train" else module.val_dataloader()
+    table = table.to(target.device)
+    with Progress(transient=True) as bar, lightning.on_device(target.device, target.features):
+        task = bar.add_task("scoring real images", total=count)
+        for x, label, index in batches:
+            yield table(target.features(x.to(target.device))), label, index
+            bar.update(task, advance=len(x))
+
+
+def measure_levels(target: Target, real: tuple[data.DataModule, str] | None) -> None:
+    """Where the units are to be brought to percentiles of real images, find those levels, and say them."""
+    level = target.objective
+    if not isinstance(level, Level) or level.measured:
+        return
+    if real is None:
+        raise UserError("objective=level takes percentiles of real images: set data.root=DIR")
+    scores = torch.cat([found.cpu() for found, *_ in real_scores(*real, target, ScoreTable(target.units, Logit()))])
+    level.measure(target.units, scores)
+    for unit in target.units:
+        print(f"level of {unit.label}: {level.of([unit]).item():.4g}, percentile {level.percentile:g} of {len(scores)} "
+              "real images")  # fmt: skip
+
+
+@torch.no_grad()
 def write_real_images(
     module: data.DataModule, which: str, most: int, target: Target, chosen: Mapping[int, Unit], output: Path
 ) -> dict[str, float]:
@@ -116,29 +148,24 @@ def write_real_images(
     which enough images count.
     """
     source: Images = getattr(module, which)
-    batches = module.plain(len(source)) if which == "train" else module.val_dataloader()
     units = list(chosen.values())
-    table = ScoreTable(units, target.score(units).objective).to(target.device)
     best, seen = Best(max(most, 1)), []
-    with Progress(transient=True) as bar, lightning.on_device(target.device, target.features):
-        task = bar.add_task("scoring real images", total=len(source))
-        for x, label, index in batches:
-            best.add(table(target.features(x.to(target.device))), index)
-            seen.append(label)
-            bar.update(task, advance=len(x))
-    scores, index = (part.T.tolist() for part in best.top())
+    for found, label, index in real_scores(module, which, target, ScoreTable(units, target.objective)):
+        best.add(found, index)
+        seen.append(label)
+    top, which_images = (part.T.tolist() for part in best.top())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["unit", "place", "score", "name", "image"])
     for column, (u, unit) in enumerate(chosen.items()):
-        for place, (score, i) in enumerate(zip(scores[column][:most], index[column][:most], strict=True)):
+        for place, (score, i) in enumerate(zip(top[column][:most], which_images[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, source.image(i))
             rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
     counts = scored(target, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
-    return {unit.text: top[0] for unit, top, count in zip(units, scores, counts, strict=True) if count >= ENOUGH}
+    return {unit.text: highest[0] for unit, highest, count in zip(units, top, counts, strict=True) if count >= ENOUGH}
 
 
 def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:

@@ -103,7 +103,7 @@ def _scores(seen: DataSettings, which: str, target: Target) -> tuple[dict[str, A
     module = data.build(seen, UNCHANGED, seed=0)
     count = len(module.train) if which == "train" else module.held_out
     batches: Iterable[Any] = module.plain(count) if which == "train" else module.val_dataloader()
-    table = ScoreTable(target.units, target.score(target.units).objective).to(target.device)
+    table = ScoreTable(target.units, target.objective).to(target.device)
     parts, classes = [], []
     with torch.no_grad(), lightning.on_device(target.device, target.features):
         for x, label, _ in track(

@@ -20,7 +20,8 @@ from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
 from dgn.report import results
 from dgn.sweeps import jobs
-from dgn.units.terms import Unit, parse
+from dgn.units.parsing import parse
+from dgn.units.terms import Unit
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.load import load_target
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
+from dgn.units.wanted import Level
 
 NO_DATA = "no real images: set data.root=DIR"
 NO_CLASS = "no picture was made for a class that data.root has images of"
@@ -171,13 +172,16 @@ class Subject:
         if live is None and self.run.about.get("weights", {}).get("target") is None and _is_live(self.run):
             raise UserError("its network was a live one: call dgn.measure(…, network=net)")
         config = validated(SynthesizeSettings, self.run.config)
-        layer, units = self.run.about["target"]["layer"], list(dict.fromkeys(self.run.units))
-        network = config.target.model_copy(update={"layer": layer})
+        layers, units = self.run.about["target"]["layer"].split(", "), list(dict.fromkeys(self.run.units))
+        # units of several layers name them, but for the default one's
+        network = config.target.model_copy(update={"layer": layers[0]}) if len(layers) == 1 else config.target
         config = config.model_copy(update={"target": network, "units": units, "units_file": None, "debug": False})
         if live is None and zoo.identity(config.target) != self.run.about.get("weights", {}).get("target"):
             raise UserError(f"the weights of {config.target.name} have changed since the run")
         noise = torch.rand(2, *self.run.shape, generator=torch.Generator().manual_seed(0))
         target = load_target(config, noise, live)
+        if isinstance(level := target.objective, Level):
+            level.levels = self.run.about["method"].get("levels")
         target.device = self.tools.device
         return target
 

@@ -134,7 +134,7 @@ def scored(subject: Subject, pool: Numbers, units: Sequence[Unit]) -> Scores:
     """Scores (M, units) of real images of the pictures' size, as the target sees pictures of that size."""
     target, real = subject.target, subject.real
     assert real is not None
-    table = ScoreTable(units, target.score(units).objective).to(target.device)
+    table = ScoreTable(units, target.objective).to(target.device)
     parts = []
     with lightning.on_device(target.device, target.features):
         for part in np.array_split(pool, max(1, len(pool) // BATCH)):

@@ -31,7 +31,7 @@ from dgn.synthesis.ascent import NormalisedGradient, climb_adam
 from dgn.synthesis.module import Synthesis
 from dgn.synthesis.transforms import Parts
 from dgn.units.objective import LogProbability, Scorer
-from dgn.units.terms import parse
+from dgn.units.parsing import parse
 
 BATCH = 16  # pictures that climb together
 BEFORE = "before"

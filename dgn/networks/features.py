@@ -44,6 +44,7 @@ class Features(nn.Module):
     Attributes:
         channels_last: whether the network receives channels-last images, see `settle`.
         least: minimum batch size of the network, one or two; a single image is duplicated for two.
+        every: whether a call gives the activations of all layers by name, as units in several layers need.
         places: for layers that return several tensors, which one is read, see `dgn.networks.outputs`.
     """
 
@@ -59,7 +60,7 @@ class Features(nn.Module):
         self.network = network
         self.layers = [layers] if isinstance(layers, str) else list(layers)
         self.contract, self.activated = contract, activated
-        self.channels_last, self.least = False, 1
+        self.channels_last, self.least, self.every = False, 1, False
         self.places: dict[str, str] = {}
         for layer in self.layers:
             find(network, layer.partition("@")[0])
@@ -68,9 +69,10 @@ class Features(nn.Module):
         """Stays in eval mode whatever is asked: the network under study is not trained."""
         return super().train(False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [0, 1] to the first layer's activation, at least fp32: see `all`."""
-        return self.all(x)[self.layers[0]]
+    def forward(self, x: Tensor) -> Any:
+        """Images (N, C, H, W) in [0, 1] to the first layer's activation, at least fp32, or where `every` to `all`."""
+        activations = self.all(x)
+        return activations if self.every else activations[self.layers[0]]
 
     def all(self, x: Tensor) -> dict[str, Tensor]:
         """The activations of every named layer, from one pass: (N, D), maps (N, C, H, W) or tokens (N, T, D)."""

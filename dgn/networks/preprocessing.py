@@ -21,7 +21,8 @@ class Preprocessing:
         channels: of its input: images that have as many pass as they are, others see `images.channels`.
         order: "rgb" or "bgr".
         interpolation: how images of another size are brought to it: "bilinear", "bicubic" or "nearest".
-        fit: "resize" brings the whole image to `size`; "crop" takes the centre, as the released code does.
+        fit: "resize" brings the whole image to `size`; "crop" takes the centre, as the released code does; "none"
+            leaves it as it is, and `size` is then that of the images on which the network is tried.
     """
 
     size: int
@@ -41,6 +42,8 @@ class Preprocessing:
 
     def fitted(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger."""
+        if self.fit == "none":
+            return x
         if self.fit == "crop" and min(x.shape[-2:]) > self.size:
             return images.crop_centre(x, self.size)
         return images.resize(x, self.size, self.interpolation)

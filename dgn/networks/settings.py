@@ -20,7 +20,7 @@ class InputSettings(Settings):
     scale: Positive
     order: Literal["rgb", "bgr"]
     interpolation: Literal["bilinear", "bicubic", "nearest"]
-    fit: Literal["resize", "crop"]
+    fit: Literal["resize", "crop", "none"]
 
     @field_validator("mean", "std")
     @classmethod
@@ -49,6 +49,7 @@ class NetworkSettings(ModuleSettings):
     name: str
     layer: str | None
     classes: str | list[str | int] | None
+    members: dict[str, "NetworkSettings"]
     eval_layers: list[str]
     default_bundle: str
     max_mahalanobis: Positive | None

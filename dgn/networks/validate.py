@@ -112,8 +112,8 @@ def _rows_apart(reader: Features, images: Tensor) -> bool:
     return all(close(alone[layer], value) for layer, value in together.items() if alone[layer].shape == value.shape)
 
 
-def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> Tensor:
-    """The activations (N, ...) for some images (N, C, H, W), after checking that gradient ascent in `arithmetic` works.
+def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> dict[str, Tensor]:
+    """The activations (N, ...) by layer for images (N, C, H, W), after checking that an ascent in `arithmetic` works.
 
     Raises UserError if the network is in training mode, has trainable parameters, returns NaN or inf, or cuts the
     gradient.
@@ -123,29 +123,34 @@ def check(target: Features, images: Tensor, arithmetic: str = "32-true") -> Tens
     if any(parameter.requires_grad for parameter in target.network.parameters()):
         raise UserError("the target has trainable parameters: call .requires_grad_(False) on it")
     images = images.detach().clone().requires_grad_()
-    layer = target.layers[0]
     with torch.enable_grad():
         with first_pass(target.contract):
-            activation = target(images)
-        if activation.ndim not in (2, 3, 4) or len(activation) != len(images):
-            raise UserError(f"the layer {layer!r} returns {tuple(activation.shape)} for {len(images)} images: choose "
-                            "one that returns vectors (N, D), maps (N, C, H, W) or tokens (N, T, D)")  # fmt: skip
-        if not torch.isfinite(activation).all():
-            raise UserError(f"the layer {layer!r} returns NaN or inf for noise images: check the weights and "
-                            "input.mean, input.std and input.scale")  # fmt: skip
-        if not activation.requires_grad:
-            raise UserError("no gradient reaches the image, because the target's forward pass detaches it: remove "
-                            "torch.no_grad or .detach() from it")  # fmt: skip
-        try:
-            (gradient,) = torch.autograd.grad(_weighted(activation), images, allow_unused=True)
-        except RuntimeError as error:
-            hint = "; switch its gradient checkpointing off" if "reentrant" in str(error) else ""
-            raise UserError(f"cannot compute the target's gradient ({first_line(error)}){hint}") from error
+            activations = target.all(images)
+        for layer, activation in activations.items():
+            _check_layer(layer, activation, images)
+    check_arithmetic(target, lambda x: target.all(x).values(), images, arithmetic)
+    return {layer: activation.detach() for layer, activation in activations.items()}
+
+
+def _check_layer(layer: str, activation: Tensor, images: Tensor) -> None:
+    """UserError if a layer's activation for some images is no basis of an ascent."""
+    if activation.ndim not in (2, 3, 4) or len(activation) != len(images):
+        raise UserError(f"the layer {layer!r} returns {tuple(activation.shape)} for {len(images)} images: choose "
+                        "one that returns vectors (N, D), maps (N, C, H, W) or tokens (N, T, D)")  # fmt: skip
+    if not torch.isfinite(activation).all():
+        raise UserError(f"the layer {layer!r} returns NaN or inf for noise images: check the weights and "
+                        "input.mean, input.std and input.scale")  # fmt: skip
+    if not activation.requires_grad:
+        raise UserError("no gradient reaches the image, because the target's forward pass detaches it: remove "
+                        "torch.no_grad or .detach() from it")  # fmt: skip
+    try:
+        (gradient,) = torch.autograd.grad(_weighted(activation), images, allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        hint = "; switch its gradient checkpointing off" if "reentrant" in str(error) else ""
+        raise UserError(f"cannot compute the target's gradient ({first_line(error)}){hint}") from error
     if gradient is None or not torch.isfinite(gradient).all() or not gradient.any():
         raise UserError("the gradient at the image is zero, NaN or missing: look for an operation of the target "
                         "without a gradient, such as argmax or round")  # fmt: skip
-    check_arithmetic(target, lambda x: [target(x)], images, arithmetic)
-    return activation.detach()
 
 
 def check_arithmetic(

@@ -19,6 +19,7 @@ from dgn.base.errors import UserError, first_line, nearest
 from dgn.base.imports import include_current_folder
 from dgn.base.instantiate import instantiate
 from dgn.networks import class_names
+from dgn.networks.ensemble import Member, shared
 from dgn.networks.features import Features, lazy, leave_inference_mode
 from dgn.networks.features import find as find_layer
 from dgn.networks.fuse_bn import fold
@@ -41,12 +42,24 @@ def module(settings: ModuleSettings, role: str = "target") -> nn.Module:
     args = dict(settings.args)
     if "classes" not in args and (names := carried_classes(settings.weights)) and _takes_classes(settings.builder):
         args["classes"] = len(names)
-    network = build(settings.builder, args)
+    built = {}
+    if isinstance(settings, NetworkSettings) and settings.members:
+        built["members"] = members(settings, role)
+    network = build(settings.builder, args, built)
     if lazy(network) and isinstance(settings, NetworkSettings):
         initialise(network, contract(settings), role)
     if settings.weights:
         load(network, find(settings.weights), settings.by_order, settings.strict, settings.prefix)
     return network
+
+
+def members(settings: NetworkSettings, role: str = "target") -> dict[str, Member]:
+    """The networks that a network is made of, by name, frozen."""
+    found = {}
+    for name, member in settings.members.items():
+        found[name] = Member(frozen(member, f"{role}.members.{name}"), contract(member), classes(member))
+        _warn_if_random(member)
+    return found
 
 
 def _takes_classes(target: str) -> bool:
@@ -63,9 +76,12 @@ def frozen(settings: ModuleSettings, role: str = "target") -> nn.Module:
         return module(settings, role)
 
 
-def build(target: str, args: Mapping[str, Any]) -> nn.Module:
-    """Call the importable class or function `target` with `args`; modules in the current folder are importable."""
-    network = _called(_located(target), target, _arguments(target, args))
+def build(target: str, args: Mapping[str, Any], built: Mapping[str, Any] | None = None) -> nn.Module:
+    """Call the importable class or function `target` with `args`; modules in the current folder are importable.
+
+    `built` are further arguments that are objects already.
+    """
+    network = _called(_located(target), target, _arguments(target, args) | dict(built or {}))
     if not isinstance(network, nn.Module):
         raise UserError(f"{target} returns a {type(network).__name__}, not a network: set _target_ to a class or "
                         "function that returns a torch.nn.Module")  # fmt: skip
@@ -156,6 +172,8 @@ def classes(settings: NetworkSettings) -> list[str] | None:
     not one.
     """
     chosen = settings.classes
+    if chosen is None and settings.members:
+        return shared([classes(member) for member in settings.members.values()]) or None
     if chosen is None or chosen == "weights":
         carried = carried_classes(settings.weights)
         return class_names.readable(carried) if carried else None
@@ -196,9 +214,14 @@ def features(settings: NetworkSettings, layers: Sequence[str] | str, activated: 
     network = frozen(settings, role)
     if role != "target" and settings.layer in layers:
         located(network, settings, role)
+    if not settings.members:
+        _warn_if_random(settings)
+    return settle(Features(fold(network, read_at), names, contract(settings), activated), role)
+
+
+def _warn_if_random(settings: NetworkSettings) -> None:
     if not settings.weights and not _library_weights(settings):
         print(f"warning: {settings.name} has no weights file; its weights are random unless its class loads them")
-    return settle(Features(fold(network, read_at), names, contract(settings), activated), role)
 
 
 def located(network: nn.Module, settings: NetworkSettings, role: str) -> None:
@@ -210,7 +233,13 @@ def located(network: nn.Module, settings: NetworkSettings, role: str) -> None:
 
 
 def identity(settings: ModuleSettings) -> str | None:
-    """The identity of a network's weights: the file's SHA-256, or the library's name for them; None if random."""
+    """The identity of a network's weights: the file's SHA-256, or the library's name for them; None if random.
+
+    That of a network made of others is theirs together.
+    """
+    if isinstance(settings, NetworkSettings) and settings.members:
+        parts = {name: identity(member) for name, member in settings.members.items()}
+        return None if None in parts.values() else " ".join(f"{name} {part}" for name, part in parts.items())
     if settings.weights:
         path = find(settings.weights)
         status = path.stat()

@@ -31,14 +31,14 @@ class Climbed:
 
     Attributes:
         images: (N, 3, H, W) in [0, 1].
-        activation: of the layer for those images, (N, D) or (N, C, H, W).
+        activation: of the layer for those images, (N, D) or (N, C, H, W); by layer where units are in several.
         codes: the final codes; curves: (N, steps) scores before each step, NaN from a row's end on.
         alive: (N,) False for dead rows; taken: (N,) steps; at_bound: (N,) share of the code's elements.
         seconds: wall time.
     """
 
     images: Tensor
-    activation: Tensor
+    activation: Any
     codes: Tensor
     curves: Tensor
     alive: Tensor
@@ -106,7 +106,7 @@ def climb(
         images = module.images().clamp(0, 1)
         return Climbed(
             images=images[:count].cpu(),
-            activation=target.features(images)[:count].cpu(),
+            activation=_rows(target.features(images), count),
             codes=module.code.detach()[:count].cpu(),
             curves=module.curve.T[:count].cpu(),
             alive=module.alive[:count].cpu(),
@@ -114,6 +114,13 @@ def climb(
             at_bound=module.prior.at_bound(module.code.detach())[:count].cpu(),
             seconds=time.monotonic() - started,
         )
+
+
+def _rows(activation: Any, count: int) -> Any:
+    """The first rows of an activation, or of each, on the CPU."""
+    if isinstance(activation, Tensor):
+        return activation[:count].cpu()
+    return {layer: x[:count].cpu() for layer, x in activation.items()}
 
 
 def batch_of(rows: int, most: int) -> int:

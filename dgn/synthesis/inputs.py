@@ -14,6 +14,7 @@ from dgn.synthesis.settings import SynthesizeSettings
 def networks(config: SynthesizeSettings) -> dict[str, ModuleSettings]:
     """The networks that a run builds from settings, by role; a bundle's generator is not one of them."""
     roles = {"target": config.target, "generator": config.generator, "judge": config.judge}
+    roles |= {f"target.members.{name}": member for name, member in config.target.members.items()}
     return {role: network for role, network in roles.items() if isinstance(network, ModuleSettings)}
 
 

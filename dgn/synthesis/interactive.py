@@ -13,6 +13,7 @@ from torch import Tensor
 from dgn import report
 from dgn.base.errors import UserError
 from dgn.base.files import claim
+from dgn.evaluation.dataset_examples import measure_levels, real_images
 from dgn.report import results
 from dgn.synthesis import resume, run
 from dgn.synthesis.climb import Climbed, Watch, climb
@@ -20,6 +21,7 @@ from dgn.synthesis.inputs import weights
 from dgn.synthesis.load import decided, load, load_judge
 from dgn.synthesis.provenance import contents
 from dgn.synthesis.settings import SynthesizeSettings
+from dgn.units.wanted import Level
 
 EVERY = 0.15  # seconds between two shots; the eye follows no faster
 
@@ -56,6 +58,10 @@ class Live:
         if len(self.target.units) * self.config.seeds != 1:
             raise UserError("the explorer makes one picture at a time: enter one unit, such as lemon or "
                             "0.5*lemon+0.5*orange, and set seeds=1")  # fmt: skip
+        if isinstance(self.target.objective, Level):
+            side = self.prior.generator.size
+            real = real_images(self.config.data, self.config.real_from, self.config.seed, self.target, side)
+            measure_levels(self.target, real)
         self.rows = [(self.target.units[0], self.config.seed)]
         self.changed: dict[str, Any] = {}
         self._stopped = Event()

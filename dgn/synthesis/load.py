@@ -1,6 +1,7 @@
-"""What a run's settings name, ready for the climb: the prior, the target at its units' layer, the judge."""
+"""What a run's settings name, ready for the climb: the prior, the target at its units' layers, the judge."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from dgn.base import lightning
+from dgn.base import images, lightning
 from dgn.base.errors import UserError
 from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
@@ -26,12 +27,15 @@ from dgn.networks.weights_file import find
 from dgn.synthesis import evolution, shown
 from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SearchSettings, SynthesizeSettings
-from dgn.units.grammar import Range, as_list, layer_of, read
+from dgn.units.elements import Elements
+from dgn.units.grammar import Part, Range, as_list, layers_of, read
 from dgn.units.names import ClassNames
-from dgn.units.objective import LogProbability, Margin, Scorer, places
+from dgn.units.objective import LogProbability, Margin, Scorer, check_terms
+from dgn.units.parsing import parse_in
 from dgn.units.target import Target
-from dgn.units.terms import Unit, parse
+from dgn.units.terms import Unit
 from dgn.units.unit_file import from_file
+from dgn.units.wanted import Level
 
 AUTO = "auto"
 DEBUG = 2  # units of a run with debug=true
@@ -105,46 +109,80 @@ def load_target(
     """
     classes = zoo.classes(config.target)
     items = from_file(config.units_file, classes) if config.units_file else config.units
-    layer = layer_of(items, classes, str(config.target.layer))
-    if network is None:
-        made_from = (config.target, zoo.identity(config.target), layer, config.post_activation)
-        features = (memo or Memo())(
-            "target", made_from, lambda: zoo.features(config.target, layer, config.post_activation)
-        )
-    else:
-        features = settle(Features(network, layer, zoo.contract(config.target), config.post_activation))
-    activation = check(features, probe, config.trainer["precision"])
+    # members have names of their own, which the texts of units of their layers may hold
+    known = list(dict.fromkeys([*(classes or []), *(name for member in config.target.members.values()
+                                                    for name in zoo.classes(member) or [])])) or None  # fmt: skip
+    layers = layers_of(items, known, str(config.target.layer))
+    features = _read_at(layers, config, network, memo)
+    activations = check(features, probe, config.trainer["precision"])
     for name, place in features.places.items():
         print(f"note: layer {name} returns several tensors; using {place}")
-    is_output = features.is_output(probe, activation)
-    names = _element_names(config.target, classes, layer, activation, is_output)
-    check_items(items, features, classes if names is None else names, names, layer, config)
-    units = parse(items, activation.shape[1:], names, layer, config.target.name if network is None else None)[
-        : DEBUG if config.debug else None
-    ]
+    is_output = {layer: features.is_output(probe, x) for layer, x in activations.items()}
+    names = {layer: _element_names(config.target, classes, layer, x, is_output[layer])
+             for layer, x in activations.items()}  # fmt: skip
+    # texts are taken apart by the names by which the layers were found, at a single layer by its own
+    one = layers[0] if len(layers) == 1 else None
+    check_items(items, features, (names[one] if one else None) or known, names, config)
+    called = config.target.name if network is None else None
+    at = {layer: Elements(x.shape[1:], names[layer], layer, called, partial(_seen, features, layer))
+          for layer, x in activations.items()}  # fmt: skip
+    apart = names[one] if one else known
+    units = parse_in(items, at, apart, str(config.target.layer))[: DEBUG if config.debug else None]
     objective = instantiate(config.objective)
-    check_objective(objective, units, places(activation).shape[1], layer)
-    Scorer(units, objective)  # raises for units that this objective cannot score, before anything runs
-    is_map = activation.ndim == 4 and activation[0, 0].numel() > 1
-    return Target(features, units, lambda rows: Scorer(rows, objective), is_output, names, is_map=is_map)
+    check_objective(objective, units, at)
+    check_terms([term for unit in units for term in unit.terms], objective)
+    if isinstance(objective, Level) and not objective.measured and not config.data.root:
+        raise UserError("objective=level takes percentiles of real images: set data.root=DIR, or the level itself by "
+                        "objective.value=…")  # fmt: skip
+    return Target(
+        features,
+        units,
+        lambda rows: Scorer(rows, objective),
+        is_output=one is not None and is_output[one],
+        classes=names[one] if one else None,
+        maps=[layer for layer, x in activations.items() if x.ndim == 4 and x[0, 0].numel() > 1],
+    )
+
+
+def _read_at(
+    layers: list[str], config: SynthesizeSettings, network: nn.Module | None = None, memo: Memo | None = None
+) -> Features:
+    """The target, read at layers: `network`, or what the settings name, which `memo` may have from an earlier run."""
+    if network is None:
+        made_from = (config.target, zoo.identity(config.target), layers, config.post_activation)
+        features = (memo or Memo())(
+            "target", made_from, lambda: zoo.features(config.target, layers, config.post_activation)
+        )
+    else:
+        features = settle(Features(network, layers, zoo.contract(config.target), config.post_activation))
+    features.every = len(layers) > 1
+    return features
+
+
+@torch.no_grad()
+def _seen(features: Features, layer: str, path: Path) -> Tensor:
+    """The values of a layer for the image in a file, without a dimension for images."""
+    image = images.read(path, features.contract.size)
+    return features.all(images.channels(image, features.contract.channels))[layer][0]
 
 
 def check_items(
     items: Any,
     features: Features,
     classes: list[str] | None,
-    names: list[str] | None,
-    layer: str,
+    names: Mapping[str, list[str] | None],
     config: SynthesizeSettings,
 ) -> None:
-    """UserError for texts that are no units of this layer, but something else that is known."""
-    known = ClassNames(names or [])
-    if isinstance(items, Sequence) and not any(known.candidates(str(item)) for item in items) and _by_default(items):
+    """UserError for texts that are no units of layers with these element names, but something else that is known."""
+    known = {layer: ClassNames(of_layer or []) for layer, of_layer in names.items()}
+    if _by_default(items) and not any(every.candidates(str(item)) for item in items for every in known.values()):
         raise UserError(f"no unit is chosen, and the default ones are classes that {config.target.name} does not have: "
                         "set units=…, such as units=0")  # fmt: skip
-    elements = [(str(item), part) for item in as_list(items) for part in _parts(item, classes)]
-    for item, element in elements:
-        if known.candidates(element):
+    default = next(iter(names)) if len(names) == 1 else str(config.target.layer)
+    elements = [(str(item), part.element, part.layer) for item in as_list(items) for part in _parts(item, classes)]
+    for item, element, named in elements:
+        layer = default if len(names) == 1 or named is None else named
+        if known[layer].candidates(element):
             continue
         if ClassNames(classes or []).candidates(element) and layer != OUTPUT:
             raise UserError(f"{element!r} is a class of the output, and the layer {layer} has no class names: "
@@ -153,14 +191,17 @@ def check_items(
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
 
 
-def check_objective(objective: Any, units: Sequence[Unit], elements: int, layer: str) -> None:
-    """UserError for an objective that compares a unit with others, where the layer has no others."""
-    if isinstance(objective, LogProbability) and elements == 1:
-        raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set objective=logit")
-    for unit in units if isinstance(objective, Margin) else []:
-        if len({term.channel for term in unit.terms} - {None}) == elements:
-            raise UserError(f"the unit {unit.text!r} names every element of the layer {layer}, so there is no other "
-                            "to compare it with: set objective=logit")  # fmt: skip
+def check_objective(objective: Any, units: Sequence[Unit], layers: Mapping[str, Elements]) -> None:
+    """UserError for an objective that compares a unit with others, where a layer has no others."""
+    for layer, elements in layers.items():
+        if isinstance(objective, LogProbability) and elements.count == 1:
+            raise UserError(f"the layer {layer} has one element, so its log-probability is always 0: set "
+                            "objective=logit")  # fmt: skip
+        for unit in units if isinstance(objective, Margin) else []:
+            named = {term.channel for term in unit.terms if term.layer in (None, layer)} - {None}
+            if len(named) == elements.count:
+                raise UserError(f"the unit {unit.text!r} names every element of the layer {layer}, so there is no "
+                                "other to compare it with: set objective=logit")  # fmt: skip
 
 
 def _by_default(items: Any) -> bool:
@@ -168,10 +209,10 @@ def _by_default(items: Any) -> bool:
     return bool(items == OmegaConf.load(CONF / "synthesize.yaml").units)
 
 
-def _parts(item: Any, classes: list[str] | None) -> list[str]:
-    """The elements that the text of a unit names; none for a range."""
+def _parts(item: Any, classes: list[str] | None) -> list[Part]:
+    """The terms that the text of a unit names; none for a range."""
     parsed = read(str(item), ClassNames(classes or []))
-    return [] if isinstance(parsed, Range) else [part.element for part in parsed]
+    return [] if isinstance(parsed, Range) else parsed
 
 
 def _element_names(
@@ -182,6 +223,8 @@ def _element_names(
     Raises UserError if the output has another number of elements.
     """
     elements = activation.shape[2] if activation.ndim == 3 else activation.shape[1]
+    if member := network.members.get(layer.partition(".")[0]):
+        classes, is_output = zoo.classes(member), False
     if is_output or layer == OUTPUT:
         return zoo.classes_of(network, elements, "target")
     return classes if classes and activation.ndim == 2 and elements == len(classes) else None
@@ -201,8 +244,10 @@ def load_judge(config: SynthesizeSettings, prior: Bundle, target: Target, memo: 
     settings = config.judge
     if settings is None:
         return None
-    took_part = {"the target": zoo.identity(config.target), "the network that the generator inverts":
-                 prior.record.get("encoder_sha256")}  # fmt: skip
+    took_part = {"the target": zoo.identity(config.target),
+                 "the network that the generator inverts": prior.record.get("encoder_sha256"),
+                 **{f"the target's member {name}": zoo.identity(member)
+                    for name, member in config.target.members.items()}}  # fmt: skip
     made_from = (settings, zoo.identity(settings), took_part)
     loaded = (memo or Memo())("judge", made_from, lambda: judge.load(settings, took_part))
     classes = target.classes if target.is_output else zoo.classes(config.target)

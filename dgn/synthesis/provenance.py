@@ -25,6 +25,7 @@ from dgn.synthesis.inputs import bundle_file, files, prior_name
 from dgn.synthesis.priors import Box
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
+from dgn.units.wanted import Level
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "timm", "safetensors", "cma")
 
@@ -38,9 +39,13 @@ def contents(config: SynthesizeSettings, used: Mapping[str, str], prior: Bundle,
     digests = {"layer": target.layer}
     if path := config.start.get("path"):
         digests["start"] = sha256(Path(path).expanduser())
-    directions = [term.direction for unit in target.units for term in unit.terms if term.direction is not None]
-    if directions:
-        digests["directions"] = digest(directions)
+    along = [term for unit in target.units for term in unit.terms if term.direction is not None]
+    if along:
+        digests["directions"] = digest([term.direction for term in along])
+    if any(term.offset is not None for term in along):
+        digests["offsets"] = digest([torch.tensor([term.offset or 0.0 for term in along])])
+    if isinstance(level := target.objective, Level):
+        digests["levels"] = digest([level.of(target.units)])
     if target.classes:
         digests["classes"] = hashlib.sha256("\n".join(target.classes).encode()).hexdigest()
     if "target" not in used:
@@ -74,7 +79,7 @@ def method(
     Args:
         real: the real images beside the pictures, and which of them were scored, "val" or "train".
     """
-    start, objective = instantiate(config.start), instantiate(config.objective)
+    start, objective = instantiate(config.start), target.objective
     name = getattr(objective, "name", type(objective).__name__)
     when = (
         ""
@@ -94,6 +99,7 @@ def method(
         "range": _range(config.prior, prior),
         "weak": weak(record.get("errors", {})),
         "score": name + when,
+        "levels": getattr(objective, "levels", None),
         "place": _place(target),
         "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),
         "sums": sum(len(unit.terms) > 1 for unit in target.units),
@@ -122,10 +128,11 @@ def _range(settings: Mapping[str, Any], prior: Bundle) -> str:
 
 def _place(target: Target) -> str | None:
     """What a channel's value is where it has one at each of many positions; None where it has a single one."""
-    if not target.is_map:
+    if not target.maps:
         return None
     known = {"mean": "its mean over all positions", "max": "its maximum over all positions"}
-    places = {term.place if isinstance(term.place, str) else "one" for unit in target.units for term in unit.terms}
+    terms = [term for unit in target.units for term in unit.terms if (term.layer or target.layer) in target.maps]
+    places = {term.place if isinstance(term.place, str) else "one" for term in terms}
     if len(places) == 1:
         return known.get(places.pop(), "its value at the position in the unit's name")
     return ("its mean over all positions; with @max in the unit's name its maximum, with @center or @ROWxCOLUMN its "

@@ -15,7 +15,7 @@ from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
-from dgn.evaluation.dataset_examples import named, real_images, relate, write_real_images
+from dgn.evaluation.dataset_examples import measure_levels, named, real_images, relate, write_real_images
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
 from dgn.evaluation.verdict import weak
@@ -76,6 +76,7 @@ def synthesize(
     judge = load_judge(config, prior, target, memo)
     # before the climb: its mistakes are told at once
     real = real_images(config.data, config.real_from, config.seed, target, prior.generator.size)
+    measure_levels(target, real)
     rows = [(unit, config.seed + s) for unit in target.units for s in range(config.seeds)]
     firsts = resume.batches(len(rows), config.batch_size, config.shard)
     batches = {first: rows[first : first + config.batch_size] for first in firsts}
@@ -159,7 +160,7 @@ def describe(climbed: Climbed, rows: Rows, first: int, target: Target, judge: Ju
             judged = judge.ranks(climbed.images.to(target.device), wanted)
     described = []
     for i, (unit, seed) in enumerate(rows):
-        channel = unit.channel if target.is_output else None
+        channel = unit.channel if target.is_output and target.maximised else None
         row = results.Row(
             row=first + i,
             unit=unit.text,

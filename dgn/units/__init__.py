@@ -1,20 +1,27 @@
 """Units: what to maximise, from text to score."""
 
-from dgn.units.grammar import layer_of
+from dgn.units.elements import Elements
+from dgn.units.grammar import layers_of
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, OwnLogProbability, Scorer
-from dgn.units.terms import Term, Unit, parse
+from dgn.units.parsing import parse, parse_in
+from dgn.units.terms import Term, Unit
 from dgn.units.unit_file import from_file
+from dgn.units.wanted import Level, Match
 
 __all__ = [
+    "Elements",
+    "Level",
     "LogProbability",
     "Logit",
     "Margin",
+    "Match",
     "Objective",
     "OwnLogProbability",
     "Scorer",
     "Term",
     "Unit",
     "from_file",
-    "layer_of",
+    "layers_of",
     "parse",
+    "parse_in",
 ]

@@ -1,9 +1,9 @@
 """The grammar of units: parse the text of a unit, independent of the layer.
 
     unit    = range | [LAYER:] term { (+ | -) term }
-    range   = [-] [LAYER:] FIRST-LAST [@PLACE]  |  [-] [LAYER:] all [@PLACE]
+    range   = [-] [LAYER:] [FILE#] FIRST-LAST [@PLACE]  |  [-] [LAYER:] [FILE#] all [@PLACE]
     term    = [-] [WEIGHT*] [LAYER:] ELEMENT [@PLACE]
-    ELEMENT = class name | number | FILE
+    ELEMENT = class name | number | FILE | FILE#NUMBER
 
 | form | meaning | units |
 | --- | --- | --- |
@@ -26,9 +26,14 @@
 | `conv5:all` | every channel | all |
 | `-conv5:all@max` | every channel, its maximum minimised | all |
 | `conv5:3-conv5:40`, `conv5:40-conv5:3` | a difference: name the layer in both terms | 1 |
+| `conv5:3+fc6:12`, `0.5*conv5:3@center-fc8:volcano` | terms in several layers, read in one pass | 1 |
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
 | `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
+| `conv5:cat.jpg`, `-fc6:cat.jpg` | along the layer's values for an image; with `objective=match`, like them | 1 |
+| `conv5:sae.safetensors#123`, `conv5:sae.safetensors#123@max` | a latent of a sparse autoencoder of that layer | 1 |
+| `conv5:sae.safetensors#0-9`, `-conv5:sae.safetensors#0-9@center` | a range of latents | 10 |
+| `conv5:sae.safetensors#3-conv5:sae.safetensors#4` | a difference of two latents | 1 |
 
 Where a text could mean two things:
 
@@ -54,8 +59,9 @@ LAYER_PREFIX = re.compile(rf"({LAYER}):\s*")
 SIGN_AND_WEIGHT = re.compile(rf"\s*([+-]?)\s*(?:({WEIGHT})\s*\*)?\s*")
 RANGE = re.compile(
     rf"(?:(?P<outer>{LAYER}):)?\s*(?P<sign>[+-]?)\s*(?:(?P<inner>{LAYER}):)?\s*"
-    rf"(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|[Aa]ll|ALL)(?:@(?P<place>\w*))?"
+    rf"(?P<file>[^#]+#)?(?P<members>(?P<first>{INDEX})\s*-\s*(?P<last>{INDEX})|[Aa]ll|ALL)(?:@(?P<place>\w*))?"
 )
+LATENT = re.compile(rf"(?P<file>.+)#(?P<number>{INDEX})")
 NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
 NO_UNIT = "there is no unit: set, for example, 'units=[volcano,12]'"
 
@@ -67,6 +73,7 @@ class Range:
     Attributes:
         text: without the layer.
         layer: None for the default layer.
+        file: of the sparse autoencoder whose latents they are, or None.
         minimised: whether a minus stands in front.
         first, last: the ends, which both belong to it; None for all elements.
         place: what follows the @, or None.
@@ -74,6 +81,7 @@ class Range:
 
     text: str
     layer: str | None
+    file: str | None
     minimised: bool
     first: int | None
     last: int | None
@@ -88,7 +96,7 @@ class Part:
         text: with its sign, weight and place, without its layer.
         layer: None for the default layer.
         weight: with its sign.
-        element: a class name, a number or a file; or an unknown word.
+        element: a class name, a number, a file or a latent in one; or an unknown word.
         place: what follows the @, or None.
     """
 
@@ -99,22 +107,18 @@ class Part:
     place: str | None
 
 
-def layer_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | None, default: str) -> str:
-    """The one layer that all units are read at.
+def layers_of(items: Sequence[str | int] | str | int, classes: Sequence[str] | None, default: str) -> list[str]:
+    """The layers that units are read at, in the order in which they are named.
 
     Args:
         items: texts of units, or a single one.
         classes: names of the network's outputs.
-        default: the layer of units that name none.
+        default: the layer of terms that name none.
 
-    Raises UserError if the units name several layers, or if there is no unit.
+    Raises UserError if there is no unit.
     """
     names = ClassNames(classes or [])
-    layers = dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names)))
-    if len(layers) > 1:
-        words = [f"{layer} (the default)" if layer == default else layer for layer in sorted(layers)]
-        raise UserError(f"the units are in several layers, {' and '.join(words)}: start one run per layer")
-    return next(iter(layers))
+    return list(dict.fromkeys(layer or default for item in as_list(items) for layer in _layers(read(item, names))))
 
 
 def as_list(items: Sequence[str | int] | str | int) -> list[str]:
@@ -157,9 +161,12 @@ def _range(item: str, names: ClassNames) -> Range | None:
     match = RANGE.fullmatch(item)
     if not match or (match["outer"] and match["inner"]) or names.candidates(item) or names.candidates(match["members"]):
         return None
+    file = match["file"] and match["file"][:-1]
+    if file and not _is_file(file):
+        return None
     first, last = (int(match["first"]), int(match["last"])) if match["first"] else (None, None)
-    text = match["sign"] + item[match.start("members") :]
-    return Range(text, match["outer"] or match["inner"], match["sign"] == "-", first, last, match["place"])
+    text = match["sign"] + item[match.start("file" if file else "members") :]
+    return Range(text, match["outer"] or match["inner"], file, match["sign"] == "-", first, last, match["place"])
 
 
 def _terms(item: str, names: ClassNames) -> tuple[list[Part], bool]:
@@ -193,7 +200,7 @@ def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
     """
     if first and names.candidates(text.strip()):
         return Part(text, None, 1.0, text.strip(), None)
-    sign, weight, begin = _head(text)
+    sign, weight, begin = head(text)
     after_sign = text.strip().removeprefix(sign).strip()
     if names.candidates(after_sign):
         return Part(text, None, float(f"{sign}1"), after_sign, None)
@@ -206,7 +213,7 @@ def _known_term(text: str, names: ClassNames, first: bool) -> Part | None:
     return None
 
 
-def _head(text: str) -> tuple[str, float, int]:
+def head(text: str) -> tuple[str, float, int]:
     """The sign of a term, its weight with the sign, and where the rest of its text begins."""
     head = SIGN_AND_WEIGHT.match(text)
     assert head is not None  # it matches any text
@@ -222,16 +229,23 @@ def _element(text: str, names: ClassNames) -> tuple[str, str | None] | None:
 
 
 def _exists(element: str, names: ClassNames) -> bool:
-    is_file = element.endswith(directions.SUFFIXES) and os.path.isfile(os.path.expanduser(element))
+    latent = LATENT.fullmatch(element)
+    is_file = _is_file(latent["file"] if latent else element)
     return is_file or bool(names.candidates(element) or re.fullmatch(INDEX, element))
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(directions.SUFFIXES) and os.path.isfile(os.path.expanduser(name))
 
 
 def _unknown_term(text: str, names: ClassNames) -> Part:
     """The unknown term that a text begins with: a file that is missing, a misspelt name, or else the first word."""
-    _, weight, begin = _head(text)
+    _, weight, begin = head(text)
     ends = [match.start() for match in re.finditer(r"[-+]", text) if match.start() > begin] + [len(text)]
     bodies = [text[begin:end].strip() for end in ends]
-    is_file = bodies[-1].endswith(directions.SUFFIXES) and not re.search(r"[*+]", bodies[-1])
+    latent = LATENT.match(bodies[-1])
+    is_file = (latent["file"] if latent else bodies[-1]).endswith(directions.SUFFIXES)
+    is_file = is_file and not re.search(r"[*+]", bodies[-1])
     body = bodies[-1] if is_file else max(bodies[:8], key=names.likeness)  # the first, if it is like no name
     prefix = LAYER_PREFIX.match(body)
     element = body[prefix.end() :] if prefix else body

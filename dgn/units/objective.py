@@ -1,6 +1,6 @@
 """Objectives and scores of units: what the ascent maximises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Protocol
 
@@ -8,7 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
+from dgn.units.directions import places
 from dgn.units.terms import Term, Unit
+from dgn.units.wanted import Level, Match, nearness
+
+Activations = Tensor | Mapping[str, Tensor]  # of the one layer that is read, or of each by its name
 
 
 class Objective(Protocol):
@@ -55,22 +59,58 @@ class Margin:
         return values - torch.where(others == -torch.inf, 0, others)
 
 
+Scored = Objective | Level | Match
+
+
 class Scorer(nn.Module):
     """Activation (N, D), (N, C, H, W) or (N, T, D), row i for `units[i]`, to scores (N,). Rows are independent.
 
-    The score is the sum over the unit's terms, in their order, of weight · objective(values at the place)[channel]. For
-    a direction d it is weight · (d · values)[place]: the maximum over positions is that of the projected values.
-    "mean" and "max" are taken before `LogProbability` and `Margin`, for each channel by itself.
+    The score is the sum over the unit's terms of weight · objective(values at the place)[channel]. For a direction d it
+    is weight · ((d · values)[place] + offset): the maximum over positions is that of the projected values. "mean" and
+    "max" are taken before `LogProbability` and `Margin`, for each channel by itself. Units of several layers take the
+    activations by layer; their terms are added layer by layer. `Level` is of the sum, `Match` of each term.
 
-    Raises UserError for a direction with another objective than `Logit`.
+    Raises UserError for a direction with an objective that compares channels, and for a term of `Match` that is none.
     """
 
-    def __init__(self, units: Sequence[Unit], objective: Objective) -> None:
+    level: Tensor | None
+
+    def __init__(self, units: Sequence[Unit], objective: Scored) -> None:
         super().__init__()
         self.objective = objective
-        rows = [unit.terms for unit in units]
-        if not isinstance(objective, Logit) and any(term.direction is not None for row in rows for term in row):
-            raise UserError("this objective is not defined for a direction: set objective=logit")
+        terms = [term for unit in units for term in unit.terms]
+        check_terms(terms, objective)
+        self.register_buffer("level", objective.of(units) if isinstance(objective, Level) else None, persistent=False)
+        self.layers = list(dict.fromkeys(term.layer for term in terms))
+        self.parts: Any = nn.ModuleList(_AtLayer(units, layer, objective) for layer in self.layers)
+
+    def forward(self, activation: Activations) -> Tensor:
+        """(N, ...), of one layer or of each by its name, to (N,)."""
+        parts = [part(x) for part, x in zip(self.parts, by_layer(activation, self.layers), strict=True)]
+        score = sum(parts[1:], parts[0])
+        return score if self.level is None else nearness(score, self.level)
+
+
+def check_terms(terms: Sequence[Term], objective: Scored) -> None:
+    """UserError for a term that the objective cannot score."""
+    if isinstance(objective, Match):
+        objective.check(terms)
+    elif not isinstance(objective, Logit | Level) and any(term.direction is not None for term in terms):
+        raise UserError("this objective is not defined for a direction: set objective=logit")
+
+
+class _AtLayer(nn.Module):
+    """What the rows' terms in one layer add to their scores; 0 for a row without one."""
+
+    rows: Tensor
+
+    def __init__(self, units: Sequence[Unit], layer: str | None, objective: Scored) -> None:
+        super().__init__()
+        self.objective, self.count = objective, len(units)
+        here = [[term for term in unit.terms if term.layer == layer] for unit in units]
+        used = [i for i, terms in enumerate(here) if terms]
+        rows = [here[i] for i in used]
+        self.register_buffer("rows", torch.tensor(used), persistent=False)
         self.steps: Any = nn.ModuleList()
         for terms in zip_longest(*rows):  # the k-th of every row; a row with fewer repeats its first, with weight zero
             filled = [term or row[0] for term, row in zip(terms, rows, strict=True)]
@@ -78,6 +118,12 @@ class Scorer(nn.Module):
 
     def forward(self, activation: Tensor) -> Tensor:
         """(N, ...) to (N,)."""
+        if len(self.rows) == self.count:
+            return self._scores(activation)
+        scores = self._scores(activation[self.rows])
+        return scores.new_zeros(self.count).index_copy(0, self.rows, scores)
+
+    def _scores(self, activation: Tensor) -> Tensor:
         values = places(activation)
         named = torch.zeros(values.shape[:2], dtype=torch.bool, device=values.device)
         for step in self.steps:
@@ -99,11 +145,17 @@ class _Terms(nn.Module):
     largest: Tensor
     counts: Tensor
     along: Tensor
+    offset: Tensor
+    every: Tensor
+    variance: Tensor
     direction: Tensor | None
 
     def __init__(self, terms: Sequence[Term], counts: Sequence[bool]) -> None:
         super().__init__()
-        self.averages, self.peaks = (any(term.place == how for term in terms) for how in ("mean", "max"))
+        self.averages, self.peaks, self.sums = (
+            any(term.place == how for term in terms) for how in ("mean", "max", "every")
+        )
+        direction = _directions(terms)
         for name, value in {
             "rows": torch.arange(len(terms)),
             "channel": torch.tensor([term.channel or 0 for term in terms]),
@@ -113,14 +165,20 @@ class _Terms(nn.Module):
             "largest": torch.tensor([[term.place == "max"] for term in terms]),
             "counts": torch.tensor(counts),
             "along": torch.tensor([[term.direction is not None] for term in terms]),
-            "direction": _directions(terms),
+            "offset": torch.tensor([term.offset or 0.0 for term in terms]),
+            "every": torch.tensor([[term.place == "every"] for term in terms]),
+            "direction": direction,
+            "variance": torch.tensor([1.0 if term.direction is None else _variance(term.direction) for term in terms]),
         }.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, values: Tensor, named: Tensor, objective: Objective) -> Tensor:
+    def forward(self, values: Tensor, named: Tensor, objective: Scored) -> Tensor:
         """(N, C, P) to the weighted values (N,), 0 where a row has no such term."""
-        if isinstance(objective, Logit):  # no other channel is read
+        if isinstance(objective, Match):
+            value = self._nearness(values)
+        elif isinstance(objective, Logit | Level):  # no other channel is read
             value = self._at_place(self._projected(values).unsqueeze(1)).squeeze(1)
+            value = value if self.direction is None else value + self.offset
         else:
             value = objective(self._at_place(values), named)[self.rows, self.channel]
         return torch.where(self.counts, self.weight * value, 0)
@@ -130,29 +188,46 @@ class _Terms(nn.Module):
         channel = values[self.rows, self.channel]
         if self.direction is None:
             return channel
-        return torch.where(self.along, (values * self.direction.unsqueeze(2)).sum(1), channel)
+        return torch.where(self.along, (values * self.direction).sum(1), channel)
+
+    def _nearness(self, values: Tensor) -> Tensor:
+        """(N, C, P) to minus the squared distance from each row's pattern over its variance, (N,); see `Match`."""
+        assert self.direction is not None  # `Match` has been checked
+        distance = (self._at_place(values) - self.direction[:, :, 0]).square().mean(1)
+        if self.sums:
+            distance = torch.where(self.every[:, 0], (values - self.direction).square().mean((1, 2)), distance)
+        return -distance / self.variance
 
     def _at_place(self, values: Tensor) -> Tensor:
-        """(N, K, P) to the values at each row's place, their mean or their maximum: (N, K)."""
+        """(N, K, P) to the values at each row's place, their mean, their maximum or their sum: (N, K)."""
         at_place = values[self.rows, :, self.place]
         if self.averages:
             at_place = torch.where(self.mean, values.mean(2), at_place)
         if self.peaks:
             at_place = torch.where(self.largest, values.amax(2), at_place)
+        if self.sums:
+            at_place = torch.where(self.every, values.sum(2), at_place)
         return at_place
 
 
 def _directions(terms: Sequence[Term]) -> Tensor | None:
-    """The directions of the terms (N, C), zero for a term without one; None if no term has one."""
-    directions = [term.direction for term in terms]
-    shape = next((direction for direction in directions if direction is not None), None)
-    if shape is None:
+    """The terms' directions (N, C, 1), or (N, C, P) if one has more places; zero where there is none; None for none."""
+    known = [term.direction for term in terms if term.direction is not None]
+    if not known:
         return None
-    return torch.stack([torch.zeros_like(shape) if direction is None else direction for direction in directions])
+    largest = max(known, key=lambda direction: direction.shape[1])
+    return torch.stack([torch.zeros_like(largest) if term.direction is None else term.direction.expand_as(largest)
+                        for term in terms])  # fmt: skip
 
 
-def places(activation: Tensor) -> Tensor:
-    """(N, D), (N, C, H, W) or (N, T, D) as (N, channels, places)."""
-    if activation.ndim == 3:
-        return activation.transpose(1, 2)
-    return activation.flatten(2) if activation.ndim == 4 else activation.unsqueeze(2)
+def _variance(direction: Tensor) -> float:
+    return float(direction.double().var(correction=0))
+
+
+def by_layer(activation: Activations, layers: Sequence[str | None]) -> list[Tensor]:
+    """The activation of each layer; a tensor is that of the only one. ValueError for a tensor where there are more."""
+    if isinstance(activation, Tensor):
+        if len(layers) > 1:
+            raise ValueError(f"units of the layers {layers} need the activations of all, by layer")
+        return [activation]
+    return [activation[str(layer)] for layer in layers]

@@ -1,17 +1,9 @@
-"""Units of one layer as weighted sums of elements at positions."""
+"""Units as weighted sums of elements at positions."""
 
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import Tensor
-
-from dgn.base.errors import UserError
-from dgn.units import directions
-from dgn.units.grammar import INDEX, NUMBERS, WEIGHT, Part, Range, as_list, read
-from dgn.units.names import SIGNS, ClassNames
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +13,13 @@ class Term:
     Attributes:
         weight: factor on its value; negative to minimise.
         channel: element of a vector or of a token, or channel of a map; None for a direction.
-        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them. 0 in a vector.
-        direction: (channels,) weights of the channels, from a file; None for a single channel.
+        place: position in a map, row by row, or number of a token; "mean" or "max" over all of them, "every" for a
+            direction with values of its own at each. 0 in a vector.
+        direction: (channels, 1) weights of the channels, or (channels, places) at every place, from a file; None for a
+            single channel.
+        offset: of a latent, its bias: what is added to the values along the direction.
         label: for people: the class name where there is one.
+        layer: where it is read; None where the run has one layer, which is then known.
     """
 
     weight: float
@@ -31,6 +27,8 @@ class Term:
     place: int | str
     direction: Tensor | None
     label: str
+    layer: str | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Unit:
     """One thing to maximise: the sum of its terms.
 
     Attributes:
-        text: how it is written at its layer, without the layer's name.
+        text: how it is written, where the run has one layer without its name.
         label: for people.
         terms: at least one.
     """
@@ -53,168 +51,7 @@ class Unit:
         return self.terms[0].channel if len(self.terms) == 1 else None
 
 
-def parse(
-    items: Sequence[str | int] | str | int,
-    shape: Sequence[int],
-    classes: Sequence[str] | None,
-    layer: str | None = None,
-    network: str | None = None,
-) -> list[Unit]:
-    """The units that texts name at one layer; the grammar is in `dgn.units.grammar`.
-
-    Args:
-        items: texts; a range gives several units.
-        shape: of the layer's activation: (D,) of a vector, (C, H, W) of a map, (T, D) of a sequence of tokens.
-        classes: names of the elements, or None.
-        layer, network: their names, for messages: the network's as `dgn networks NAME` takes it.
-
-    Raises UserError for a text that is not a unit, with the nearest names or the allowed numbers.
-    """
-    read_at = _Layer(tuple(shape), ClassNames(classes or []), layer, network)
-    return [unit for item in as_list(items) for unit in read_at.units(item)]
-
-
-class _Layer:
-    """What texts mean at one layer."""
-
-    def __init__(self, shape: tuple[int, ...], names: ClassNames, layer: str | None, network: str | None) -> None:
-        self.shape, self.names, self.layer, self.network = shape, names, layer, network
-        self.count = shape[1] if len(shape) == 2 else shape[0]
-
-    def units(self, item: str) -> list[Unit]:
-        """The units of one text."""
-        parsed = read(item, self.names)
-        return self._members(parsed) if isinstance(parsed, Range) else [self._sum(parsed)]
-
-    def _sum(self, parts: Sequence[Part]) -> Unit:
-        text = "".join(part.text for part in parts).strip()
-        numbers = NUMBERS.fullmatch(text)
-        if numbers and "-" in numbers["sum"] and len(parts) > 1:  # without its layers it would be a range
-            text = f"{text[: numbers.start('sum')]}1*{text[numbers.start('sum') :]}"
-        terms = tuple(map(self._term, parts))
-        return Unit(text, _label(terms), terms)
-
-    def _members(self, span: Range) -> list[Unit]:
-        """A unit for each element of a range."""
-        sign = "-" * span.minimised
-        first, last = span.first or 0, self.count - 1 if span.last is None else span.last
-        self._check_index(span.text, max(first, last))
-        if first > last:
-            raise UserError(f"the range {span.text!r} is empty: set {sign}{last}-{first}, "
-                            f"or {sign}1*{first}-{last} for a difference")  # fmt: skip
-        if span.last is not None and any(self._is_another_name(end) for end in (first, last)):
-            raise UserError(f"the range {span.text!r} is ambiguous, because some class names of this layer are "
-                            "numbers of other classes: set single names, or units=all")  # fmt: skip
-        return [self._member(i, sign, span.place) for i in range(first, last + 1)]
-
-    def _is_another_name(self, channel: int) -> bool:
-        """Whether the number of an element is the class name of another one."""
-        return self.names.candidates(str(channel)) not in ([], [channel])
-
-    def _member(self, channel: int, sign: str, place: str | None) -> Unit:
-        """The unit of one element, written with its number, or with its name where the number is another one's name."""
-        at = "" if place is None else f"@{place}"
-        element = self.names.classes[channel] if self._is_another_name(channel) else str(channel)
-        if self.names.candidates(element) not in ([], [channel]):
-            raise UserError(f"cannot name element {channel}: several classes are called {element!r}, and another class "
-                            f"is called {channel}; set unique names in target.classes")  # fmt: skip
-        part = Part(f"{sign}{element}{at}", None, float(f"{sign}1"), element, place)
-        return self._sum([part])
-
-    def _term(self, part: Part) -> Term:
-        if not math.isfinite(part.weight) or part.weight == 0:
-            size = "zero" if part.weight == 0 else "too large"
-            raise UserError(f"the weight in {part.text.strip()!r} is {size}: set a finite number other than zero")
-        channel = self._channel(part.element)
-        if channel is None:
-            direction, label = directions.read(part.element, self.count), Path(part.element).stem
-        else:
-            direction, label = None, self.names.label(channel)
-        if len(self.shape) > 1 and part.place:
-            label = f"{label}@{part.place}"
-        return Term(part.weight, channel, self._place(part.element, part.place), direction, label)
-
-    def _channel(self, element: str) -> int | None:
-        """The number of an element that is a class name or a number; None for a file."""
-        named = self.names.candidates(element)
-        if len(named) > 1:
-            numbers = ", ".join(map(str, named))
-            raise UserError(f"{len(named)} classes are called {element!r}: set one of their indices, {numbers}")
-        if named:
-            return named[0]
-        if re.fullmatch(INDEX, element):
-            self._check_index(element, int(element))
-            return int(element)
-        if element.endswith(directions.SUFFIXES):
-            return None
-        if element[:1] in SIGNS:
-            raise UserError(f"there is no unit {element!r}: set one sign per term, before its element")
-        last = self.count - 1
-        if mended := _mended(element):
-            raise UserError(f"there is no unit {element!r}: {mended}")
-        if self.names.classes:
-            listed = f" (list all class names with dgn networks {self.network} --classes)" if self.network else ""
-            raise UserError(f"there is no unit {element!r}: {self.names.suggestion(element)}{listed}")
-        naming = ", or class names by target.classes=FILE or target.classes=[a,b,c]"
-        raise UserError(f"there is no unit {element!r}, because this layer has no class names: set an index from 0 to "
-                        f"{last}" + naming * (len(self.shape) == 1))  # fmt: skip
-
-    def _check_index(self, text: str, index: int) -> None:
-        if index >= self.count:
-            where = f" in the layer {self.layer}" if self.layer else ""
-            raise UserError(f"there is no unit {text!r}{where}: set an index from 0 to {self.count - 1}")
-
-    def _place(self, element: str, place: str | None) -> int | str:
-        """A place as `Term` has it."""
-        if len(self.shape) == 1:
-            if place is not None:
-                raise UserError(f"'{element}@{place}' has a position, but this layer is a vector: set {element}")
-            return 0
-        if place in {None, "mean", "max"}:
-            return place or "mean"
-        return self._token(element, str(place)) if len(self.shape) == 2 else self._position(element, str(place))
-
-    def _token(self, element: str, place: str) -> int:
-        number = "0" if place == "cls" else place
-        if not re.fullmatch(INDEX, number):
-            last = self.shape[0] - 1
-            raise UserError(f"'{element}@{place}' is not a token: set @cls, @0 to @{last}, @mean or @max")
-        if int(number) >= self.shape[0]:
-            raise UserError(f"'{element}@{place}' is not a token of this layer: set @0 to @{self.shape[0] - 1}")
-        return int(number)
-
-    def _position(self, element: str, place: str) -> int:
-        _, height, width = self.shape
-        match = re.fullmatch(rf"({INDEX})x({INDEX})", place)
-        if place != "center" and not match:
-            raise UserError(f"'{element}@{place}' is not a position: set @ROWxCOLUMN, @center, @mean or @max")
-        row, column = (int(match[1]), int(match[2])) if match else (height // 2, width // 2)
-        if row >= height or column >= width:
-            ends = f"set a row from 0 to {height - 1} and a column from 0 to {width - 1}"
-            raise UserError(f"'{element}@{place}' is outside this layer's map: {ends}")
-        return row * width + column
-
-
-def _mended(element: str) -> str:
-    """How to write what another language or a word processor writes otherwise; "" for anything else."""
-    if dash := re.search("(?:^|[0-9 ])([\u2010-\u2015\u2212])", element):  # as in a page's label
-        return f"a minus is written -, not {dash[1]}"
-    if span := re.fullmatch(rf"({INDEX})\s*\.\.+\s*({INDEX})", element):
-        return f"a range is written {span[1]}-{span[2]}"
-    if fraction := re.fullmatch(r"([0-9.]+\s*/\s*[0-9.]+)\s*\*\s*(.+)", element):
-        return f"a weight is a decimal number, such as 0.5*{fraction[2]}"
-    if product := re.fullmatch(rf"(.+?)\s*\*\s*({WEIGHT})", element):
-        return f"the weight comes first, {product[2]}*{product[1]}"
-    if number := re.fullmatch(rf"({INDEX})\.0*", element):
-        return f"an index is a whole number, {number[1]}"
-    if spaced := re.fullmatch(r"(.+?)\s*@\s*(\w+)", element):
-        return f"a position follows without spaces, {spaced[1]}@{spaced[2]}"
-    if element.lower() == "all":
-        return "all stands alone, for every element, or with a minus in front, -all"
-    return ""
-
-
-def _label(terms: Sequence[Term]) -> str:
+def label(terms: Sequence[Term]) -> str:
     """Terms for people: 'goldfish', 'not goldfish', '0.5 volcano + 0.5 goldfish', 'volcano − goldfish'."""
     if len(terms) == 1 and terms[0].weight == -1:
         return f"not {terms[0].label}"

@@ -15,8 +15,8 @@ from dgn.measures.subject import Subject, Tools
 from dgn.networks.features import OUTPUT, Features
 from dgn.report.results import Row
 from dgn.units.objective import Logit, Scorer
+from dgn.units.parsing import parse
 from dgn.units.target import Target
-from dgn.units.terms import parse
 from tests.conftest import Tiny
 
 CLASSES = ["apple", "bread", "cup", "dog", "egg", "fox", "gong"]

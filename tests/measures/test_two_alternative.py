@@ -11,7 +11,7 @@ from dgn.measures import trials, two_alternative
 from dgn.measures.intervals import share
 from dgn.measures.settings import TwoAlternativeSettings
 from dgn.units.objective import Logit, Scorer
-from dgn.units.terms import parse
+from dgn.units.parsing import parse
 from tests.measures.conftest import CLASSES, make_rows
 
 BOTH = ["apple", "-apple", "bread", "-bread", "cup", "-cup"]

@@ -61,7 +61,8 @@ def rises(network, layer, contract):
     """Whether a unit's score rises, through the climb of the command; gradients that do not arrive are an error."""
     g = Pixels(size=contract.size, channels=contract.channels)
     features = Features(network, layer, contract, activated=False)
-    shape = check(features, torch.rand(1, contract.channels, contract.size, contract.size)).shape[1:]
+    images = torch.rand(1, contract.channels, contract.size, contract.size)
+    (shape,) = (x.shape[1:] for x in check(features, images).values())
     chosen = units.parse(["0+1+2+3+4", "2*0-1*1+3+4"], shape, None)
     target = Target(features, chosen, lambda rows: units.Scorer(rows, units.Logit()), False)
     prior = bundle.Bundle(g, g.moments(), torch.empty(0), {})

@@ -13,8 +13,14 @@ from dgn.networks.validate import check, check_arithmetic, initialise, noise, se
 IMAGE = torch.rand(1, 3, 16, 16)
 
 
+def activation(features, images, arithmetic="32-true"):
+    """The only layer's."""
+    (found,) = check(features, images, arithmetic).values()
+    return found
+
+
 def test_a_sound_target_passes(tiny, contract):
-    assert check(Features(tiny, "out", contract, False), IMAGE).shape == (1, 7)
+    assert activation(Features(tiny, "out", contract, False), IMAGE).shape == (1, 7)
 
 
 def broken(kind: str, features: Features) -> None:
@@ -49,8 +55,8 @@ def test_a_broken_target_is_named(tiny, contract, kind, words):
 
 def test_tokens_and_what_sums_to_one_pass(contract):
     network = nn.Sequential(nn.Flatten(2), nn.Linear(256, 4), nn.LayerNorm(4), nn.Flatten(), nn.Softmax(1)).double()
-    assert check(Features(network, "2", contract, False), IMAGE.double()).shape == (1, 3, 4)
-    assert check(Features(network, "4", contract, True), IMAGE.double()).shape == (1, 12)
+    assert activation(Features(network, "2", contract, False), IMAGE.double()).shape == (1, 3, 4)
+    assert activation(Features(network, "4", contract, True), IMAGE.double()).shape == (1, 12)
 
 
 def test_a_layer_of_another_rank_is_refused(contract):
@@ -109,12 +115,12 @@ def test_a_train_that_returns_nothing_is_no_matter(tiny, contract):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_networks_of_other_floating_types_are_read_in_fp32(tiny, contract, dtype):
     target = settled(tiny.to(dtype), contract)
-    assert check(target, noise(contract)).dtype is torch.float32
+    assert activation(target, noise(contract)).dtype is torch.float32
 
 
 def test_a_network_that_casts_its_input_itself_keeps_its_type(tiny, contract):
     target = settled(Called(tiny.double(), lambda inner, x: inner(x.double())), contract)
-    assert check(target, noise(contract)).dtype is torch.float64
+    assert activation(target, noise(contract)).dtype is torch.float64
 
 
 def test_a_network_that_needs_two_images_is_given_one_twice(contract):
@@ -139,7 +145,7 @@ def test_lazy_modules_get_their_weights_from_a_first_pass(contract):
     assert lazy.training
     with pytest.raises(UserError, match=r"set encoder\.input\.size"):
         initialise(nn.Sequential(nn.LazyLinear(2), nn.Flatten(), nn.Linear(7, 2)), contract, "encoder")
-    assert check(settled(lazy, contract), noise(contract)).shape == (2, 5)
+    assert activation(settled(lazy, contract), noise(contract)).shape == (2, 5)
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
@@ -157,7 +163,7 @@ def test_the_arithmetic_of_the_run_is_tried(contract):
         return out
 
     target = settled(Called(nn.Conv2d(3, 4, 3), filled), contract)
-    assert check(target, noise(contract), "32-true").shape == (2, 8, 14, 14)
+    assert activation(target, noise(contract), "32-true").shape == (2, 8, 14, 14)
     with pytest.raises(UserError, match=r"the target runs in fp32 but not in bf16-mixed .*trainer.precision=32-true"):
         check(target, noise(contract), "bf16-mixed")
     check_arithmetic(target, lambda x: [target.network.inner(x)], noise(contract), "bf16-mixed")

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from dgn import units
 from dgn.networks import class_names
+from dgn.settings.words import literal
 from dgn.units import grammar
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,8 @@ FILES = ("cat.safetensors", "cat.npy", "dog.npy", "dir-2/a-1.npy")
 
 
 def through_hydra(items):
-    """What a list of units is after Hydra's parser, as texts."""
-    found = PARSER.parse_override(f"units=[{','.join(items)}]").value()
+    """What a typed list of units is after the command line and Hydra's parser, as texts."""
+    found = PARSER.parse_override(literal(f"units=[{','.join(items)}]", several=False)).value()
     assert isinstance(found, list)
     return [str(item) for item in found]
 
@@ -43,13 +44,24 @@ def _files(tmp_path_factory):
         save_file({"direction": torch.ones(4096)}, "cat.safetensors")
         for name, channels in (("cat.npy", 4096), ("dog.npy", 512), ("dir-2/a-1.npy", 512)):
             np.save(name, np.ones(channels))
+        tensors = {"encoder.weight": torch.ones(200, 512), "encoder.bias": torch.ones(200),
+                   "decoder.weight": torch.ones(512, 200), "bias": torch.ones(512)}  # fmt: skip
+        save_file(tensors, "sae.safetensors")
+        Path("cat.jpg").touch()  # what the layer makes of it is `read`'s
+        save_file(tensors, "dir-2/a-1*2.safetensors")
         yield
 
 
 def read(item, classes=IMAGENET):
-    """The layer and the units of a text, at a layer of the right shape."""
-    layer = units.layer_of([item], classes, "fc8")
-    return layer, units.parse([item], SHAPES[layer], classes if layer == "fc8" else None)
+    """The layers and the units of a text, at layers of the right shape."""
+    layers = units.layers_of([item], classes, "fc8")
+    at = {
+        layer: units.Elements(
+            SHAPES[layer], classes if layer == "fc8" else None, see=lambda _, layer=layer: torch.ones(SHAPES[layer])
+        )
+        for layer in layers
+    }
+    return layers, units.parse_in([item], at, classes if len(layers) > 1 or layers == ["fc8"] else None, "fc8")
 
 
 def test_the_parsers_docstring_has_the_same_table():
@@ -60,13 +72,15 @@ def test_the_parsers_docstring_has_the_same_table():
 @pytest.mark.parametrize(("form", "count"), FORMS)
 def test_a_printed_form_means_as_many_units_as_the_table_says(form, count):
     assert through_hydra([form]) == [form]
-    layer, found = read(form)
-    assert layer == (re.findall(r"([a-z]\w+(?:\.11)?):", form) or ["fc8"])[0]
+    layers, found = read(form)
+    assert layers == list(dict.fromkeys(re.findall(r"([a-z]\w+(?:\.11)?):", form) or ["fc8"]))
+    layer = layers[0]
     every = SHAPES[layer][1] if len(SHAPES[layer]) == 2 else SHAPES[layer][0]
     assert len(found) == (every if count == "all" else int(count))
-    assert units.Scorer(found[:2], units.Logit())(torch.zeros(len(found[:2]), *SHAPES[layer])).shape == (
-        len(found[:2]),
-    )
+    rows = len(found[:2])
+    zeros = {name: torch.zeros(rows, *SHAPES[name]) for name in layers}
+    scorer = units.Scorer(found[:2], units.Logit())
+    assert scorer(zeros if len(layers) > 1 else zeros[layer]).shape == (rows,)
     if form.startswith("-") or ":-" in form:
         assert all(unit.terms[0].weight < 0 for unit in found)
 
@@ -95,7 +109,12 @@ PLACES = {  # of a map of 13 x 13, of 16 tokens, of a vector
     "fc8": [("", 0)],
 }
 ELEMENTS = {  # beside numbers
-    "conv5": [("dog.npy", None), ("dir-2/a-1.npy", None)],
+    "conv5": [
+        ("dog.npy", None),
+        ("dir-2/a-1.npy", None),
+        ("sae.safetensors#12", None),
+        ("dir-2/a-1*2.safetensors#3", None),
+    ],
     "blocks.11": [],
     "fc6": [("cat.npy", None), ("cat.safetensors", None)],
     "fc8": [(name, i) for i, name in enumerate(ODD)],
@@ -129,11 +148,43 @@ def test_any_sum_means_its_terms(drawn):
         return  # a range, or refused: numbers alone
     classes = ODD if layer == "fc8" else None
     shape = (41,) if layer == "fc8" else SHAPES[layer]
-    assert units.layer_of([text], classes, "fc8") == layer
+    assert units.layers_of([text], classes, "fc8") == [layer]
     (unit,) = units.parse([text], shape, classes)
     assert [(term.weight, term.channel, term.place) for term in unit.terms] == meaning
     (again,) = units.parse([unit.text], shape, classes)  # the text without layers still means the same
     assert [(term.weight, term.channel, term.place) for term in again.terms] == meaning
+
+
+@st.composite
+def mixtures(draw):
+    """A sum of terms in several layers, and its meaning: a term names its layer, unless the first has the same."""
+    texts, meaning = [], []
+    for i in range(draw(st.integers(2, 4))):
+        layer = draw(st.sampled_from(list(PLACES)))
+        element, channel = draw(st.sampled_from([*ELEMENTS[layer], *((str(n), n) for n in range(11, 41))]))
+        (sign, signed), (weight, size) = draw(SIGNS), draw(WEIGHTS)
+        place, at = draw(st.sampled_from(PLACES[layer]))
+        alike = layer == meaning[0][0] if meaning else layer == "fc8"
+        prefix = draw(st.sampled_from(["", f"{layer}:"])) if alike else f"{layer}:"
+        texts.append(f"{sign or '+' * bool(i)}{weight}{prefix}{element}{place}")
+        meaning.append((layer, signed * size, channel, at))
+    return draw(st.sampled_from(["", " "])).join(texts), meaning
+
+
+@settings(deadline=None, max_examples=200)
+@given(mixtures())
+def test_any_sum_over_several_layers_means_its_terms(drawn):
+    text, meaning = drawn
+    layers = list(dict.fromkeys(layer for layer, *_ in meaning))
+    if len(layers) == 1:
+        return
+    assert units.layers_of([text], ODD, "fc8") == layers
+    at = {name: units.Elements((41,) if name == "fc8" else SHAPES[name], ODD if name == "fc8" else None)
+          for name in layers}  # fmt: skip
+    (unit,) = units.parse_in([text], at, ODD, "fc8")
+    (again,) = units.parse_in([unit.text], at, ODD, "fc8")
+    for one in (unit, again):
+        assert [(term.layer, term.weight, term.channel, term.place) for term in one.terms] == meaning
 
 
 @settings(deadline=None, max_examples=30)
@@ -148,7 +199,7 @@ def test_any_range_means_its_elements(data):
     prefix = data.draw(st.sampled_from([f"{layer}:", *[""] * (layer == "fc8")]))
     text = data.draw(st.sampled_from([f"{sign}{prefix}{members}{place}", f"{prefix}{sign}{members}{place}"]))
     found_layer, found = read(text)
-    assert found_layer == layer
+    assert found_layer == [layer]
     assert [[(term.weight, term.channel, term.place) for term in unit.terms] for unit in found] == [
         [(signed, i, at)] for i in (range(every) if whole else range(first, last + 1))
     ]

@@ -185,24 +185,45 @@ def test_a_layer_without_names_asks_for_an_index():
     ],
 )
 def test_a_layer_can_stand_in_front(items, layer):
-    assert units.layer_of(items, ["re:zero", "1:10"], "fc8") == layer
+    assert units.layers_of(items, ["re:zero", "1:10"], "fc8") == [layer]
 
 
 @pytest.mark.parametrize(
     ("items", "words"),
     [
-        (["conv5:1-conv4:1"], "several layers, conv4 and conv5"),
-        (["conv5:1", "conv4:1"], "start one run per layer"),
-        (["conv5:1", "2"], r"several layers, conv5 and fc8 \(the default\)"),
-        (["2-conv5:1"], r"several layers, conv5 and fc8 \(the default\)"),
         (["conv5:-conv5:1"], "two layers for one term"),
         ([], "there is no unit"),
         (["1", " "], "there is no unit"),
     ],
 )
-def test_all_units_are_in_one_layer(items, words):
+def test_texts_without_layers_that_can_be_read(items, words):
     with pytest.raises(UserError, match=words):
-        units.layer_of(items, None, "fc8")
+        units.layers_of(items, None, "fc8")
+
+
+@pytest.mark.parametrize(
+    ("items", "layers", "texts"),
+    [
+        (["conv5:1-conv4:1"], ["conv5", "conv4"], ["conv5:1-conv4:1"]),
+        (["conv5:1@max+3-fc8:2"], ["conv5", "fc8"], ["conv5:1@max+conv5:3-fc8:2"]),
+        (["-2-0.5*conv5:1", "conv5:1-2"], ["fc8", "conv5"], ["-2-0.5*conv5:1", "conv5:1", "conv5:2"]),
+        (["conv4:-0.5*1", "2", "-conv5:0-1@1x1"], ["conv4", "fc8", "conv5"],
+         ["-0.5*conv4:1", "2", "-conv5:0@1x1", "-conv5:1@1x1"]),
+    ],
+)  # fmt: skip
+def test_units_in_several_layers_keep_their_layers_in_their_texts(items, layers, texts):
+    assert units.layers_of(items, None, "fc8") == layers
+    at = {"fc8": units.Elements((9,), None), "conv5": units.Elements((4, 3, 3), None),
+          "conv4": units.Elements((2, 5, 5), None)}  # fmt: skip
+    at = {layer: at[layer] for layer in layers}
+    found = units.parse_in(items, at, None, "fc8")
+    assert [unit.text for unit in found] == texts
+    again = units.parse_in(texts, at, None, "fc8")
+    meaning = [[(term.weight, term.layer, term.channel, term.place) for term in unit.terms] for unit in found]
+    assert meaning == [[(t.weight, t.layer, t.channel, t.place) for t in unit.terms] for unit in again]
+    at = {"fc8": units.Elements((9,), None), "conv5": units.Elements((4, 3, 3), None, "conv5")}
+    with pytest.raises(UserError, match="no unit '9' in the layer conv5"):
+        units.parse_in("1+conv5:9", at, None, "fc8")
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,35 @@ def test_directions(tmp_path):
     found = ScoreTable(units.parse([place, largest, "2@max"], (3, 2, 2), None), units.Logit())(x)
     along = torch.einsum("nchw,c->nhw", x, direction)
     torch.testing.assert_close(found, torch.stack([along[:, 1, 0], along.amax((1, 2)), x[:, 2].amax((1, 2))], 1))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES[:3], ids=lambda objective: type(objective).__name__)
+def test_units_of_several_layers(objective):
+    drawn = torch.Generator().manual_seed(0)
+    x = {"fc": torch.randn(7, 10, generator=drawn), "conv": torch.randn(7, 6, 3, 4, generator=drawn)}
+    at = {layer: units.Elements(activation.shape[1:], None) for layer, activation in x.items()}
+    chosen = units.parse_in(["0", "conv:1@max+0.5*fc:3-fc:2", "-conv:2@1x1", "4-conv:4"], at, None, "fc")
+    rows = units.Scorer(chosen, objective)({layer: activation[:4] for layer, activation in x.items()})
+    table = ScoreTable(chosen, objective)(x)
+    torch.testing.assert_close(table[:4].diagonal(), rows)
+
+    def alone(layer, item, rows):
+        return units.Scorer(units.parse([item] * rows, x[layer].shape[1:], None), objective)(x[layer][:rows])
+
+    torch.testing.assert_close(table[:, 0], alone("fc", "0", 7))
+    torch.testing.assert_close(table[:, 1], alone("conv", "1@max", 7) + alone("fc", "0.5*3-2", 7))
+    torch.testing.assert_close(table[:, 3], alone("fc", "4", 7) - alone("conv", "4", 7))
+    with pytest.raises(ValueError, match="need the activations of all"):
+        ScoreTable(chosen, objective)(x["fc"])
+
+
+def test_a_row_without_a_term_in_a_layer_is_not_spoilt_by_it():
+    maps = torch.zeros(2, 3, 2, 2)
+    maps[0] = torch.nan
+    maps.requires_grad_()
+    vector = torch.ones(2, 4, requires_grad=True)
+    at = {"conv": units.Elements((3, 2, 2), None), "fc": units.Elements((4,), None)}
+    chosen = units.parse_in(["fc:1", "fc:2+conv:1"], at, None, "fc")
+    found = units.Scorer(chosen, units.LogProbability())({"conv": maps, "fc": vector})
+    found.sum().backward()
+    assert torch.isfinite(found).all() and torch.isfinite(vector.grad).all() and torch.isfinite(maps.grad).all()

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dgn import units
+from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.settings import composed
@@ -95,9 +96,21 @@ def test_a_class_whose_name_is_not_unique_is_not_compared_with_a_judges(target):
         target("crane", classes=classes)
 
 
-def test_units_of_two_layers_name_the_default_one(target):
-    with pytest.raises(UserError, match=r"several layers, conv and output \(the default\)"):
-        target(["conv:1", "2"])
+def test_units_of_several_layers_are_scored_from_one_pass(target, tiny):
+    found = target(["conv:1@max+0.5*fc:3", "b", "-conv:2-3@1x1", "a-fc:2"], classes=LETTERS)
+    texts = [unit.text for unit in found.units]
+    assert texts == ["conv:1@max+0.5*fc:3", "b", "-conv:2@1x1", "-conv:3@1x1", "a-fc:2"]
+    assert [unit.label for unit in found.units][:2] == ["conv:1@max + 0.5 fc:3", "b"]
+    assert (found.layer, found.is_output, found.classes) == ("conv, fc, output", False, None)
+    assert [found.at_one_place(unit) for unit in found.units] == [False, False, True, True, False]
+    passes = []
+    tiny.conv.register_forward_hook(lambda *_: passes.append(1))
+    scores = found.score(found.units)(found.features(torch.rand(1, 3, 16, 16).expand(5, -1, -1, -1)))
+    assert len(passes) == 1 and scores.shape == (5,)
+    with pytest.raises(UserError, match="the layer fc has no class names: set output:a"):
+        target(["fc:a", "conv:2"], classes=LETTERS)
+    with pytest.raises(UserError, match="no unit '300' in the layer conv"):
+        target(["fc:1-conv:300"])
 
 
 def test_a_judge_has_as_many_names_as_outputs(network_settings, monkeypatch, tiny):
@@ -115,3 +128,24 @@ def test_minimised_units_score_their_negative(target):
     activation = found.features(torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1))
     scores = units.Scorer(found.units, units.Logit())(activation)
     torch.testing.assert_close(scores[:2], -scores[2:])
+
+
+def test_an_image_is_a_unit_that_its_own_values_match(target, tmp_path):
+    image = torch.rand(3, 16, 16)
+    images.save(tmp_path / "cat.png", image)
+    found = target([f"conv:{tmp_path}/cat.png", f"fc:{tmp_path}/cat.png"], "objective=match")
+    assert [unit.label for unit in found.units] == ["conv:cat", "fc:cat"]
+    x = torch.stack([images.saved(tmp_path / "cat.png")] * 2)
+    torch.testing.assert_close(found.score(found.units)(found.features(x)), torch.zeros(2))
+    assert (found.score(found.units)(found.features(1 - x)) < -0.01).all()
+    with pytest.raises(UserError, match="objective=match needs patterns"):
+        target("0", "objective=match")
+
+
+def test_a_level_needs_real_images_or_a_number(target):
+    with pytest.raises(UserError, match=r"set data\.root=DIR, or the level itself by objective\.value=…"):
+        target("0", "objective=level")
+    found = target("a", "objective=level", "objective.value=3", classes=LETTERS)
+    assert found.is_output and not found.maximised and found.wanted(found.units[0]) is None
+    with pytest.raises(UserError, match="percentile"):
+        target("0", "objective=level", "objective.percentile=101", "objective.value=3")
