@@ -24,6 +24,7 @@ COMMANDS = {  # name: module with `run(words)`, and what it does
     "bundle": ("dgn.cli.bundle", "show what a bundle (a trained generator's file) contains"),
     "data": ("dgn.cli.data", "shrink a data set once, or measure the data loader"),
     "measure": ("dgn.cli.measure", "measure finished runs: recognised, driven, natural, various, with intervals"),
+    "paper": ("dgn.cli.paper", "settle the claims of the paper: docs/paper.md"),
     "report": ("dgn.cli.report", "rewrite the pages of runs and sweeps, or merge shards"),
     "app": ("dgn.cli.app", "explore in the browser: choose a unit, watch its picture form"),
     "dashboard": ("dgn.cli.dashboard", "write a W&B workspace that compares runs"),
