@@ -1,0 +1,44 @@
+"""The judge of the paper's claims, and what it says of pictures that are no single class's."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from dgn import settings
+from dgn.base import images
+from dgn.base.typed import validated
+from dgn.evaluation import judge
+from dgn.measures.look import Eye
+from dgn.networks import zoo
+from dgn.networks.settings import NetworkSettings
+from dgn.paper.settings import PaperSettings
+from dgn.report import results
+from dgn.units.terms import parse
+
+BATCH = 32
+
+
+def eye(paper: PaperSettings) -> Eye:
+    """The judge of conf/paper.yaml; UserError where its weights are not set or missing."""
+    typed = [paper.filled(word) for word in ("network@judge=squeezenet1_1", "judge.weights={judge_weights}")]
+    node = settings.plain(settings.composed("measure", settings.words("measure", typed)).config)["judge"]
+    return Eye(judge.load(validated(NetworkSettings, node, "judge."), {}), torch.device("cpu"))
+
+
+def log2_ranks(seen_by: Eye, pictures: Sequence[Path], classes: Sequence[str]) -> list[float]:
+    """Of each picture's class, log₂ of its rank at the judge; NaN where it has no such class."""
+    ranks: list[int | None] = []
+    for start in range(0, len(pictures), BATCH):
+        x = torch.stack([images.saved(path) for path in pictures[start : start + BATCH]])
+        ranks += seen_by.judge.ranks(x, list(classes[start : start + BATCH]))
+    return [math.nan if rank is None else math.log2(rank) for rank in ranks]
+
+
+def names_of(run: Path, rows: Sequence[results.Row]) -> list[list[str]]:
+    """Of each row's unit the names of the classes in it, two for a sum of two."""
+    config = settings.read(run) or {}
+    names = zoo.classes(validated(NetworkSettings, config["target"], "target.")) or []
+    units = [parse([row.unit], (len(names),), names)[0] for row in rows]
+    return [[names[term.channel] for term in unit.terms if term.channel is not None] for unit in units]

@@ -1,0 +1,54 @@
+"""`dgn paper`: its words, its list of steps, and the claims as they ship."""
+
+import pytest
+
+from dgn.base.errors import UserError
+from dgn.base.folders import EXPERIMENTS
+from dgn.cli import paper
+from tests.commands import ROOT, run
+
+PATHS = ["images=DIR", "places=DIR", "judge_weights=FILE"]
+
+
+def test_words_with_an_equals_sign_are_settings():
+    names, config, only_list = paper.request(["range", "images=/tmp/a b", "--list"])
+    assert (names, config.images, only_list) == (["range"], "/tmp/a b", True)
+    with pytest.raises(UserError, match="the paper has no claim 'rang'"):
+        paper.request(["rang"])
+
+
+def test_every_claim_has_its_experiment_and_every_experiment_a_claim():
+    claims = paper.request([])[1].claims
+    assert {claim.experiment for claim in claims.values()} == {path.stem for path in EXPERIMENTS.glob("paper/*.yaml")}
+
+
+def test_every_need_of_a_claim_is_made_by_a_line():
+    config = paper.request([])[1]
+    assert {need for claim in config.claims.values() for need in claim.needs} == set(config.made)
+    assert all(made.file.startswith(f"{name}/") for name, made in config.made.items())
+
+
+def test_every_experiment_begins_with_its_claim():
+    for path in sorted(EXPERIMENTS.glob("paper/*.yaml")):
+        head = path.read_text().split("title:")[0]
+        assert f"# dgn synthesize experiment=paper/{path.stem}" in head and "(section" in head or "section" in head
+        assert "# Claim:" in head and "# Measured:" in head
+
+
+def test_the_steps_that_are_left_are_listed_and_none_is_taken(tmp_path):
+    (tmp_path / "docs").mkdir()
+    out, _ = run("-m", "dgn", "paper", "range", "--list", *PATHS, cwd=tmp_path)
+    assert out.splitlines()[0].startswith("4 steps are left, about 0.5 hours")
+    assert "dgn synthesize experiment=paper/range" in out and [path.name for path in tmp_path.iterdir()] == ["docs"]
+    _, err = run("-m", "dgn", "paper", "range", cwd=tmp_path, code=1)
+    assert err == "error: judge_weights has no value: set judge_weights=FILE\n"
+
+
+def test_without_a_clone_it_says_so(tmp_path):
+    _, err = run("-m", "dgn", "paper", "range", *PATHS, cwd=tmp_path, code=1)
+    assert err == "error: there is no folder docs: run dgn paper in a clone, or set docs=DIR\n"
+
+
+def test_the_makefile_hands_its_words_on():
+    text = (ROOT / "Makefile").read_text()
+    assert "dgn paper $(ONLY)" in text and all(key in text for key in ("IMAGES", "PLACES", "JUDGE"))
