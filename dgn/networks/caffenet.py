@@ -5,8 +5,10 @@ is scored before the ReLU (see `Features`), as in the released code.
 """
 
 from collections import OrderedDict
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -78,10 +80,11 @@ class CaffeNet(nn.Sequential):
 class CaffeNet64(nn.Sequential):
     """CaffeNet's pattern at 64 px, with batch norm: (N, 3, 64, 64), standardised RGB, to (N, classes).
 
-    pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.2 M parameters with 200 classes.
+    pool5 is adaptive (to 4 × 4), so that training may start on smaller images. 4.2 M parameters with 200 classes;
+    `width` multiplies every layer's channels.
     """
 
-    def __init__(self, classes: int = 200, dropout: float = 0.3) -> None:
+    def __init__(self, classes: int = 200, dropout: float = 0.3, width: Annotated[int, Field(ge=1)] = 1) -> None:
         def conv(cin: int, cout: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
             main = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False)
             return block(main, nn.BatchNorm2d(cout))
@@ -91,20 +94,20 @@ class CaffeNet64(nn.Sequential):
 
         super().__init__(
             OrderedDict(
-                conv1=conv(3, 64, 5, 2),
+                conv1=conv(3, 64 * width, 5, 2),
                 pool1=nn.MaxPool2d(3, 2, 1),
-                conv2=conv(64, 128),
+                conv2=conv(64 * width, 128 * width),
                 pool2=nn.MaxPool2d(3, 2, 1),
-                conv3=conv(128, 192),
-                conv4=conv(192, 192),
-                conv5=conv(192, 128),
+                conv3=conv(128 * width, 192 * width),
+                conv4=conv(192 * width, 192 * width),
+                conv5=conv(192 * width, 128 * width),
                 pool5=nn.AdaptiveMaxPool2d(4),
                 flatten=nn.Flatten(),
-                fc6=fc(128 * 4 * 4, 1024),
+                fc6=fc(128 * width * 4 * 4, 1024 * width),
                 drop6=nn.Dropout(dropout),
-                fc7=fc(1024, 1024),
+                fc7=fc(1024 * width, 1024 * width),
                 drop7=nn.Dropout(dropout),
-                fc8=nn.Linear(1024, classes),
+                fc8=nn.Linear(1024 * width, classes),
             )
         )
         self.apply(_he)
