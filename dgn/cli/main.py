@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dgn.base import ranks
-from dgn.base.errors import Stopped, UserError, nearest
+from dgn.base.errors import MissingFile, Stopped, UserError, nearest
 from dgn.base.imports import include_current_folder
 from dgn.base.threads import sleep_when_busy
 
@@ -107,8 +107,17 @@ def stop(number: int, _: Any) -> None:
     raise Stopped(number, "finished work is saved")
 
 
+def makes(path: str) -> str | None:
+    """The line of train.py that makes a file of the paper's claims; None for another file."""
+    from dgn.paper import makes
+
+    return makes.line(path)
+
+
 def explain(error: Exception, command: str, words: Sequence[str]) -> NoReturn:
     """Exit with the error as one sentence, or re-raise it if it is a bug."""
+    if isinstance(error, MissingFile) and (line := makes(error.path)):
+        sys.exit(f"error: there is no {error.path}: make it by {line}")
     if isinstance(error, UserError):
         sys.exit(f"error: {error}")
     from dgn.settings import messages

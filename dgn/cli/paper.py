@@ -22,7 +22,7 @@ def parser() -> Parser:
         description="Settle the paper's claims: train what is missing, make the pictures, measure them, and write the\n"
         "tables, figures and the page docs/paper.md anew. In a clone; make paper does the same. What is\n"
         "finished is not repeated, and what was stopped goes on.",
-        epilog=(settings.CONF / "paper.yaml").read_text(encoding="utf-8").partition("made:")[0],
+        epilog=(settings.CONF / "paper.yaml").read_text(encoding="utf-8").partition("# Words")[0],
     )
     made.add_argument("words", nargs="*", metavar="CLAIM|KEY=VALUE", help="names of claims, all by default; settings")
     made.add_argument("--list", action="store_true", help="print the steps that are left, and do nothing")

@@ -9,15 +9,17 @@ import torch
 from dgn import settings
 from dgn.base import images
 from dgn.base.typed import validated
+from dgn.data.settings import DataSettings
 from dgn.evaluation import judge
 from dgn.measures.look import Eye
+from dgn.measures.real import RealImages
 from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
 from dgn.paper.settings import PaperSettings
 from dgn.report import results
 from dgn.units.terms import parse
 
-BATCH = 32
+BATCH, SIDE = 32, 64  # pictures that are judged at a time; of the pictures, pixels
 
 
 def eye(paper: PaperSettings) -> Eye:
@@ -38,7 +40,18 @@ def log2_ranks(seen_by: Eye, pictures: Sequence[Path], classes: Sequence[str]) -
 
 def names_of(run: Path, rows: Sequence[results.Row]) -> list[list[str]]:
     """Of each row's unit the names of the classes in it, two for a sum of two."""
-    config = settings.read(run) or {}
-    names = zoo.classes(validated(NetworkSettings, config["target"], "target.")) or []
+    names = zoo.classes(target_of(run)) or []
     units = [parse([row.unit], (len(names),), names)[0] for row in rows]
     return [[names[term.channel] for term in unit.terms if term.channel is not None] for unit in units]
+
+
+def real_images(paper: PaperSettings, per_class: int, *words: str) -> RealImages:
+    """Held-out images, 64 px, of {images}; `words` change where they are. UserError where that is not set."""
+    typed = [paper.filled(word) for word in ("data.root={images}", *words)]
+    node = settings.plain(settings.composed("measure", settings.words("measure", typed)).config)["data"]
+    return RealImages(validated(DataSettings, node, "data."), SIDE, 3, per_class)
+
+
+def target_of(run: Path) -> NetworkSettings:
+    """The settings of a finished run's target."""
+    return validated(NetworkSettings, (settings.read(run) or {})["target"], "target.")

@@ -1,4 +1,4 @@
-"""From a real image to a class: the frames of a path as an animation, and the judge's rank along it."""
+"""Runs that are moments of one course, numbered in their names: of a path from a real image, or of a training."""
 
 import math
 import re
@@ -16,19 +16,29 @@ from dgn.paper.settings import PaperSettings
 from dgn.paper.table import Analysis, Point
 from dgn.report import results
 
-LOG2_RANK = re.compile(r"step_(\d+): recognised/[^/]+/log2_rank")
+LOG2_RANK = re.compile(r"\w+_(\d+): recognised/(?!target/)[^/]+/log2_rank")
 ACROSS, SECONDS = 5, 0.5  # pictures in a row of a frame; that a frame is shown
 
 
 def along(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
-    """Write the runs step_00, step_05, … as the frames of `path.gif`; the judge's mean log₂ rank by the step."""
+    """Write the runs step_00, step_05, … as the frames of `path.gif`; and the judge's mean log₂ rank by the step."""
     animate(folder)
-    points = [
-        Point(f"step {int(match[1])}", float(match[1]), one.value, one.low, one.high)
+    return Analysis([], points(rows), ("steps", "mean log2 rank at the judge"))
+
+
+def growth(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
+    """The judge's mean log₂ rank of pictures of a network in training, by the iteration."""
+    return Analysis([], points(rows), ("iterations", "mean log2 rank at the judge"))
+
+
+def points(rows: Sequence[Measure]) -> list[Point]:
+    """The judge's mean log₂ rank by the number in a run's name, in that order."""
+    found = [
+        Point(str(int(match[1])), float(match[1]), one.value, one.low, one.high)
         for one in rows
         if (match := LOG2_RANK.fullmatch(one.name)) and not math.isnan(one.value)
     ]
-    return Analysis([], sorted(points, key=lambda point: point.x), ("steps", "mean log2 rank at the judge"))
+    return sorted(found, key=lambda point: point.x)
 
 
 def animate(folder: Path) -> Path:

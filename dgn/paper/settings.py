@@ -75,12 +75,15 @@ class PaperSettings(Settings):
     Attributes:
         images, places, judge_weights: files of the user's, for {images} and so on in the lines.
         docs: folder of paper.md and its tables.
+        judged, natural: words that several claims share.
     """
 
     images: str | None
     places: str | None
     judge_weights: str | None
     docs: str
+    judged: list[str]
+    natural: list[str]
     made: dict[str, MadeSettings]
     claims: dict[str, ClaimSettings]
 

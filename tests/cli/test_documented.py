@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
+from safetensors.torch import save_file
 
 from dgn import settings
 from dgn.base.typed import validated
@@ -18,6 +18,8 @@ from dgn.cli.networks import target
 from dgn.cli.run import model
 from dgn.data.settings import PrepareSettings
 from dgn.measures.settings import MeasureSettings
+from dgn.networks.caffenet import CaffeNet64
+from dgn.networks.small import ResNet64, Vgg64
 from dgn.paper import steps
 from dgn.settings.check import check
 from dgn.sweeps import jobs
@@ -29,6 +31,12 @@ DOCUMENTS = [
     *sorted((ROOT / "dgn/assets").glob("*.md")),
 ]
 EXPERIMENTS = sorted([*(ROOT / "experiments").glob("*.yaml"), *(ROOT / "experiments/paper").glob("*.yaml")])
+RANDOM = {  # networks of other shapes than the shipped one, with weights of no training
+    "altered": lambda: CaffeNet64(classes=400),
+    "wide": lambda: CaffeNet64(width=2),
+    "vgg64": Vgg64,
+    "resnet64": ResNet64,
+}
 SCRIPTS = {"train.py": "train", "synthesize.py": "synthesize"}
 
 
@@ -141,7 +149,7 @@ def test_the_documents_have_command_lines():
 def test_an_experiment_runs(path, tmp_path):
     first = path.read_text().splitlines()
     command = next(line.split()[2] for line in first if line.startswith("# dgn "))
-    stand_ins(tmp_path)
+    stand_ins(tmp_path, path.read_text())
     name = path.relative_to(ROOT / "experiments").with_suffix("")
     words = [f"experiment={name}", "debug=true", f"output={tmp_path}/out"]
     if command == "train":
@@ -151,13 +159,17 @@ def test_an_experiment_runs(path, tmp_path):
     run(ROOT / f"{command}.py", *words, cwd=tmp_path)
 
 
-def stand_ins(folder):
-    """Shipped files where conf/paper.yaml has networks and generators of its own."""
-    for made in OmegaConf.load(ROOT / "conf/paper.yaml").made.values():
-        path = folder / steps.FOLDER / made.file
+def stand_ins(folder, experiment):
+    """Other files where an experiment names networks and generators that are trained first."""
+    for name in set(re.findall(rf"{steps.FOLDER}/[\w/-]+(?:\.bundle)?\.safetensors", experiment)):
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        shipped = "caffenet64-fc6.bundle.safetensors" if ".bundle." in path.name else "caffenet64.safetensors"
-        path.symlink_to(ROOT / "dgn/assets" / shipped)
+        if ".bundle." in name:
+            path.symlink_to(ROOT / "dgn/assets/caffenet64-fc6.bundle.safetensors")
+        elif own := next((make for word, make in RANDOM.items() if word in path.stem), None):
+            save_file(own().state_dict(), path)
+        else:
+            path.symlink_to(ROOT / "dgn/assets/caffenet64.safetensors")
 
 
 def images_of_two_classes(folder):

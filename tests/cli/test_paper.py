@@ -5,6 +5,7 @@ import pytest
 from dgn.base.errors import UserError
 from dgn.base.folders import EXPERIMENTS
 from dgn.cli import paper
+from tests.cli.test_documented import check_run
 from tests.commands import ROOT, run
 
 PATHS = ["images=DIR", "places=DIR", "judge_weights=FILE"]
@@ -52,3 +53,26 @@ def test_without_a_clone_it_says_so(tmp_path):
 def test_the_makefile_hands_its_words_on():
     text = (ROOT / "Makefile").read_text()
     assert "dgn paper $(ONLY)" in text and all(key in text for key in ("IMAGES", "PLACES", "JUDGE"))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["target.weights=runs/paper/vgg64/vgg64.safetensors", "network@target=vgg64"], "network@classifier=vgg64"),
+        (["bundle=runs/paper/g_fc7/caffenet64-fc7-imagefolder.bundle.safetensors"], "encoder.layer=fc7"),
+    ],
+)
+def test_a_network_that_is_missing_has_the_line_that_makes_it(tmp_path, words, line):
+    _, err = run(ROOT / "synthesize.py", *words, "units=[1]", cwd=tmp_path, code=1)
+    assert err.startswith("error: there is no runs/paper/") and err.count("\n") == 1
+    assert ": make it by python train.py " in err and line in err and "data.root=DIR output=runs/paper/" in err
+    _, err = run(ROOT / "synthesize.py", "bundle=runs/other.safetensors", "units=[1]", cwd=tmp_path, code=1)
+    assert "train.py" not in err
+
+
+def test_every_line_that_makes_a_network_is_taken_by_its_command():
+    config = paper.request(PATHS)[1]
+    for made in config.made.values():
+        words = [config.filled(word) for word in made.line.split()]
+        assert words[0] == "train"
+        check_run("train", words[1:])

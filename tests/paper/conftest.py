@@ -23,7 +23,7 @@ def paper(tmp_path, monkeypatch):
     (tmp_path / "docs/images").mkdir(parents=True)
 
     def build(claims=None, **keys):
-        values = {"images": None, "places": "DIR", "judge_weights": "FILE", "docs": "docs", "made": {"net": NET},
+        values = {"images": None, "places": "DIR", "judge_weights": "FILE", "docs": "docs", "judged": [], "natural": [], "made": {"net": NET},
                   "claims": claims or {"a_claim": CLAIM}}  # fmt: skip
         return PaperSettings.model_validate(values | keys)
 
