@@ -6,7 +6,6 @@ network has learned: no prior can please it, and a symmetric thing, whose halves
 like itself along its whole length, but then all smaller shifts of that direction are so, too: they are taken off.
 """
 
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,7 +14,10 @@ from dgn.base.errors import UserError
 from dgn.measures.found import Found, Numbers, Unmeasured
 from dgn.measures.subject import NO_CLASS, NO_DATA, Subject
 
-NEAREST, FARTHEST = 8, 2  # shifts from an eighth to half of the side: nearer ones are of one thing, farther ones overlap little
+NEAREST, FARTHEST = (
+    8,
+    2,
+)  # shifts from an eighth to half of the side: nearer ones are of one thing, farther ones overlap little
 BLUR = 16  # what is coarser than a sixteenth of the side is light and shade, not detail
 BETWEEN = (0.25, 0.375, 0.5, 0.625, 0.75)  # of a shift: where a dip shows that it is no edge
 NAME = "repeated/detail"

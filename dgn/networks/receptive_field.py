@@ -1,5 +1,6 @@
 """What of a picture a position of a layer sees: all that can reach it, and what does move it."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dgn.networks.preprocessing import Preprocessing
 from dgn.networks.preserve_state import preserve_state
 
 Span = tuple[int, int]  # the first and the last of some rows or columns of pixels
-IMAGES = 32  # of noise, over which the effective field is averaged
+IMAGES = 16  # of noise, over which the effective field is averaged
 EDGE = 0.0455  # of the highest gradient: what lies outside two standard deviations of a bell
 
 
@@ -49,7 +50,8 @@ def fields(network: nn.Module, contract: Preprocessing, layers: Sequence[str]) -
     with preserve_state(network):
         network.eval()
         rows, columns = (_reached(network, contract, layers, down) for down in (True, False))
-        return [Field(name, rows[name], columns[name], _effective(network, contract, name)) for name in rows]
+        effective = _effective(network, contract, list(rows))
+        return [Field(name, rows[name], columns[name], effective[name]) for name in rows]
 
 
 def table(found: Sequence[Field], side: int) -> str:
@@ -74,8 +76,7 @@ def _reached(network: nn.Module, contract: Preprocessing, layers: Sequence[str],
         lost = value.isnan().any(1)  # (pixels' rows, H, W)
         met[name] = lost[:, :, lost.shape[2] // 2] if down else lost[:, lost.shape[1] // 2]
 
-    # without a library's fast convolutions, which mix neighbouring windows
-    with _read(network, layers, keep), torch.backends.mkldnn.flags(enabled=False):
+    with _read(network, layers, keep), _plain_convolutions():
         network(contract.normalise(x))
     spans: dict[str, list[Span]] = {}
     for name, lost in met.items():
@@ -85,20 +86,33 @@ def _reached(network: nn.Module, contract: Preprocessing, layers: Sequence[str],
     return spans
 
 
-def _effective(network: nn.Module, contract: Preprocessing, layer: str) -> float:
+@contextmanager
+def _plain_convolutions() -> Iterator[None]:
+    """A block without libraries' fast convolutions, which mix neighbouring windows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of TF32 on other devices whenever a flag is set
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
+            yield
+
+
+def _effective(network: nn.Module, contract: Preprocessing, layers: Sequence[str]) -> dict[str, float]:
+    """Of each layer of maps the side of a square as large as the part of the picture that moves its middle position."""
     draw = torch.Generator().manual_seed(0)
     x = torch.rand(IMAGES, contract.channels, contract.size, contract.size, generator=draw).requires_grad_()
-    middle: list[Tensor] = []
+    middle: dict[str, Tensor] = {}
 
-    def keep(_: str, value: Tensor) -> None:
+    def keep(name: str, value: Tensor) -> None:
         at = value[:, :, value.shape[2] // 2, value.shape[3] // 2]
-        middle.append((at * torch.randn(at.shape, generator=draw)).sum())  # no channel cancels another one
+        middle[name] = (at * torch.randn(at.shape, generator=draw)).sum()  # so that no channel cancels another one
 
-    with torch.enable_grad(), _read(network, [layer], keep):
+    found = {}
+    with torch.enable_grad(), _read(network, layers, keep):
         network(contract.normalise(x))
-        (gradient,) = torch.autograd.grad(middle[0], x)
-    size = gradient.abs().sum(1).mean(0)
-    return float((size > EDGE * size.max()).sum()) ** 0.5
+        for name, value in middle.items():
+            (gradient,) = torch.autograd.grad(value, x, retain_graph=True)
+            size = gradient.abs().sum(1).mean(0)
+            found[name] = float((size > EDGE * size.max()).sum()) ** 0.5
+    return found
 
 
 @contextmanager

@@ -31,7 +31,9 @@ def altered(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> A
         real = judged.real_images(settings, PER_CLASS, "data=altered", f"data.sources.alteration={kind}")
         half = len(real.names.classes) // 2
         even = [name for i, name in enumerate(real.names.classes) if i % half % 2 == 0]
-        seen = [eye.look((x, of, of) for x, of in real.of(names)) for names in (even, _classes(folder / kind, half, real))]
+        seen = [
+            eye.look((x, of, of) for x, of in real.of(names)) for names in (even, _classes(folder / kind, half, real))
+        ]
         labels = [torch.tensor([real.names.find(one) >= half for one in one.classes]) for one in seen]  # type: ignore[operator]
         told = logistic(seen[0].features, labels[0])
         right = (told(seen[1].features) == labels[1]).double().tolist()

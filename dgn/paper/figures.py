@@ -23,7 +23,9 @@ def write(path: Path, folder: Path, rows: Sequence[Measure], shown: str | None, 
     figure, axes = _canvas(len(sheet), bool(bars or found.points))
     for place, (name, files) in enumerate(sheet.items()):
         for column, file in enumerate(files):
-            box = axes["sheet"].inset_axes((column / ACROSS, 1 - (place + 1) / len(sheet), 0.96 / ACROSS, 0.94 / len(sheet)))
+            box = axes["sheet"].inset_axes(
+                (column / ACROSS, 1 - (place + 1) / len(sheet), 0.96 / ACROSS, 0.94 / len(sheet))
+            )
             box.imshow(images.saved(file).permute(1, 2, 0).numpy(), interpolation="nearest")
             box.set_axis_off()
         axes["sheet"].text(-0.01, 1 - (place + 0.5) / len(sheet), name, ha="right", va="center", fontsize=8)

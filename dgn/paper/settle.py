@@ -8,7 +8,8 @@ from dgn.paper.settings import PaperSettings
 
 def settle(name: str, settings: PaperSettings) -> verdict.Verdict:
     """Write a claim's table and figure from its runs; what the verdict is."""
-    claim, folder, docs = settings.claims[name], steps.pictures(claim), Path(settings.docs)
+    claim, docs = settings.claims[name], Path(settings.docs)
+    folder = steps.pictures(claim)
     rows = table.collected(name, claim)
     found = table.analysed(name, folder, settings, rows)
     rows += found.rows

@@ -107,7 +107,9 @@ def take(step: Step) -> float:
     started = time.monotonic()
     with log.open("ab") as file:
         command = [sys.executable, "-m", "dgn", *step.words]
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)  # so that a signal comes once
+        process = subprocess.Popen(
+            command, stdout=file, stderr=file, start_new_session=True
+        )  # so that a signal comes once
         try:
             code = process.wait()
         except BaseException:

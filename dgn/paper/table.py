@@ -83,7 +83,9 @@ def read(docs: Path, name: str) -> list[Measure]:
         found = [(row["measure"].partition(": "), row) for row in rows]
         return [one for (of, _, rest), row in found for one in _read(of, [row | {"measure": rest}])]
     except ValueError as error:
-        raise UserError(f"{docs / name}.csv is not a table of measures ({error}): delete it, and measure again") from None
+        raise UserError(
+            f"{docs / name}.csv is not a table of measures ({error}): delete it, and measure again"
+        ) from None
 
 
 def effects(claim: ClaimSettings, rows: Sequence[Measure]) -> dict[str, Measure]:

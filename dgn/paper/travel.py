@@ -16,7 +16,9 @@ from dgn.paper.settings import PaperSettings
 from dgn.paper.table import Analysis, Point
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
-PER_CLASS = 20  # real images of a class: half of them are what pictures are compared with, half are compared as pictures
+PER_CLASS = (
+    20  # real images of a class: half of them are what pictures are compared with, half are compared as pictures
+)
 
 
 def travel(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
@@ -34,7 +36,7 @@ def travel(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
         rest = [n for n in range(len(of_real)) if n % 2]
         likes = {name: likeness(part[layer], names, mean, means) for name, part in pictures.items()}
         likes["real"] = likeness(every[rest], [of_real[n] for n in rest], mean, means)
-        classes = {name: names for name in pictures} | {"real": [of_real[n] for n in rest]}
+        classes = dict.fromkeys(pictures, names) | {"real": [of_real[n] for n in rest]}
         told = {name: mean_over_classes(f"{name}: likeness/{layer}", likes[name], classes[name]) for name in likes}
         found += told.values()
         found += [paired(f"{a} − {b}: likeness/{layer}", likes[a], likes[b], classes[a], classes[b])

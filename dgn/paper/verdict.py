@@ -22,7 +22,9 @@ def of_effect(effect: Measure, claimed: Claimed) -> Verdict:
     if math.isnan(low) or math.isnan(high) or effect.n < FEWEST:
         return "undecided"
     if claimed == "none":
-        return "confirmed" if -NEAR <= low and high <= NEAR else "refuted" if low > NEAR or high < -NEAR else "undecided"
+        return (
+            "confirmed" if low >= -NEAR and high <= NEAR else "refuted" if low > NEAR or high < -NEAR else "undecided"
+        )
     if low <= 0 <= high:
         return "undecided"
     return "confirmed" if (low > 0) == (claimed == "above") else "refuted"

@@ -26,7 +26,9 @@ def arithmetic(*layers):
 def test_it_is_the_arithmetic_of_kernels_and_strides(caffenet64, contract):
     from dataclasses import replace
 
-    found = {one.layer: one for one in fields(caffenet64, replace(contract, size=64), ["conv1", "conv2", "conv3", "conv5"])}
+    found = {
+        one.layer: one for one in fields(caffenet64, replace(contract, size=64), ["conv1", "conv2", "conv3", "conv5"])
+    }
     conv1, conv2 = [(5, 2)], [(5, 2), (3, 2), (3, 1)]
     conv3 = [*conv2, (3, 2), (3, 1)]
     assert found["conv1"].theoretical == arithmetic(*conv1) == 5

@@ -21,7 +21,11 @@ def row(name, value):
 def test_points_are_in_the_order_of_the_numbers_in_runs_names():
     rows = [row(f"at_{i:05d}: recognised/judge/log2_rank", float(i)) for i in (500, 10500, 2000)]
     rows += [row("at_00500: recognised/target/log2_rank", 9.0), row("at_1 − at_2: recognised/judge/log2_rank", 9.0)]
-    assert [(point.name, point.y) for point in path.points(rows)] == [("500", 500.0), ("2000", 2000.0), ("10500", 10500.0)]
+    assert [(point.name, point.y) for point in path.points(rows)] == [
+        ("500", 500.0),
+        ("2000", 2000.0),
+        ("10500", 10500.0),
+    ]
 
 
 def test_an_animation_has_a_frame_for_each_run(tmp_path):

@@ -58,7 +58,10 @@ def added(folder, settings, rows):
 
 
 def test_an_analysis_adds_rows_and_a_curve(paper, finished):
-    claim = CLAIM | {"analysis": "tests.paper.test_page:added", "effects": [{"name": "rows: count", "claimed": "above"}]}
+    claim = CLAIM | {
+        "analysis": "tests.paper.test_page:added",
+        "effects": [{"name": "rows: count", "claimed": "above"}],
+    }
     assert settle.settle("a_claim", paper({"a_claim": claim})) == "confirmed"
     assert rows_of(DOCS / "paper/a_claim.csv")[-1]["value"] == "3"
     assert rows_of(DOCS / "paper/a_claim.points.csv") == [{"name": "p", "x": "1", "y": "2", "low": "1.5", "high": ""}]

@@ -5,14 +5,20 @@ import pytest
 from dgn.base.errors import UserError
 from dgn.paper import steps
 from dgn.paper.steps import Step
-from tests.paper.conftest import CLAIM, NET
+from tests.paper.conftest import CLAIM
 
 
 def test_what_a_claim_needs_comes_first_and_each_step_once(paper):
     second = CLAIM | {"measured": []}
     plan = steps.plan(paper({"a_claim": CLAIM, "another": second}), [])
     assert [step.name for step in plan] == ["net training", "exp pictures", "a_claim measures 0"]
-    assert plan[0].words == ["train", "experiment=networks/net", "data.root=DIR", "output=runs/paper/net", "resume=true"]
+    assert plan[0].words == [
+        "train",
+        "experiment=networks/net",
+        "data.root=DIR",
+        "output=runs/paper/net",
+        "resume=true",
+    ]
     assert plan[2].words[:3] == ["measure", "runs/paper/pictures/exp/one", "runs/paper/pictures/exp/other"]
     assert plan[2].words[3:] == ["judge.weights=FILE", "output=runs/paper/pictures/exp/a_claim-0"]
     assert sum(step.hours for step in plan) == 2.5 and not any(step.done() for step in plan)
@@ -59,10 +65,10 @@ def test_a_step_that_was_taken_is_done_until_its_line_or_what_it_reads_changes(o
 
 def test_a_step_that_fails_says_why_and_is_not_done(one_step, tmp_path):
     step = one_step("network")
-    with pytest.raises(UserError, match=r"^a step failed \(there is no command 'network': .*\): see runs/paper/logs/a-step.log$"):
+    with pytest.raises(
+        UserError, match=r"^a step failed \(there is no command 'network': .*\): see runs/paper/logs/a-step.log$"
+    ):
         steps.take(step)
     assert not step.done()
     with pytest.raises(UserError, match="a step failed"):
         steps.take(one_step("networks", makes=tmp_path / "never made"))
-
-
