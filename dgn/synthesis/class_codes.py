@@ -68,7 +68,8 @@ class ClassCodes:
         if self._target is None:  # a trial before the target is known
             if not self.data.root:
                 raise UserError("this start needs labelled images: set data.root=DIR")
-            return bundle.moments.mean.expand(len(seeds), *bundle.generator.code_shape)
+            apart = 0.0 if self.choose == "mean" else 1.0  # seeds take other images, or one and the same mean
+            return torch.stack([bundle.moments.mean + apart * seed for seed in seeds])
         chosen = [self._chosen(bundle, unit, seed) for unit, seed in zip(self._units, seeds, strict=True)]
         return torch.stack(chosen) + Noise()(bundle, seeds, noise)
 

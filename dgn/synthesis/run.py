@@ -48,10 +48,10 @@ def run(config: SynthesizeSettings, output: Path) -> None:
 
 
 def panels(config: SynthesizeSettings, words: Mapping[str, Sequence[str]]) -> dict[str, SynthesizeSettings]:
-    """The settings of each panel: its own words after those of the command line, and the shard of the whole run."""
+    """The settings of each panel: its own words, then the command line's, which win; the shard of the whole run."""
     checked = {}
     for name, overrides in words.items():
-        composed = settings.composed("synthesize", [*config.base_overrides, *settings.words("synthesize", overrides)])
+        composed = settings.composed("synthesize", [*settings.words("synthesize", overrides), *config.base_overrides])
         checked[name] = check(composed, SynthesizeSettings).model_copy(update={"shard": config.shard})
     return checked
 

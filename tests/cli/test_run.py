@@ -221,12 +221,13 @@ def test_synthesis_from_words_to_page(small_bundle, image_tree, judge_words, tmp
 def test_a_run_with_panels_is_repeated_from_its_config(small_bundle, tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/two.yaml").write_text(
-        "# @package _global_\npanels: {one: ['units=[1,2]', ascent=adam], two: ['units=[3,4]']}\n"
+        "# @package _global_\npanels: {one: ['units=[1,2]', ascent=adam, seeds=3], two: ['units=[3,4]']}\n"
     )
     script, a, b = str(ROOT / "synthesize.py"), tmp_path / "a", tmp_path / "b"
     words = [f"--config-dir={tmp_path}", "experiment=two", f"bundle={small_bundle}", "seeds=1", "prior.k=2",
              "ascent.steps=2", "batch_size=1", "shard=0/2"]  # fmt: skip
     command(script, *words, f"output={a}")
+    assert settings.read(a / "one")["seeds"] == 1  # what is typed wins over the experiment's panel
     command(script, f"--config-dir={a}", "--config-name=config", f"output={b}", "prior.k=3")
     for name in ("", "one", "two"):
         first, again = (settings.counted(settings.read(folder / name)) for folder in (a, b))

@@ -62,6 +62,15 @@ def test_seeds_are_images_of_the_class_in_order_or_from_the_best_on_or_their_mea
     assert pixels.generator(codes).mean((1, 2, 3)).tolist() == pytest.approx(grey, abs=0.05)
 
 
+@pytest.mark.parametrize(("choose", "alike"), [("any", False), ("best", False), ("mean", True)])
+def test_only_the_mean_is_the_same_for_every_seed(choose, alike, folder, pixels, synthesis):
+    """Known before the target is: a run with several seeds of one and the same picture is refused."""
+    start = instantiate(synthesis("generator=pixels", "start=class_codes", f"data.root={folder}",
+                               f"start.choose={choose}").start)  # fmt: skip
+    first, second = start(pixels, [0, 1], 0.0)
+    assert torch.equal(first, second) is alike
+
+
 def test_what_is_missing_is_one_sentence(folder, pixels, target, synthesis):
     words = ("generator=pixels", "start=class_codes")
     with pytest.raises(UserError, match=r"set data\.root=DIR"):
