@@ -120,8 +120,8 @@ def write_real_images(
 ) -> dict[str, float]:
     """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
 
-    `chosen` has the units by their place among all of the run; `cut` gives the part of an image that is shown. Gives the best score of every unit, by its text, for
-    which enough images count.
+    `chosen` has the units by their place among all of the run; `cut` gives the part of an image that is shown. Gives
+    the best score of every unit, by its text, for which enough images count.
     """
     source: Images = getattr(module, which)
     batches = module.plain(len(source)) if which == "train" else module.val_dataloader()

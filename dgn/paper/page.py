@@ -11,8 +11,8 @@ from dgn.report.measured import digits
 
 HEAD = """# The paper's claims
 
-Each claim of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)) that was measured so far, at 64 px, with an
-effect, its 95 % interval and the line that makes it again:
+Each claim of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)) that was measured so far, at 64 px, with
+an effect, its 95 % interval and the line that makes it again:
 
 ```bash
 make paper IMAGES=DIR PLACES=DIR JUDGE=FILE        # everything that is missing, in order; a stopped one goes on
@@ -22,11 +22,15 @@ make paper IMAGES=DIR PLACES=DIR JUDGE=FILE        # everything that is missing,
 `DIR` are Tiny ImageNet and MiniPlaces as folders (`train/CLASS/`, `val/CLASS/`), `FILE` is the judge's weights
 ([judge.md](judge.md)). This page is written by that command from the tables in [paper/](paper).
 
-**The verdict** follows from the interval alone: *confirmed* where all of it lies on the claimed side of 0, *refuted* where all of
-it lies on the other, else *undecided*, also below {fewest} pictures. Of several effects all must be confirmed, and one that is refuted
-refutes the claim. A claim of no correlation is confirmed where the interval lies within {near:g} of 0. Intervals are over classes ([measures.md](measures.md#intervals)). Settings were chosen on even classes; all units
-here are odd ones. "FIRST − SECOND" are differences of two runs over the classes that both have. `log2_rank` is lower where the judge
-names the class earlier.
+**The verdict** follows from the interval alone: *confirmed* where all of it lies on the claimed side of 0, *refuted*
+where all of it lies on the other, else *undecided*; also undecided below {fewest} pictures. Of several effects all must
+be confirmed, and one that is refuted refutes the claim. A claim of no correlation is confirmed where the interval lies
+within {near:g} of 0.
+
+- Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)).
+- Settings were chosen on even classes; all classes here are odd ones.
+- "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is lower where the judge
+  names the class earlier; other rows as in [measures.md](measures.md#the-measures).
 """
 NAMES = {"above": "above 0", "below": "below 0", "none": f"within {verdict.NEAR:g} of 0"}
 
@@ -43,7 +47,8 @@ def write(settings: PaperSettings, docs: Path) -> Path:
 def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: Path) -> str:
     """The page, of the claims' rows by the claims' names."""
     commands = "\n".join(f"make paper ONLY={name} {_paths(settings.claims[name])}" for name in told)
-    parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR), _summary(settings, told)]
+    parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR)]
+    parts += [_summary(settings, told)] if told else []
     parts += [_section(name, settings, rows, docs) for name, rows in told.items()]
     if left := [name for name in settings.claims if name not in told]:
         lines = [f"- `{name}`: {settings.claims[name].claim}" for name in left]
@@ -84,8 +89,8 @@ def _section(name: str, settings: PaperSettings, rows: Sequence[Measure], docs: 
 
 
 def _effect(effect: EffectSettings, one: Measure) -> str:
-    why = f"; {one.note}" if one.note else ""
-    return f"- {_code(effect.name)}: {interval(one)}, n = {one.n}, claimed {NAMES[effect.claimed]}: {verdict.of_effect(one, effect.claimed)}{why}"
+    why, what = f"; {one.note}" if one.note else "", verdict.of_effect(one, effect.claimed)
+    return f"- {_code(effect.name)}: {interval(one)}, n = {one.n}; claimed {NAMES[effect.claimed]}: {what}{why}"
 
 
 def interval(one: Measure) -> str:

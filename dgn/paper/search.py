@@ -14,8 +14,8 @@ from dgn.report import results
 def score_and_judge(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
     """Spearman's correlation, over the runs in `folder`, of the mean score and the judge's mean log₂ rank.
 
-    Recognisable pictures have low ranks: where the score told them, the correlation would be near -1. UserError for runs
-    without a judge.
+    Recognisable pictures have low ranks: where the score told them, the correlation would be near -1. UserError for
+    runs without a judge.
     """
     points = [_point(path.parent.name, results.read(path)) for path in sorted(folder.glob("*/results.csv"))]
     found = spearman("settings: Spearman of score and log2_rank", [p.x for p in points], [p.y for p in points])

@@ -43,7 +43,7 @@ class ClaimSettings(Settings):
     Attributes:
         claim: in our words, a sentence.
         section: of the paper, and the figure that ours stands for.
-        experiment: of experiments/paper, which makes the pictures; claims may share one.
+        experiment: of experiments/paper, which makes the pictures; claims may share one with its `measured`.
         needs: names among `made`.
         words: of the claim's `dgn synthesize` line, besides the experiment.
         hours: that pictures and measures take on two cores.

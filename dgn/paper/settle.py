@@ -10,7 +10,7 @@ def settle(name: str, settings: PaperSettings) -> verdict.Verdict:
     """Write a claim's table and figure from its runs; what the verdict is."""
     claim, docs = settings.claims[name], Path(settings.docs)
     folder = steps.pictures(claim)
-    rows = table.collected(name, claim)
+    rows = table.collected(claim)
     found = table.analysed(name, folder, settings, rows)
     rows += found.rows
     effects = table.effects(claim, rows)

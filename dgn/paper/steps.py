@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dgn.base.errors import UserError
 from dgn.base.files import sha256, write_text
+from dgn.base.folders import EXPERIMENTS
 from dgn.paper.settings import ClaimSettings, PaperSettings
 
 FOLDER = Path("runs/paper")  # of what is made; conf/paper.yaml and experiments/paper name files in it
@@ -61,9 +62,9 @@ def pictures(claim: ClaimSettings) -> Path:
     return FOLDER / "pictures" / claim.experiment
 
 
-def compared(name: str, claim: ClaimSettings, call: int) -> Path:
+def compared(claim: ClaimSettings, call: int) -> Path:
     """The folder where a claim's call of `dgn measure` writes the differences of its runs."""
-    return pictures(claim) / f"{name}-{call}"
+    return pictures(claim) / f"compared-{call}"
 
 
 def plan(settings: PaperSettings, names: Sequence[str]) -> list[Step]:
@@ -73,7 +74,7 @@ def plan(settings: PaperSettings, names: Sequence[str]) -> list[Step]:
     """
     chosen = settings.chosen(list(names))
     needed = dict.fromkeys(need for claim in chosen.values() for need in claim.needs)
-    steps = [step for name, claim in chosen.items() for step in _of_claim(settings, name, claim)]
+    steps = [step for claim in chosen.values() for step in _of_claim(settings, claim)]
     return [*(_training(settings, need) for need in needed), *{step.name: step for step in steps}.values()]
 
 
@@ -84,16 +85,20 @@ def _training(settings: PaperSettings, name: str) -> Step:
     return Step(f"{name} training", [*words, f"output={FOLDER / name}", "resume=true"], made.hours, makes=path)
 
 
-def _of_claim(settings: PaperSettings, name: str, claim: ClaimSettings) -> Iterator[Step]:
+def _of_claim(settings: PaperSettings, claim: ClaimSettings) -> Iterator[Step]:
     folder, needs = pictures(claim), [FOLDER / settings.made[need].file for need in claim.needs]
     words = [settings.filled(word) for word in claim.words]
     line = ["synthesize", f"experiment=paper/{claim.experiment}", *words, f"output={folder}", "resume=true"]
-    yield Step(f"{claim.experiment} pictures", line, claim.hours, needs=needs)
+    experiment = EXPERIMENTS / "paper" / f"{claim.experiment}.yaml"
+    made = Step(f"{claim.experiment} pictures", line, claim.hours, needs=[*needs, experiment])
+    yield made
     for i, call in enumerate(claim.measured):
         words = [settings.filled(word) for word in call.words]
         runs = [str(folder / run) for run in call.runs]
-        output = [f"output={compared(name, claim, i)}"] if len(runs) > 1 else []
-        yield Step(f"{name} measures {i}", ["measure", *runs, *words, *output], 0, needs=needs)
+        output = [f"output={compared(claim, i)}"] if len(runs) > 1 else []
+        yield Step(
+            f"{claim.experiment} measures {i}", ["measure", *runs, *words, *output], 0, needs=[*needs, made.record]
+        )
 
 
 def take(step: Step) -> float:

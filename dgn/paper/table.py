@@ -41,14 +41,14 @@ class Analysis:
     axes: tuple[str, str] = ("", "")
 
 
-def collected(name: str, claim: ClaimSettings) -> list[Measure]:
+def collected(claim: ClaimSettings) -> list[Measure]:
     """What `dgn measure` wrote for a claim: "RUN: MEASURE", and "FIRST − SECOND: MEASURE"; what has no value, too."""
     found: dict[str, Measure] = {}
     folder = steps.pictures(claim)
     for i, call in enumerate(claim.measured):
         for run in call.runs:
             found |= {one.name: one for one in _read(run, measured.read(folder / run))}
-        for pair, rows in measured.compared(steps.compared(name, claim, i)).items():
+        for pair, rows in measured.compared(steps.compared(claim, i)).items():
             found |= {one.name: one for one in _read(pair, rows)}
     return list(found.values())
 

@@ -22,7 +22,7 @@ PER_CLASS = (
 
 
 def travel(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
-    """By layer the mean likeness to real images: of pictures ("codes"), pixels and other real images, and differences."""
+    """By layer the mean likeness to real images, of pictures, of pixels and of other real images, and differences."""
     runs = {name: Finished.read(folder / name) for name in ("codes", "pixels")}
     network = zoo.features(judged.target_of(folder / "codes"), list(LAYERS), activated=True)
     real, names = judged.real_images(settings, PER_CLASS), [one or "" for one in runs["codes"].classes]

@@ -38,8 +38,9 @@ def run(config: SynthesizeSettings, output: Path) -> None:
         results.panels({"panels": config.panels})  # refuses what is no folder's name
         words = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
         config = config.model_copy(update={"base_overrides": [*config.base_overrides, *words]})
+        memo = Memo()  # neighbours often have the same networks
         for name, panel in panels(config, config.panels or {}).items():
-            synthesize(panel, output / name)
+            synthesize(panel, output / name, memo=memo)
         settings.write(config.plain(), output, "synthesize")
     else:
         synthesize(config, output)

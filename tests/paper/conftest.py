@@ -10,8 +10,9 @@ from tests.run_folders import write_run
 KIND = "recognised/judge/log2_rank"
 CLAIM = {
     "claim": "One is better than another.", "section": "section 2", "experiment": "exp", "needs": ["net"], "words": [],
-    "hours": 0.5, "measured": [{"runs": ["one", "other"], "words": ["judge.weights={judge_weights}"]}], "analysis": None,
-    "shown": KIND, "effects": [{"name": f"one − other: {KIND}", "claimed": "below"}], "changes": "Its size.", "told": None,
+    "hours": 0.5, "measured": [{"runs": ["one", "other"], "words": ["judge.weights={judge_weights}"]}],
+    "effects": [{"name": f"one − other: {KIND}", "claimed": "below"}],
+    "analysis": None, "shown": KIND, "changes": "Its size.", "told": None,
 }  # fmt: skip
 NET = {"file": "net/net.safetensors", "line": "train experiment=networks/net data.root={places}", "hours": 2.0}
 
@@ -23,8 +24,8 @@ def paper(tmp_path, monkeypatch):
     (tmp_path / "docs/images").mkdir(parents=True)
 
     def build(claims=None, **keys):
-        values = {"images": None, "places": "DIR", "judge_weights": "FILE", "docs": "docs", "judged": [], "natural": [], "made": {"net": NET},
-                  "claims": claims or {"a_claim": CLAIM}}  # fmt: skip
+        values = {"images": None, "places": "DIR", "judge_weights": "FILE", "docs": "docs", "judged": [],
+                  "natural": [], "made": {"net": NET}, "claims": claims or {"a_claim": CLAIM}}  # fmt: skip
         return PaperSettings.model_validate(values | keys)
 
     return build
@@ -39,9 +40,9 @@ def finished(paper):
     for name, value in (("one", 1.5), ("other", 3.0)):
         write_run(folder / name)
         measured.write(folder / name / measured.FILE, [row(KIND, value, value - 0.5, value + 0.5)])
-    (folder / "a_claim-0").mkdir()
+    (folder / "compared-0").mkdir()
     apart = {"first": "one", "second": "other"} | row(KIND, -1.5, -2.0, -1.0)
-    measured.write(folder / "a_claim-0" / measured.DIFFERENCES, [apart])
+    measured.write(folder / "compared-0" / measured.DIFFERENCES, [apart])
     return folder
 
 

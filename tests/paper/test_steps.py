@@ -11,7 +11,7 @@ from tests.paper.conftest import CLAIM
 def test_what_a_claim_needs_comes_first_and_each_step_once(paper):
     second = CLAIM | {"measured": []}
     plan = steps.plan(paper({"a_claim": CLAIM, "another": second}), [])
-    assert [step.name for step in plan] == ["net training", "exp pictures", "a_claim measures 0"]
+    assert [step.name for step in plan] == ["net training", "exp pictures", "exp measures 0"]
     assert plan[0].words == [
         "train",
         "experiment=networks/net",
@@ -20,7 +20,7 @@ def test_what_a_claim_needs_comes_first_and_each_step_once(paper):
         "resume=true",
     ]
     assert plan[2].words[:3] == ["measure", "runs/paper/pictures/exp/one", "runs/paper/pictures/exp/other"]
-    assert plan[2].words[3:] == ["judge.weights=FILE", "output=runs/paper/pictures/exp/a_claim-0"]
+    assert plan[2].words[3:] == ["judge.weights=FILE", "output=runs/paper/pictures/exp/compared-0"]
     assert sum(step.hours for step in plan) == 2.5 and not any(step.done() for step in plan)
 
 
