@@ -48,7 +48,8 @@ def _canvas(runs: int, numbers: bool) -> tuple[Any, Any]:
     figure = Figure(figsize=(wide, max(0.8 * runs, 2.8 if numbers else 0)))
     parts = [name for name, there in (("sheet", runs), ("numbers", numbers)) if there]
     ratios = [{"sheet": 6.4, "numbers": 3.4}[name] for name in parts]
-    axes = figure.subplot_mosaic([parts], width_ratios=ratios, gridspec_kw={"wspace": 0.35})
+    mosaic: Any = [parts]
+    axes = figure.subplot_mosaic(mosaic, width_ratios=ratios, gridspec_kw={"wspace": 0.35})
     if runs:
         axes["sheet"].set_axis_off()
     return figure, axes

@@ -20,7 +20,7 @@ make paper IMAGES=DIR PLACES=DIR JUDGE=FILE        # everything that is missing,
 ```
 
 `DIR` are Tiny ImageNet and MiniPlaces as folders (`train/CLASS/`, `val/CLASS/`), `FILE` is the judge's weights
-([judge.md](judge.md)). This page is written by that command from the tables in [paper/](paper).
+([judge.md](judge.md)). This page is written by that command from the claims' tables.
 
 **The verdict** follows from the interval alone: *confirmed* where all of it lies on the claimed side of 0, *refuted*
 where all of it lies on the other, else *undecided*; also undecided below {fewest} pictures. Of several effects all must
