@@ -42,7 +42,12 @@ browser:
 check: install ## formatter, linter, type checker, import contract
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy && .venv/bin/lint-imports
 
+# IMAGES=DIR PLACES=DIR JUDGE=FILE: paths that the steps ask for; ONLY=NAME: one claim
+paper: install ## settle the paper's claims: train, make and measure what is missing, then write docs/paper.md
+	@$(PY) -m dgn paper $(ONLY) $(if $(IMAGES),'images=$(IMAGES)') $(if $(PLACES),'places=$(PLACES)') \
+	  $(if $(JUDGE),'judge_weights=$(JUDGE)')
+
 docs: install ## the API reference from the docstrings, build/docs/index.html; a warning is an error
 	@$(PY) docs/reference.py build/docs
 
-.PHONY: help install demo test test-all browser check docs
+.PHONY: help install demo test test-all browser check paper docs

@@ -8,6 +8,6 @@ setup(
     package_data={
         "dgn": ["assets/*", "report/templates/*", "app/*.css"],
         "dgn.conf": ["*.yaml", "*/*.yaml"],
-        "dgn.experiments": ["*.yaml"],
+        "dgn.experiments": ["*.yaml", "*/*.yaml"],
     },
 )

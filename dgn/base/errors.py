@@ -11,6 +11,14 @@ class UserError(Exception):
     """
 
 
+class MissingFile(UserError):
+    """A file of weights or a bundle that is not there; `path` is what was asked for."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class Stopped(SystemExit):
     """A signal ended the run, and the files needed to resume are on disk. Exit code: 128 + signal, as in a shell."""
 

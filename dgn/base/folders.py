@@ -22,7 +22,8 @@ GROUP = "experiment"
 
 def folder(group: str) -> Path:
     """The folder of our members of a config group."""
-    return EXPERIMENTS if group == GROUP else CONF / group
+    first, _, below = group.partition("/")
+    return EXPERIMENTS / below if first == GROUP else CONF / group
 
 
 def file(name: str, *more: Path) -> Path | None:
@@ -55,21 +56,29 @@ class Experiments(ConfigSource):
         return True
 
     def is_group(self, config_path: str) -> bool:
-        return config_path.strip("/") in {"", GROUP}
+        path = config_path.strip("/")
+        return path == "" or (path.partition("/")[0] == GROUP and folder(path).is_dir())
 
     def is_config(self, config_path: str) -> bool:
-        return _member(config_path) in members(GROUP)
+        name = _member(config_path)
+        return bool(name) and (EXPERIMENTS / f"{name}.yaml").is_file()
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        if config_path.strip("/") == GROUP:
-            return [] if results_filter is ObjectType.GROUP else members(GROUP)
-        return [] if results_filter is ObjectType.CONFIG else [GROUP]
+        path = config_path.strip("/")
+        if path.partition("/")[0] != GROUP:
+            return [] if results_filter is ObjectType.CONFIG else [GROUP]
+        groups = [] if results_filter is ObjectType.CONFIG else _subfolders(folder(path))
+        return groups + ([] if results_filter is ObjectType.GROUP else members(path))
 
 
 def _member(config_path: str) -> str:
-    """The member in Hydra's `experiment/NAME`; "" for another group."""
+    """The member in Hydra's `experiment/NAME` or `experiment/FOLDER/NAME`; "" for another group."""
     group, _, name = config_path.strip("/").removesuffix(".yaml").partition("/")
     return name if group == GROUP else ""
+
+
+def _subfolders(place: Path) -> list[str]:
+    return sorted(path.name for path in place.iterdir() if path.is_dir() and any(path.glob("*.yaml")))
 
 
 class BesideConf(SearchPathPlugin):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dgn.base import ranks
-from dgn.base.errors import Stopped, UserError, nearest
+from dgn.base.errors import MissingFile, Stopped, UserError, nearest
 from dgn.base.imports import include_current_folder
 from dgn.base.threads import sleep_when_busy
 
@@ -25,6 +25,7 @@ COMMANDS = {  # name: module with `run(words)`, and what it does
     "bundle": ("dgn.cli.bundle", "show what a bundle (a trained generator's file) contains"),
     "data": ("dgn.cli.data", "shrink a data set once, or measure the data loader"),
     "measure": ("dgn.cli.measure", "measure finished runs: recognised, driven, natural, various, with intervals"),
+    "paper": ("dgn.cli.paper", "settle the claims of the paper: docs/paper.md"),
     "report": ("dgn.cli.report", "rewrite the pages of runs and sweeps, or merge shards"),
     "app": ("dgn.cli.app", "explore in the browser: choose a unit, watch its picture form"),
     "dashboard": ("dgn.cli.dashboard", "write a W&B workspace that compares runs"),
@@ -107,8 +108,17 @@ def stop(number: int, _: Any) -> None:
     raise Stopped(number, "finished work is saved")
 
 
+def makes(path: str) -> str | None:
+    """The line of train.py that makes a file of the paper's claims; None for another file."""
+    from dgn.paper import makes
+
+    return makes.line(path)
+
+
 def explain(error: Exception, command: str, words: Sequence[str]) -> NoReturn:
     """Exit with the error as one sentence, or re-raise it if it is a bug."""
+    if isinstance(error, MissingFile) and (line := makes(error.path)):
+        sys.exit(f"error: there is no {error.path}: make it by {line}")
     if isinstance(error, UserError):
         sys.exit(f"error: {error}")
     from dgn.settings import messages

@@ -1,4 +1,4 @@
-"""`dgn networks NAME [KEY=VALUE …]`: list the layers of a network, or its class names."""
+"""`dgn networks NAME [KEY=VALUE …]`: list the layers of a network, its class names, or its receptive fields."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,18 +28,20 @@ def parser() -> Parser:
     made.add_argument("words", nargs="*", metavar="KEY=VALUE", help="settings of dgn synthesize: "
                       "target.args.depth=18 target.input.size=64")  # fmt: skip
     made.add_argument("--classes", action="store_true", help="list the class names with their indices instead")
+    made.add_argument("--receptive-field", action="store_true", help="list how much of the picture a position of each "
+                      "map sees instead: what can reach it, and what moves it")  # fmt: skip
     made.add_argument("--config-dir", help="a folder with your own network/NAME.yaml")
     return made
 
 
 def run(words: Sequence[str]) -> None:
-    """Print the table of layers, or the class names."""
+    """Print the table of layers, the class names, or the receptive fields."""
     asked = parser().parse_intermixed_args(words)
     if asked.name is None:
         names = members("network", *([Path(asked.config_dir)] if asked.config_dir else []))
         print("\n".join(name for name in names if name not in renamed.MEMBERS))
         return
-    from dgn.networks import zoo
+    from dgn.networks import receptive_field, zoo
     from dgn.networks.summary import layers, table
     from dgn.synthesis.list_layers import without_weights
 
@@ -47,6 +49,12 @@ def run(words: Sequence[str]) -> None:
         network = target(asked.name, asked.words, asked.config_dir)
     if asked.classes:
         print("\n".join(f"{i:>5}  {name}" for i, name in enumerate(class_names(network))))
+    elif asked.receptive_field:
+        module, contract = zoo.frozen(network), zoo.contract(network)
+        maps = [layer.name for layer in layers(module, contract) if len(layer.shape) == 3]
+        if not maps:
+            raise UserError(f"{network.name} has no maps: only their positions have receptive fields")
+        print(receptive_field.table(receptive_field.fields(module, contract, maps), contract.size))
     else:
         print(table(layers(zoo.module(without_weights(network)), zoo.contract(network))))
 

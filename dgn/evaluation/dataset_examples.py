@@ -19,6 +19,7 @@ from dgn.base.files import write_text
 from dgn.data.dataset import Images
 from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.data.sources import Source
+from dgn.evaluation.patches import Cut
 from dgn.networks import class_names
 from dgn.networks.preprocessing import Preprocessing
 from dgn.report import results
@@ -140,12 +141,18 @@ def measure_levels(target: Target, real: tuple[data.DataModule, str] | None) -> 
 
 @torch.no_grad()
 def write_real_images(
-    module: data.DataModule, which: str, most: int, target: Target, chosen: Mapping[int, Unit], output: Path
+    module: data.DataModule,
+    which: str,
+    most: int,
+    target: Target,
+    chosen: Mapping[int, Unit],
+    output: Path,
+    cut: Cut | None = None,
 ) -> dict[str, float]:
     """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
 
-    `chosen` has the units by their place among all of the run. Gives the best score of every unit, by its text, for
-    which enough images count.
+    `chosen` has the units by their place among all of the run; `cut` gives the part of an image that is shown. Gives
+    the best score of every unit, by its text, for which enough images count.
     """
     source: Images = getattr(module, which)
     units = list(chosen.values())
@@ -160,7 +167,8 @@ def write_real_images(
     for column, (u, unit) in enumerate(chosen.items()):
         for place, (score, i) in enumerate(zip(top[column][:most], which_images[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
-            images.save(output / image, source.image(i))
+            whole = source.image(i)
+            images.save(output / image, cut(whole, unit) if cut else whole)
             rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()

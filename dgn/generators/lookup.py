@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from dgn.base.errors import UserError, nearest
+from dgn.base.errors import MissingFile, UserError, nearest
 from dgn.base.files import newest
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -30,9 +30,8 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
         return _within(path, inverts)
     if path.suffix and (beside := newest(path.parent, "*.bundle.safetensors")):
         raise UserError(f"there is no bundle {name!r}: set bundle={beside}, which lies in the same folder")
-    raise UserError(
-        f"there is no bundle {name!r}: {nearest(name, known)} (or give the path of a file that dgn train wrote)"
-    )
+    message = f"there is no bundle {name!r}: {nearest(name, known)} (or give the path of a file that dgn train wrote)"
+    raise MissingFile(message, name)
 
 
 def _within(folder: Path, inverts: Mapping[str, str]) -> Path:

@@ -141,6 +141,32 @@ def jackknife(
     return Measure(name, whole, whole - half, whole + half, n, note)
 
 
+def spearman(name: str, x: Sequence[float], y: Sequence[float]) -> Measure:
+    """Spearman's rank correlation of pairs, such as two numbers of each class; the interval by a bootstrap over pairs.
+
+    Args:
+        x, y: one number each per pair; pairs with NaN are left out, and the note counts them.
+    """
+    pairs = np.array([x, y], float)
+    there = np.isfinite(pairs).all(0)
+    note = f"{int((~there).sum())} of {len(there)} have no value" if not there.all() else ""
+    first, second = pairs[:, there]
+    value = _rank_correlation(first, second)
+    if len(first) < 3 or math.isnan(value):
+        return nothing(name, _join(note, "too few pairs, or all alike: no correlation"))
+    draws = np.random.default_rng(0).integers(len(first), size=(DRAWS, len(first)))
+    found = _rank_correlation(first[draws], second[draws])
+    low, high = np.nanpercentile(found, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
+    return Measure(name, float(value), float(low), float(high), len(first), note)
+
+
+def _rank_correlation(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Any:
+    """Spearman's of the last axis; ties share their mean rank; NaN where one side is all alike."""
+    first, second = (stats.rankdata(one, axis=-1) - (one.shape[-1] + 1) / 2 for one in (x, y))
+    with np.errstate(invalid="ignore"):
+        return (first * second).sum(-1) / np.sqrt((first**2).sum(-1) * (second**2).sum(-1))
+
+
 def nothing(name: str, why: str = "") -> Measure:
     """A measure without a value, and the reason."""
     return Measure(name, math.nan, math.nan, math.nan, 0, why or "nothing to measure")

@@ -13,6 +13,7 @@ MEASURES = {  # name: module with `measure(subject)`, which gives findings
     "driven": "dgn.measures.driven",
     "natural": "dgn.measures.natural",
     "various": "dgn.measures.various",
+    "repeated": "dgn.measures.repeated",
     "trusted": "dgn.measures.trusted",
     "two_alternative": "dgn.measures.two_alternative",
 }

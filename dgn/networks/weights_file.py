@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from dgn.base.errors import UserError, first_line
+from dgn.base.errors import MissingFile, UserError, first_line
 
 ASSETS = Path(__file__).parent.parent / "assets"
 SUFFIX = ".safetensors"
@@ -30,7 +30,7 @@ def find(weights: str, key: str = "weights") -> Path:
     else:
         path = Path(str(weights)).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}: set {key} to an existing file")
+        raise MissingFile(f"there is no weights file {path}: set {key} to an existing file", str(path))
     return path
 
 

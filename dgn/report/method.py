@@ -58,8 +58,9 @@ def real(methods: Sequence[Mapping[str, Any]]) -> str:
     one = next((found for found in scored if found), None)
     if one is None or any(found not in (None, one) for found in scored):
         return ""
+    patches = " They are cut to what the unit sees where it fires most." if one.get("patches") else ""
     return (f"The real images are those with the highest score (of a minimised unit: the lowest) among "
-            f"{one['images']:,} {SETS[one['scored']]} images (real_from={one['scored']}).")  # fmt: skip
+            f"{one['images']:,} {SETS[one['scored']]} images (real_from={one['scored']}).{patches}")  # fmt: skip
 
 
 def unrelated(methods: Sequence[Mapping[str, Any]]) -> str:

@@ -20,7 +20,8 @@ from dgn.settings.identity import DEVICES, FREE
 ROLES = ("target", "encoder", "comparator", "observer", "classifier", "judge", "start.encoder",
          "prior.encoder")  # of networks  # fmt: skip
 PATHS = ("output", "data.root", "units_file", "bundle", "init", "code_cache", "start.path", "generator.codes", "sheet",
-         "answers", *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
+         "answers", "images", "places", "judge_weights", "docs",
+         *(f"{role}.weights" for role in (*ROLES, "generator", "loss.feature.network")))  # fmt: skip
 NAMES = ("units", "title", *(f"{role}.{key}" for role in ROLES for key in ("layer", "classes")))
 FURTHER = re.compile(r"judges\.\w+")  # further judges are roles that the user names: network@judges.second=…
 LISTED = re.compile(r"\s*(null|glob\(.*\)|choice\(.*\)|range\(.*\)|sort\(.*\)|shuffle\(.*\)|.*\$\{.*)\s*", re.DOTALL)

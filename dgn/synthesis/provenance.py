@@ -104,7 +104,7 @@ def method(
         "minimised": sum(all(term.weight < 0 for term in unit.terms) for unit in target.units),
         "sums": sum(len(unit.terms) > 1 for unit in target.units),
         "judge": config.judge.name if config.judge else None,
-        "real": {"scored": real[1], "images": len(getattr(real[0], real[1]))} if real else None,
+        "real": _real(config, target, *real) if real else None,
         "unrelated": _unrelated(target, *real) if real else None,
     }
 
@@ -137,6 +137,12 @@ def _place(target: Target) -> str | None:
         return known.get(places.pop(), "its value at the position in the unit's name")
     return ("its mean over all positions; with @max in the unit's name its maximum, with @center or @ROWxCOLUMN its "
             "value at that position")  # fmt: skip
+
+
+def _real(config: SynthesizeSettings, target: Target, module: DataModule, scored: str) -> dict[str, Any]:
+    """Which real images are shown, and whether only what the units see of them."""
+    record = {"scored": scored, "images": len(getattr(module, scored))}
+    return record | ({"patches": True} if config.real_patches and target.is_map else {})
 
 
 def _unrelated(target: Target, module: DataModule, which: str) -> str:

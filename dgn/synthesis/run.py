@@ -15,6 +15,7 @@ from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
+from dgn.evaluation import patches
 from dgn.evaluation.dataset_examples import measure_levels, named, real_images, relate, write_real_images
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
@@ -37,8 +38,9 @@ def run(config: SynthesizeSettings, output: Path) -> None:
         results.panels({"panels": config.panels})  # refuses what is no folder's name
         words = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
         config = config.model_copy(update={"base_overrides": [*config.base_overrides, *words]})
+        memo = Memo()  # neighbours often have the same networks
         for name, panel in panels(config, config.panels or {}).items():
-            synthesize(panel, output / name)
+            synthesize(panel, output / name, memo=memo)
         settings.write(config.plain(), output, "synthesize")
     else:
         synthesize(config, output)
@@ -77,6 +79,7 @@ def synthesize(
     # before the climb: its mistakes are told at once
     real = real_images(config.data, config.real_from, config.seed, target, prior.generator.size)
     measure_levels(target, real)
+    cut = patches.cutter(target) if config.real_patches and real is not None else None
     rows = [(unit, config.seed + s) for unit in target.units for s in range(config.seeds)]
     firsts = resume.batches(len(rows), config.batch_size, config.shard)
     batches = {first: rows[first : first + config.batch_size] for first in firsts}
@@ -94,7 +97,7 @@ def synthesize(
             chosen = {u: unit for u, unit in enumerate(target.units) if unit in shown}
             joined = resume.join(output)
             if real is not None:
-                best = write_real_images(*real, config.real_images, target, chosen, output)
+                best = write_real_images(*real, config.real_images, target, chosen, output, cut)
                 if target.is_output and not named(target, real[0].classes):
                     print("no × best real: the outputs have no class names that match the folders of data.root; set "
                           "target.classes=FILE or target.classes=[a,b,c]")  # fmt: skip

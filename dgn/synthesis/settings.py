@@ -39,6 +39,7 @@ class SynthesizeSettings(CommandSettings):
     shard: str | None
     real_images: Annotated[int, Field(ge=0)]
     real_from: Literal["val", "train", "auto"]
+    real_patches: bool
     title: str | None
     panels: dict[str, list[str]] | None
     base_overrides: list[str]

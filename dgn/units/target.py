@@ -40,6 +40,11 @@ class Target:
         return ", ".join(self.features.layers)
 
     @property
+    def is_map(self) -> bool:
+        """Whether all units are in one layer, which is a map of several places."""
+        return list(self.maps) == self.features.layers
+
+    @property
     def objective(self) -> Any:
         """What is made of the values, see `dgn.units.objective`."""
         return self.score([]).objective

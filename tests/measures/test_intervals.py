@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dgn.measures import intervals
 from dgn.measures.intervals import mean_over_classes, paired, share
 
 RANDOM = np.random.default_rng(0)
@@ -97,3 +98,26 @@ def test_intervals_hold_the_truth_in_about_95_of_100():
             found = mean_over_classes("x", x, classes)
             mean += found.low <= 0 <= found.high
     assert mean >= 52 and 183 <= rate <= 198 and plain < rate
+
+
+def test_spearmans_correlation_is_scipys_and_counts_what_has_no_value():
+    x = RANDOM.normal(size=40).round(1)  # with ties
+    y = (x + RANDOM.normal(size=40)).round(1)
+    found = intervals.spearman("x", [*x, math.nan], [*y, 1.0])
+    assert found.value == pytest.approx(stats.spearmanr(x, y).statistic) and found.n == 40
+    assert found.low < found.value < found.high and found.note == "1 of 41 have no value"
+
+
+@pytest.mark.parametrize(("x", "y"), [([1, 2], [1, 2]), ([1, 2, 3], [5, 5, 5]), ([], [])])
+def test_where_there_is_no_correlation_there_is_no_number(x, y):
+    assert math.isnan(intervals.spearman("x", x, y).value)
+
+
+def test_the_interval_of_a_correlation_holds_the_truth_about_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr(intervals, "DRAWS", 299)
+    truth, held = 6 / math.pi * math.asin(0.25), 0  # of a normal distribution with a correlation of 0.5
+    for _ in range(150):
+        x, y = RANDOM.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], 40).T
+        found = intervals.spearman("x", x.tolist(), y.tolist())
+        held += found.low <= truth <= found.high
+    assert 0.87 <= held / 150 <= 1

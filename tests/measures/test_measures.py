@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import combinations, product
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import softplus
@@ -151,6 +152,36 @@ def trusted_one(subject, x, wrong, freedom):
     return images.from_uint8(images.to_uint8((x + change(code)).clamp(0, 1)[None]))[0]
 
 
+def repeated_one(x):
+    """Shift by shift: how alike the overlapping parts are, less the lowest of that on the way to the shift."""
+    grey, side = x.double().mean(0).numpy(), x.shape[-1]
+    bell = np.exp(-(np.arange(-2, 3) ** 2) / 2)
+    bell = np.outer(bell, bell) / bell.sum() ** 2
+    padded = np.pad(grey, 2, mode="reflect")
+    smooth = [[(padded[i : i + 5, j : j + 5] * bell).sum() for j in range(side)] for i in range(side)]
+    fine = grey - np.array(smooth)
+
+    def like(down, right):
+        rows, columns = slice(0, side - down), slice(max(0, -right), side - max(0, right))
+        a, b = fine[rows, columns], fine[down:, columns.start + right : columns.stop + right]
+        return (a * b).sum() / max(np.sqrt((a**2).sum() * (b**2).sum()), 1e-3 * (fine**2).sum())
+
+    def even(value):  # .5 to the even neighbour
+        return int(np.round(value))
+
+    best = 0.0
+    for down, right in product(range(9), range(-8, 9)):
+        if max(down, abs(right)) >= 2:
+            dips = [like(even(down * part), even(right * part)) for part in (0.25, 0.375, 0.5, 0.625, 0.75)]
+            best = max(best, like(down, right) - max(0, min(dips)))
+    return min(best, 1)
+
+
+def repeated(subject):
+    return {"repeated/detail": mean(repeated_one(x) for x, _ in pictures(subject)),
+            "repeated/detail/real": mean(repeated_one(x) for x, _ in real_images(subject))}  # fmt: skip
+
+
 BOUND = 0.2  # so much that ranks move in a tiny network
 UNIT = {}  # the first step of a freedom: a share of the noise that changes a picture by the bound
 
@@ -195,7 +226,7 @@ def two_alternative(subject):
 
 
 REFERENCES = {"recognised": recognised, "driven": driven, "natural": natural, "various": various,
-              "trusted": trusted, "two_alternative": two_alternative}  # fmt: skip
+              "repeated": repeated, "trusted": trusted, "two_alternative": two_alternative}  # fmt: skip
 
 
 # ---- the tester

@@ -1,0 +1,50 @@
+"""Are the classes whose pictures cannot be recognised those whose real images differ much?"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dgn.measures.finished import Finished
+from dgn.measures.intervals import Measure, spearman
+from dgn.paper import judged
+from dgn.paper.settings import PaperSettings
+from dgn.paper.table import Analysis, Point
+
+PER_CLASS, WORST = 50, 10  # real images of a class; classes that the table names
+
+
+def diverse(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
+    """Spearman's correlation, over classes, of the real images' mean distance and the pictures' mean log₂ rank.
+
+    Both by the judge, distances in its features. The classes of the worst pictures stand below it as rows.
+    """
+    run, eye = Finished.read(folder / "pictures"), judged.eye(settings)
+    real = judged.real_images(settings, PER_CLASS)
+    names = [one for one in dict.fromkeys(run.classes) if one is not None and real.knows(one)]
+    seen = eye.look((x, of, of) for x, of in real.of(names))
+    spread = {name: mean_distance(seen.features[[one == name for one in seen.classes]]) for name in names}
+    worst = mean_ranks(run, eye)
+    points = [Point(name, spread[name], worst[name], math.nan, math.nan) for name in names]
+    found = spearman("classes: Spearman of spread and log2_rank", [p.x for p in points], [p.y for p in points])
+    last = sorted(points, key=lambda point: -point.y)[:WORST]
+    named = [Measure(f"{p.name}: mean log2_rank", p.y, math.nan, math.nan, 1, f"spread {p.x:.3g}") for p in last]
+    return Analysis([found, *named], points, ("mean distance of real images", "mean log2 rank at the judge"))
+
+
+def mean_distance(features: Tensor) -> float:
+    """The mean Euclidean distance of all pairs of rows (N, D); NaN for fewer than two."""
+    return float(torch.pdist(features.double()).mean()) if len(features) > 1 else math.nan
+
+
+def mean_ranks(run: Finished, eye: judged.Eye) -> dict[str, float]:
+    """By class, the mean log₂ rank of its pictures."""
+    classes = [one or "" for one in run.classes]
+    ranks = judged.log2_ranks(eye, [run.folder / row.image for row in run.rows], classes)
+    by_class = defaultdict(list)
+    for name, rank in zip(classes, ranks, strict=True):
+        by_class[name].append(rank)
+    return {name: sum(values) / len(values) for name, values in by_class.items()}

@@ -1,0 +1,100 @@
+"""A claim's figure: pictures of its runs at the left, bars or the curve of its table at the right."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.base.files import whole
+from dgn.measures.intervals import Measure
+from dgn.paper.table import Analysis, Point
+from dgn.report import results
+
+ACROSS, DOWN = 8, 10  # pictures that a figure has at most
+
+
+def write(path: Path, folder: Path, rows: Sequence[Measure], shown: str | None, found: Analysis) -> bool:
+    """Write the figure of the runs in `folder` as JPEG, atomically; False where there is nothing to show."""
+    sheet, bars = _runs(folder), _bars(rows, shown)
+    if not sheet and not bars and not found.points:
+        return False
+    figure, axes = _canvas(len(sheet), bool(bars or found.points))
+    for place, (name, files) in enumerate(sheet.items()):
+        for column, file in enumerate(files):
+            box = axes["sheet"].inset_axes(
+                (column / ACROSS, 1 - (place + 1) / len(sheet), 0.96 / ACROSS, 0.94 / len(sheet))
+            )
+            box.imshow(images.saved(file).permute(1, 2, 0).numpy(), interpolation="nearest")
+            box.set_axis_off()
+        axes["sheet"].text(-0.01, 1 - (place + 0.5) / len(sheet), name, ha="right", va="center", fontsize=8)
+    if found.points:
+        _curve(axes["numbers"], found.points, found.axes)
+    elif bars:
+        _bar_chart(axes["numbers"], bars, str(shown))
+    with whole(path) as part:
+        figure.savefig(part, dpi=110, bbox_inches="tight", pil_kwargs={"quality": 88})
+    return True
+
+
+def _canvas(runs: int, numbers: bool) -> tuple[Any, Any]:
+    """A figure with the axes "sheet" and "numbers", as far as they are wanted; drawn without a screen."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UserError("the figures need matplotlib: install it by pip install 'dgn[paper]'") from None
+    wide = (6.4 if runs else 0) + (4.2 if numbers else 0)
+    figure = Figure(figsize=(wide, max(0.8 * runs, 2.8 if numbers else 0)))
+    parts = [name for name, there in (("sheet", runs), ("numbers", numbers)) if there]
+    ratios = [{"sheet": 6.4, "numbers": 3.4}[name] for name in parts]
+    mosaic: Any = [parts]
+    axes = figure.subplot_mosaic(mosaic, width_ratios=ratios, gridspec_kw={"wspace": 0.35})
+    if runs:
+        axes["sheet"].set_axis_off()
+    return figure, axes
+
+
+def _runs(folder: Path) -> dict[str, list[Path]]:
+    """By the name of a run, the first pictures of its units; at most `DOWN` runs, evenly chosen."""
+    runs = sorted(folder.glob("*/results.csv"), key=lambda path: path.stat().st_mtime)  # in the order of the panels
+    runs = runs or [path for path in [folder / "results.csv"] if path.exists()]
+    chosen = runs if len(runs) <= DOWN else [runs[i * (len(runs) - 1) // (DOWN - 1)] for i in range(DOWN)]
+    found = {}
+    for path in chosen:
+        rows = {row.unit: row for row in reversed(results.read(path))}
+        first = list(reversed(list(rows.values())))[:ACROSS]
+        found[path.parent.name] = [path.parent / row.image for row in first]
+    return found
+
+
+def _bars(rows: Sequence[Measure], shown: str | None) -> list[tuple[str, Measure]]:
+    """What `shown` has of each run, by its name; differences are no runs."""
+    pairs = [(one.name.partition(": "), one) for one in rows]
+    return [(of, one) for (of, _, name), one in pairs if name == shown and " − " not in of and one.value == one.value]
+
+
+def _bar_chart(axis: Any, bars: Sequence[tuple[str, Measure]], name: str) -> None:
+    places = range(len(bars))
+    values = [one.value for _, one in bars]
+    axis.barh(places, values, color="#8fa8c8", xerr=_errors([(one.value, one.low, one.high) for _, one in bars]))
+    axis.set_yticks(places, [of for of, _ in bars], fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlabel(name, fontsize=8)
+
+
+def _curve(axis: Any, points: Sequence[Point], axes: tuple[str, str]) -> None:
+    x, y = [one.x for one in points], [one.y for one in points]
+    axis.errorbar(x, y, yerr=_errors([(one.y, one.low, one.high) for one in points]), fmt="o", ms=4, color="#35567c")
+    if len(points) <= 12:
+        for one in points:
+            axis.annotate(one.name, (one.x, one.y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+    axis.set_xlabel(axes[0], fontsize=8)
+    axis.set_ylabel(axes[1], fontsize=8)
+
+
+def _errors(bounds: Sequence[tuple[float, float, float]]) -> list[list[float]]:
+    """How far the bounds are below and above the values; 0 where there are none."""
+    below = [0.0 if math.isnan(low) else max(value - low, 0) for value, low, _ in bounds]
+    above = [0.0 if math.isnan(high) else max(high - value, 0) for value, _, high in bounds]
+    return [below, above]

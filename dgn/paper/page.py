@@ -1,0 +1,105 @@
+"""docs/paper.md, written anew from the claims' tables: nothing in it is typed by hand but the claims' own words."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dgn.base.files import write_text
+from dgn.measures.intervals import Measure
+from dgn.paper import table, verdict
+from dgn.paper.settings import ClaimSettings, EffectSettings, PaperSettings
+from dgn.report.measured import digits
+
+HEAD = """# The paper's claims
+
+Each claim of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)) that was measured so far, at 64 px, with
+an effect, its 95 % interval and the line that makes it again:
+
+```bash
+make paper IMAGES=DIR PLACES=DIR JUDGE=FILE        # everything that is missing, in order; a stopped one goes on
+{commands}
+```
+
+`DIR` are Tiny ImageNet and MiniPlaces as folders (`train/CLASS/`, `val/CLASS/`), `FILE` is the judge's weights
+([judge.md](judge.md)). This page is written by that command from the claims' tables.
+
+**The verdict** follows from the interval alone: *confirmed* where all of it lies on the claimed side of 0, *refuted*
+where all of it lies on the other, else *undecided*; also undecided below {fewest} pictures. Of several effects all must
+be confirmed, and one that is refuted refutes the claim. A claim of no correlation is confirmed where the interval lies
+within {near:g} of 0.
+
+- Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)).
+- Settings were chosen on even classes; all classes here are odd ones.
+- "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is lower where the judge
+  names the class earlier; other rows as in [measures.md](measures.md#the-measures).
+"""
+NAMES = {"above": "above 0", "below": "below 0", "none": f"within {verdict.NEAR:g} of 0"}
+
+
+def write(settings: PaperSettings, docs: Path) -> Path:
+    """Write the page of all claims that have a table in `docs`/paper; returns its path."""
+    told = {name: table.read(docs / "paper", name) for name in settings.claims}
+    told = {name: rows for name, rows in told.items() if rows}
+    path = docs / "paper.md"
+    write_text(path, text(settings, told, docs))
+    return path
+
+
+def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: Path) -> str:
+    """The page, of the claims' rows by the claims' names."""
+    commands = "\n".join(f"make paper ONLY={name} {_paths(settings.claims[name])}" for name in told)
+    parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR)]
+    parts += [_summary(settings, told)] if told else []
+    parts += [_section(name, settings, rows, docs) for name, rows in told.items()]
+    if left := [name for name in settings.claims if name not in told]:
+        lines = [f"- `{name}`: {settings.claims[name].claim}" for name in left]
+        parts.append("## Not measured yet\n\n`make paper ONLY=NAME` measures them:\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _paths(claim: ClaimSettings) -> str:
+    """The paths that a claim's lines ask for, as the Makefile takes them."""
+    words = " ".join([*claim.words, *(word for call in claim.measured for word in call.words)])
+    keys = {"{images}": "IMAGES=DIR", "{places}": "PLACES=DIR", "{judge_weights}": "JUDGE=FILE"}
+    return " ".join(word for key, word in keys.items() if key in words)
+
+
+def _summary(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
+    lines = ["| claim | verdict | effect [95 % interval] | n | what may change |", "| --- | --- | --- | --- | --- |"]
+    for name, rows in told.items():
+        claim = settings.claims[name]
+        found = table.effects(claim, rows)
+        shown = "<br>".join(f"{_code(key)} {interval(one)}" for key, one in found.items())
+        counts = "<br>".join(str(one.n) for one in found.values())
+        what = verdict.of_claim([verdict.of_effect(found[one.name], one.claimed) for one in claim.effects])
+        lines.append(f"| [{claim.claim}](#{name}) | **{what}** | {shown} | {counts} | {claim.changes} |")
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, settings: PaperSettings, rows: Sequence[Measure], docs: Path) -> str:
+    claim = settings.claims[name]
+    found = table.effects(claim, rows)
+    decided = [_effect(one, found[one.name]) for one in claim.effects]
+    parts = [f"## {name}\n", f"{claim.claim} ({claim.section})\n", "\n".join(decided) + "\n"]
+    if claim.told:
+        parts.append(claim.told.strip() + "\n")
+    if (docs / "images" / f"paper_{name}.jpg").exists():
+        parts.append(f"![{claim.section}: {name}](images/paper_{name}.jpg)\n")
+    parts.append(f"All numbers: [paper/{name}.csv](paper/{name}.csv).\n")
+    return "\n".join(parts)
+
+
+def _effect(effect: EffectSettings, one: Measure) -> str:
+    why, what = f"; {one.note}" if one.note else "", verdict.of_effect(one, effect.claimed)
+    return f"- {_code(effect.name)}: {interval(one)}, n = {one.n}; claimed {NAMES[effect.claimed]}: {what}{why}"
+
+
+def interval(one: Measure) -> str:
+    """A number as people read it; "none" for a missing one."""
+    if one.value != one.value:
+        return "none"
+    bounds = f" [{digits(one.low)}, {digits(one.high)}]" if one.low == one.low and one.high == one.high else ""
+    return digits(one.value) + bounds
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
