@@ -27,7 +27,7 @@ def test_a_patch_is_the_rows_and_columns_that_reach_the_place():
 
 def test_what_is_outside_a_patch_does_not_move_the_unit(tiny, contract):
     unit = units.parse(["3"], (8, 16, 16), None)[0]
-    target = Target(Features(tiny, "conv", contract, False), [unit], None, False, is_map=True)
+    target = Target(Features(tiny, "conv", contract, False), [unit], None, False, maps=["conv"])
     image = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
     values = target.features(image[None])[0]
     row, column = patches.place(values, unit)
