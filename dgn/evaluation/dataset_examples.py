@@ -111,7 +111,8 @@ class Best:
 def write_real_images(
     module: data.DataModule, which: str, most: int, target: Target, chosen: Mapping[int, Unit], output: Path
 ) -> dict[str, float]:
-    """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
+    """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`. Its column
+    `facet` is empty here, see `dgn.synthesis.facets`.
 
     `chosen` has the units by their place among all of the run. Gives the best score of every unit, by its text, for
     which enough images count.
@@ -130,12 +131,12 @@ def write_real_images(
     scores, index = (part.T.tolist() for part in best.top())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["unit", "place", "score", "name", "image"])
+    rows.writerow(["unit", "place", "score", "name", "image", "facet"])
     for column, (u, unit) in enumerate(chosen.items()):
         for place, (score, i) in enumerate(zip(scores[column][:most], index[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
             images.save(output / image, source.image(i))
-            rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
+            rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image, ""])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
     counts = scored(target, units, dict(zip(class_names.readable(module.classes), read, strict=True)))
