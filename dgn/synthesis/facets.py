@@ -18,6 +18,7 @@ from dgn import data
 from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.base.typed import Count, Positive, validated
+from dgn.data import DataModule
 from dgn.data.settings import DataSettings
 from dgn.evaluation.dataset_examples import UNCHANGED, Best, as_seen
 from dgn.generators.bundle import Bundle
@@ -79,11 +80,12 @@ class Facets:
         self._target: Target | None = None
         self._units: Sequence[Unit] = ()
         self._faces: dict[str, list[Face]] = {}
+        self._module: DataModule | None = None
 
     def describe(self) -> str:
         """What the search starts from, for the page."""
-        whose = "" if self.data.root else " that the generator's file carries"
-        return f"the mean code of one of {self.count} clusters of the real codes{whose} that fire the unit most"
+        few = "" if self.data.root else ", among the few in the generator's file"
+        return f"the mean code of one of {self.count} clusters of the real codes that fire the unit most{few}"
 
     def for_units(self, target: Target, units: Sequence[Unit]) -> "Facets":
         """The same for rows of these units of a target; its faces are kept from one batch to the next."""
@@ -131,24 +133,26 @@ class Facets:
         path = output / "real.csv"
         write_text(path, path.read_text(encoding="utf-8") + text.getvalue())
 
-    def _images(self, target: Target) -> data.DataModule:
-        """The images of `data`, as the target sees them."""
-        contract = target.features.contract
-        return data.build(as_seen(self.data, contract, contract.size), UNCHANGED, seed=0)
+    def _images(self, target: Target) -> DataModule:
+        """The images of `data`, as the target sees them; their folder is read once."""
+        if self._module is None:
+            contract = target.features.contract
+            self._module = data.build(as_seen(self.data, contract, contract.size), UNCHANGED, seed=0)
+        return self._module
 
     def _best(self, scored: int) -> Best:
         return Best(min(self.best, max(self.count, scored // SHARE)))
 
-    def _of_bundle(self, bundle: Bundle, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores (n, units) and places (n, units) of the best codes of every unit, and all codes."""
+    def _of_bundle(self, bundle: Bundle, target: Target) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
+        """Scores (n, units) and places (n, units) of the best codes of every unit, and codes by their place."""
         table, best = table_of(target), self._best(len(bundle.codes))
         for start in range(0, len(bundle.codes), TOGETHER):
             codes = bundle.codes[start : start + TOGETHER]
             best.add(table(target.features(bundle.generator(codes))), torch.arange(start, start + len(codes)))
-        return *best.top(), bundle.codes
+        return *best.top(), dict(enumerate(bundle.codes))
 
     def _of_images(self, target: Target) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
-        """The same of images; codes by the number of their image."""
+        """The same of images."""
         module, table = self._images(target), table_of(target).to(target.device)
         best = self._best(min(self.among, len(module.train)))
         with lightning.on_device(target.device, target.features):
