@@ -42,7 +42,7 @@ SLIDERS = (
     Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
     Slider("transform strength", "ascent.transform_strength", 0, 2, 0.1),
 )
-GROUPS = {"start": ("noise", "mean", "real"), "objective": ("logit", "log_probability", "margin")}
+GROUPS = {"start": ("noise", "mean", "real", "facets"), "objective": ("logit", "log_probability", "margin")}
 
 
 class Choices:

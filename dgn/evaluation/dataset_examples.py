@@ -149,7 +149,8 @@ def write_real_images(
     output: Path,
     cut: Cut | None = None,
 ) -> dict[str, float]:
-    """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`.
+    """Score real images and write the `most` that fire each unit most: `real/*.png` and `real.csv`. Its column
+    `facet` is empty here, see `dgn.synthesis.facets`.
 
     `chosen` has the units by their place among all of the run; `cut` gives the part of an image that is shown. Gives
     the best score of every unit, by its text, for which enough images count.
@@ -163,13 +164,13 @@ def write_real_images(
     top, which_images = (part.T.tolist() for part in best.top())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["unit", "place", "score", "name", "image"])
+    rows.writerow(["unit", "place", "score", "name", "image", "facet"])
     for column, (u, unit) in enumerate(chosen.items()):
         for place, (score, i) in enumerate(zip(top[column][:most], which_images[column][:most], strict=True)):
             image = f"real/{u:05d}-{place}.png"
             whole = source.image(i)
             images.save(output / image, cut(whole, unit) if cut else whole)
-            rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image])
+            rows.writerow([unit.text, place + 1, f"{score:.6g}", source.source.name(i), image, ""])
     write_text(output / "real.csv", text.getvalue())
     read = np.bincount(torch.cat(seen).numpy(), minlength=len(module.classes)).tolist()
     counts = scored(target, units, dict(zip(class_names.readable(module.classes), read, strict=True)))

@@ -24,7 +24,8 @@ TITLE = "Images that maximise these units"
 
 @dataclass
 class Picture:
-    """A synthesized image, or a real one (then only `data`, `score` and `name`); `link` leads to the file."""
+    """A synthesized image, or a real one (then only `data`, `score` and `name`); `link` leads to the file, `real` are
+    the real images of its facet."""
 
     data: str
     score: float
@@ -32,6 +33,7 @@ class Picture:
     curve: str = ""
     name: str = ""
     link: str = ""
+    real: list["Picture"] = field(default_factory=list)
 
 
 @dataclass
@@ -183,14 +185,22 @@ def _add(section: Section, run: Run, name: str, whole: bool, output: Path) -> No
         link = "" if whole else quote(os.path.relpath(path, output))
         points = _path(curve.tolist(), points=50 if whole else 20)
         strips[row.unit].pictures.append(Picture(inline(path, whole), row.score, row, points, link=link))
+    facets: dict[str, dict[int, list[Picture]]] = {}
     known = {unit for unit, card in section.cards.items() if card.real}  # another run of the same units has them
     for record in run.real:
-        if record["unit"] in known:
+        if record["unit"] in known and not record.get("facet"):
             continue
         picture = Picture(
             inline(run.folder / record["image"], whole=False), float(record["score"]), name=names_only(record["name"])
         )
-        section.cards[record["unit"]].real.append(picture)
+        if record.get("facet"):
+            facets.setdefault(record["unit"], {}).setdefault(int(record["facet"]), []).append(picture)
+        else:
+            section.cards[record["unit"]].real.append(picture)
+    for unit, real in facets.items():
+        numbers = sorted(real)
+        for shown in strips[unit].pictures if unit in strips else []:
+            shown.real = real[numbers[shown.row.seed % len(numbers)]] if shown.row else []
 
 
 def _path(curve: Sequence[float], width: int = 100, height: int = 22, points: int = 50) -> str:

@@ -135,11 +135,17 @@ def read_real(folder: Path) -> list[dict[str, str]]:
     path = folder / "real.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [record | {"image": _inside(record["image"])} for record in csv.DictReader(file)]
+            return [_shown(record) for record in csv.DictReader(file)]
     except FileNotFoundError:
         return []
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not a run's table of real images ({error}): delete it, or repeat the run") from None
+
+
+def _shown(record: dict[str, str]) -> dict[str, str]:
+    """A line of `real.csv`; ValueError where its facet is no number."""
+    int(record.get("facet") or 0)
+    return record | {"image": _inside(record["image"])}
 
 
 def _inside(image: str) -> str:

@@ -110,7 +110,8 @@ class Synthesis(pl.LightningModule):
         pictures = self.generator(self.code)
         score = self.score(self.target(self._seen(pictures, i)))
         gradient = self._gradient(score)
-        self._climb(Step(i, self.seeds, self.code.detach().clone(), pictures.detach(), gradient), score.detach())
+        step = Step(i, self.seeds, self.code.detach().clone(), self.first, pictures.detach(), gradient)
+        self._climb(step, score.detach())
         return score.detach()
 
     def _seen(self, pictures: Tensor, i: int) -> Tensor:

@@ -27,6 +27,7 @@ class Step:
         number: from 0.
         seeds: one a row.
         code: (N, *code_shape) before the step.
+        start: (N, *code_shape) before the first step.
         pictures: (N, C, H, W) that G makes of it.
         gradient: (N, *code_shape) of the scores.
     """
@@ -34,6 +35,7 @@ class Step:
     number: int
     seeds: Sequence[int]
     code: Tensor
+    start: Tensor
     pictures: Tensor
     gradient: Tensor
 

@@ -31,6 +31,8 @@ from dgn.synthesis.provenance import contents, manifest, method
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
+OF_A_FACET = 3  # real images beside a picture of a facet
+
 
 def run(config: SynthesizeSettings, output: Path) -> None:
     """Synthesize into `output`: one run, or one run per panel on one page."""
@@ -91,8 +93,9 @@ def synthesize(
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)
     if not (output / "manifest.json").exists():
+        start = instantiate(config.start)
         with loggers.observe(config, output) as logs:
-            climb_all(config, prior, target, judge, batches, output, bar)
+            climb_all(config, prior, target, judge, batches, output, start, bar)
             shown = {unit for batch in batches.values() for unit, _ in batch}
             chosen = {u: unit for u, unit in enumerate(target.units) if unit in shown}
             joined = resume.join(output)
@@ -102,6 +105,8 @@ def synthesize(
                     print("no × best real: the outputs have no class names that match the folders of data.root; set "
                           "target.classes=FILE or target.classes=[a,b,c]")  # fmt: skip
                 joined = relate(joined, best)
+                if hasattr(start, "add_images"):
+                    start.add_images(prior, target, chosen, min(config.real_images, OF_A_FACET), output)
             results.write(output / "results.csv", joined)
             report.write_grid(output)
             print(results.summary(joined))
@@ -120,11 +125,11 @@ def climb_all(
     judge: Judge | None,
     batches: Mapping[int, Rows],
     output: Path,
+    start: Any,
     shown: bool = True,
 ) -> None:
     """Climb every batch that is not finished yet, keyed by its first row; `shown` controls the progress bar."""
     left = {first: batch for first, batch in batches.items() if not resume.done(output, first)}
-    start = instantiate(config.start)
     with Bar(sum(map(len, left.values())) * config.ascent.steps, shown) as bar:
         for first, batch in left.items():
             bar.rows = len(batch)

@@ -62,7 +62,7 @@ def test_the_step_is_the_released_samplers_in_absolute_numbers(prior):
         h = np.clip(h + lr * d / np.abs(d).mean(1, keepdims=True), 0, 30)
 
         gradient = torch.from_numpy(weight) * torch.exp(-code)
-        step = Step(i, [7, 9], code.clone(), (code / 2).view(2, 3, 2, 2), gradient)
+        step = Step(i, [7, 9], code.clone(), code, (code / 2).view(2, 3, 2, 2), gradient)
         code.grad = ours.uphill(gradient, step)
         climber.step()
         code.copy_(ours.after(code, step))
@@ -75,7 +75,7 @@ def test_in_units_of_the_codes_spread_the_climb_scales_with_the_code(prior, ship
     ours, scale = prior().double(), shipped.moments.scale
     z, towards, slope = (torch.randn(1, 12, dtype=torch.float64) for _ in range(3))
     ours.encoder = Always(scale * towards)
-    step = Step(0, [0], scale * z, torch.zeros(1, 3, 2, 2), slope / scale)  # ∂s/∂h of a score of z
+    step = Step(0, [0], scale * z, scale * z, torch.zeros(1, 3, 2, 2), slope / scale)  # ∂s/∂h of a score of z
     expected = 1.4e-4 * (towards - z) + slope
     torch.testing.assert_close(ours.uphill(slope / scale, step), scale * expected)
     assert ours.apply_to(torch.tensor([[-1.0, 99.0]])).tolist() == [[0, pytest.approx(8 * scale)]]
@@ -87,9 +87,9 @@ def test_rows_have_noise_of_their_own_seed(prior):
     ours = prior("prior.pull=0", "prior.push=0", "prior.noise=1", "prior.units=absolute")
     ours.encoder = Squares()
     code = torch.zeros(3, 12)
-    drawn = ours.uphill(code, Step(4, [1, 2, 1], code, code.view(3, 3, 2, 2), code))
+    drawn = ours.uphill(code, Step(4, [1, 2, 1], code, code, code.view(3, 3, 2, 2), code))
     assert torch.equal(drawn[0], drawn[2]) and not torch.equal(drawn[0], drawn[1])
-    later = ours.uphill(code, Step(5, [1, 2, 1], code, code.view(3, 3, 2, 2), code))
+    later = ours.uphill(code, Step(5, [1, 2, 1], code, code, code.view(3, 3, 2, 2), code))
     assert not torch.equal(drawn, later)
 
 

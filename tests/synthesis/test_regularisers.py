@@ -28,7 +28,7 @@ def pixels():
 
 
 def step(number, code, gradient):
-    return Step(number, range(len(code)), code, code / 4 + 0.5, gradient)
+    return Step(number, range(len(code)), code, code, code / 4 + 0.5, gradient)
 
 
 @pytest.mark.parametrize("radius", [0.3, 0.5, 1.0, 4.0])
