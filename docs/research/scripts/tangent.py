@@ -23,6 +23,7 @@ from dgn.measures.settings import MeasureSettings
 from dgn.measures.subject import Subject, Tools
 from dgn.settings.check import check
 from dgn.settings.keywords import configured
+from dgn.synthesis.priors import Step
 
 FIRM = 1e-4  # of the largest eigenvalue of JJᵀ: directions above it change the picture at small changes of the code
 DAMPED = 1e-5  # λ, likewise
@@ -41,7 +42,7 @@ class Best(Within):
 
     axes: list[tuple[Tensor, Tensor]]
 
-    def uphill(self, gradient: Tensor) -> Tensor:
+    def uphill(self, gradient: Tensor, step: Step) -> Tensor:
         """Row by row."""
         return torch.stack([
             (vectors @ ((vectors.T @ g.double()) / (values + DAMPED * values[-1]))).float()
