@@ -69,9 +69,10 @@ class Sampler(ABC):
 class Cma(Sampler):
     """CMA-ES (Hansen & Ostermeier 2001) of the library `cma`, with the step size that the ascent sets.
 
-    The library's own rule for the step size has no time to act in some 75 generations of 40 codes of 1024 elements.
-    What was pulled into the range is given back to it as an injected point (Hansen 2011), so the centre stays in a
-    convex range.
+    The library's own rule for the step size is not used: on codes of such generators the decay of the step matters more
+    than the covariance (Wang & Ponce 2022, High-performance evolutionary algorithms for online neuron control). What
+    was pulled into the range is given back to it as an injected point (Hansen 2011), so the centre stays in a convex
+    range.
 
     Args:
         code, seed, limit, population: see `Sampler`; a step is the standard deviation of an element.
