@@ -14,14 +14,14 @@ from dgn.synthesis.module import Synthesis
 class Generations(Synthesis):
     """argmax over y of h(G(y)) from scores alone, for a batch of rows, each with a `Sampler` of its own.
 
-    A step is a generation: codes drawn around the row's centre with the standard deviation αᵢ, brought into the
-    prior's range, shown to the target, and told to the sampler with their scores. Populations are computed one by one,
+    A step is a generation: codes drawn around the row's centre for a step αᵢ, in the prior's range, shown to the
+    target, and told to the sampler with their scores. Populations are computed one by one,
     so a row does not depend on those beside it in any precision. Every generation waits for the device.
 
     Args:
         score: of every row, activations (population, ...) to scores (population,).
-        optimiser: partial of a `Sampler` that takes a code and a seed.
-        rest: see `Synthesis`; α is the standard deviation of a generation, and all codes of it see the same transform.
+        optimiser: partial of a `Sampler` that takes a code, a seed and the prior's range.
+        rest: see `Synthesis`; α is the sampler's step, and all codes of a generation see the same transform.
 
     Attributes:
         code: (N, *code_shape) the centres.
@@ -41,7 +41,7 @@ class Generations(Synthesis):
     ) -> None:
         scores: Any = nn.ModuleList(score)  # type: ignore[arg-type]
         super().__init__(score=scores, optimiser=optimiser, codes=codes, seeds=seeds, **rest)
-        self.samplers = [optimiser(code, seed) for code, seed in zip(codes, seeds, strict=True)]
+        self.samplers = [optimiser(code, seed, self._limit) for code, seed in zip(codes, seeds, strict=True)]
 
     def configure_optimizers(self) -> Any:
         return []
@@ -55,7 +55,7 @@ class Generations(Synthesis):
         return self.curve[i]
 
     def _generation(self, row: int, sampler: Sampler, i: int) -> None:
-        codes = self.prior.apply_to(sampler.ask(self.step_at(i)).to(self.code))
+        codes = sampler.ask(self.step_at(i)).to(self.code)
         scores: Tensor = self.score[row](self.target(self._shown(self.generator(codes), row, i)))  # type: ignore[index]
         there = torch.isfinite(scores)
         self.alive[row] = there.sum() >= sampler.fewest
@@ -67,8 +67,12 @@ class Generations(Synthesis):
         self.curve[i, row] = scores[highest]
         if scores[highest] > self.highest[row]:
             self.highest[row], self.best[row] = scores[highest], codes[highest]
-        self.code[row] = self.prior.apply_to(sampler.centre[None].to(self.code))[0]
+        self.code[row] = sampler.centre.to(self.code)
         self.taken[row] += 1
+
+    def _limit(self, codes: Tensor) -> Tensor:
+        """Codes on the CPU in the prior's range, which is where the module is."""
+        return self.prior.apply_to(codes.to(self.code)).cpu()
 
     def _shown(self, pictures: Tensor, row: int, i: int) -> Tensor:
         """What the target sees of a population: the same part of every picture."""

@@ -108,8 +108,10 @@ class Search:
         if evolution.sampler(optimiser) is None:
             raise UserError("this ascent needs a gradient, and a measured response has none: set ascent=cma")
         evolution.check(optimiser, limits, codes[0])
-        self._limits, self._generator = limits, shown.shown(prior, config.stimulus).generator
-        self._samplers = [optimiser(code.float(), seed) for code, seed in zip(codes, seeds, strict=True)]
+        self._generator = shown.shown(prior, config.stimulus).generator
+        self._samplers = [
+            optimiser(code.float(), seed, limits.apply_to) for code, seed in zip(codes, seeds, strict=True)
+        ]
         self.generation, self._curve = 0, torch.empty(0, config.units)
         self._highest = torch.full((config.units,), -math.inf, dtype=torch.float64)
         self._best = codes.float().clone()
@@ -163,7 +165,7 @@ class Search:
 
     def centre(self) -> Tensor:
         """Of each unit the picture of the code around which it draws, (units, C, H, W): no single score decides it."""
-        return self._pictures(self._limits.apply_to(torch.stack([one.centre for one in self._samplers])))
+        return self._pictures(torch.stack([one.centre for one in self._samplers]))
 
     @property
     def curve(self) -> Tensor:
@@ -177,7 +179,7 @@ class Search:
     def _draw(self) -> None:
         if not self.done:
             step = self._steps[self.generation]
-            self._asked = [self._limits.apply_to(one.ask(step)) for one in self._samplers]
+            self._asked = [one.ask(step) for one in self._samplers]
 
     def _means(self, scores: Any) -> Tensor:
         """(units · population,) float64, the mean over repeats; NaN where there is no measurement."""
