@@ -175,7 +175,9 @@ def stand_ins(folder, experiment):
         if ".bundle." in name:
             path.symlink_to(ROOT / "dgn/assets/caffenet64-fc6.bundle.safetensors")
         elif own := next((make for word, make in RANDOM.items() if word in path.stem), None):
-            save_file(own().state_dict(), path)
+            network = own()
+            names = "\n".join(f"class {i}" for i in range(list(network.state_dict().values())[-1].numel()))
+            save_file(network.state_dict(), path, {"classes": names})  # as dgn train writes it
         else:
             path.symlink_to(ROOT / "dgn/assets/caffenet64.safetensors")
 
