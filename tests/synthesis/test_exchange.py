@@ -96,6 +96,7 @@ def words(tmp_path, small_bundle):
             "prior=box", "output=out")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(words, tmp_path):
     _, err = run(*words, "score._target_=my_rig.fails", cwd=tmp_path, code=1)
     assert "error: the score failed in generation 0 (no spikes): what was measured is kept" in err
@@ -109,11 +110,13 @@ def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(
     assert "seed was 0 and is now 1; set another output=DIR" in err
 
 
+@pytest.mark.slow
 def test_an_object_scores_too(words, tmp_path):
     out, _ = run(*words, "score._target_=my_rig.Counting", "score.gain=2", cwd=tmp_path)
     assert "generation 2 of 2" in out
 
 
+@pytest.mark.slow
 def test_a_search_through_the_folder(words, tmp_path, monkeypatch):
     monkeypatch.setattr(exchange, "EVERY", 0.01)
 
