@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dgn.base.typed import Count, NotNegative, Settings, Share
+from dgn.base.typed import Count, NotNegative, Settings, Share, Size
 
 
 class DataSettings(Settings):
@@ -13,8 +13,8 @@ class DataSettings(Settings):
     name: str
     root: str | None
     sources: dict[str, Any]
-    resize: Count
-    crop: Count
+    resize: Size
+    crop: Size
     batch_size: Count
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     memory_gib: NotNegative
