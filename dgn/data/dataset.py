@@ -12,7 +12,6 @@ from torch.utils.data import Dataset, Sampler
 
 from dgn.base.errors import UserError
 from dgn.base.images import Unreadable, from_uint8, sides
-from dgn.base.typed import Size
 from dgn.data.sources import Source
 
 Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
@@ -25,7 +24,7 @@ class Endless(Sampler):
     With several processes, each takes its share of every batch.
     """
 
-    def __init__(self, size: Size, batch: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, size: int, batch: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
         self.size, self.batch, self.seed, self.start = size, batch, seed, start
         self.rank, self.world = rank, world
 

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 
 from dgn.base.errors import UserError
 from dgn.base.images import sides
-from dgn.base.typed import Size
 from dgn.data.dataset import Augment, Endless, Images, Raw, check_share, to_float
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
@@ -53,7 +52,7 @@ class DataModule(pl.LightningDataModule):
         val: Source,
         name: str,
         augment: Augment,
-        batch_size: Size,
+        batch_size: int,
         workers: int | str,
         seed: int,
         memory_gib: float,

@@ -18,7 +18,6 @@ from rich.progress import track
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.files import whole, write_text
-from dgn.base.typed import Size
 from dgn.data.dataset import NAMED, check_share, refuse_too_many
 from dgn.data.listing import shown, under
 from dgn.data.workers import count, cpus
@@ -28,7 +27,7 @@ RECORD, LEFT_OUT = "prepared.json", "unreadable.txt"
 LONGEST = 65_500  # px a side: more does not fit into a JPEG
 
 
-def prepare(source: Path, target: Path, *, size: Size, quality: int, workers: int | str, max_unreadable: float) -> None:
+def prepare(source: Path, target: Path, *, size: int, quality: int, workers: int | str, max_unreadable: float) -> None:
     """Write `source`'s images, shrunk, and its lists to `target`; what is there already is kept.
 
     Raises UserError for what will not do, and where more than the share `max_unreadable` of the images cannot be read.
@@ -81,7 +80,7 @@ def result(path: Path) -> Path:
     return path if path.suffix.lower() in {".jpg", ".jpeg"} else path.with_name(f"{path.name}.jpg")
 
 
-def write(source: Path, target: Path, size: Size, quality: int, path: Path) -> str | None:
+def write(source: Path, target: Path, size: int, quality: int, path: Path) -> str | None:
     """Shrink the image `path` of `source`, if that is not done; why not, if it cannot be read."""
     wanted = target / result(path)
     if wanted.exists():
@@ -103,7 +102,7 @@ def write(source: Path, target: Path, size: Size, quality: int, path: Path) -> s
     return None
 
 
-def _fits(path: Path, size: Size) -> bool:
+def _fits(path: Path, size: int) -> bool:
     with Image.open(path, formats=images.FORMATS) as image:
         return image.format == "JPEG" and image.mode == "RGB" and min(image.size) <= size
 
