@@ -4,6 +4,7 @@ Only `Features` knows the preprocessing of a network (mean, standard deviation, 
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,17 @@ CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # by content, not suffix; EPS would run a program
 MOST_PIXELS = 89_478_485  # 256 MiB as RGB: PIL warns from here on and refuses twice as many
+
+
+def sides(size: int | Sequence[int]) -> tuple[int, int]:
+    """Height and width of images of a size in pixels: one number for a square, or [height, width]."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def px(size: int | Sequence[int]) -> str:
+    """A size for people: "64 px", or "32x64 px", height by width."""
+    return f"{size} px" if isinstance(size, int) else "x".join(map(str, size)) + " px"
 
 
 class Unreadable(Exception):
@@ -65,22 +77,27 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")  # convert always copies
 
 
-def load_square(path: Path | str, size: int) -> np.ndarray:
-    """Read a file as RGB uint8 (size, size, 3): the central square, resized to `size`. Raises Unreadable."""
-    rgb = load(path, size)
-    side = min(rgb.size)
-    left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side == size:
+def load_centre(path: Path | str, size: int | Sequence[int]) -> np.ndarray:
+    """Read a file as RGB uint8 (height, width, 3) of a size: the largest central part of that shape, resized.
+
+    Raises Unreadable.
+    """
+    height, width = sides(size)
+    rgb = load(path, max(height, width))
+    scale = min(rgb.height / height, rgb.width / width)
+    high, wide = (min(side, round(part * scale)) for side, part in ((rgb.height, height), (rgb.width, width)))
+    left, top = (rgb.width - wide) // 2, (rgb.height - high) // 2
+    box = (left, top, left + wide, top + high)
+    if (high, wide) == (height, width):
         return np.asarray(rgb.crop(box))
-    resample = Image.Resampling.BICUBIC if side < size else Image.Resampling.BOX
-    return np.asarray(rgb.resize((size, size), resample, box))
+    resample = Image.Resampling.BICUBIC if scale < 1 else Image.Resampling.BOX
+    return np.asarray(rgb.resize((width, height), resample, box))
 
 
-def read(path: Path | str, size: int) -> Tensor:
-    """Read one file as (1, 3, size, size) in [0, 1]; UserError if it cannot be read."""
+def read(path: Path | str, size: int | Sequence[int]) -> Tensor:
+    """Read one file as (1, 3, height, width) of a size, in [0, 1]; UserError if it cannot be read."""
     try:
-        return from_uint8(load_square(path, size)[None])
+        return from_uint8(load_centre(path, size)[None])
     except Unreadable as error:
         raise UserError(f"cannot read the image {path} ({error}): choose another file") from None
 
@@ -124,14 +141,14 @@ def saved(path: Path) -> Tensor:
     return torch.cat([image[:, :, i * width : (i + 1) * width - GAP] for i in range(int(count))])
 
 
-def resize(images: Tensor, size: int | tuple[int, int], interpolation: str = "bilinear") -> Tensor:
+def resize(images: Tensor, size: int | Sequence[int], interpolation: str = "bilinear") -> Tensor:
     """Resize (N, C, H, W) to `size` with antialiasing; images of that size are returned unchanged."""
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if images.shape[-2:] == sides:
+    wanted = sides(size)
+    if images.shape[-2:] == wanted:
         return images
     smooth = interpolation in {"bilinear", "bicubic"}
     kwargs = {"align_corners": False, "antialias": True} if smooth else {}
-    return F.interpolate(images, sides, mode=interpolation, **kwargs)
+    return F.interpolate(images, wanted, mode=interpolation, **kwargs)
 
 
 def channels(images: Tensor, count: int) -> Tensor:
@@ -165,10 +182,11 @@ def from_caffe(images: Tensor) -> Tensor:
     return (images + constant(CAFFE_MEAN_BGR, images.device, images.dtype)).flip(1) / 255
 
 
-def crop_centre(images: Tensor, size: int) -> Tensor:
-    """The central `size` × `size` of (N, C, H, W); offsets are floored, as in the released code (14 for 227 of 256)."""
-    top, left = (images.shape[-2] - size) // 2, (images.shape[-1] - size) // 2
-    return images[..., top : top + size, left : left + size]
+def crop_centre(images: Tensor, size: int | Sequence[int]) -> Tensor:
+    """The central part of (N, C, H, W) of a size; offsets are floored, as in the released code (14 for 227 of 256)."""
+    height, width = sides(size)
+    top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
+    return images[..., top : top + height, left : left + width]
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = GAP) -> Tensor:

@@ -14,6 +14,7 @@ NUMBERS = ConfigDict(strict=True, arbitrary_types_allowed=True)
 LARGEST_SEED = 2**32 - 1  # the limit of numpy's generators, which training seeds too
 
 Count = Annotated[int, Field(ge=1)]
+Size = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]  # pixels: a square's side, or [height, width]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base import process
+from dgn.base.errors import UserError
+from dgn.base.images import sides
 from dgn.benchmark.job import Job, apart, here
 from dgn.evaluation import metrics
 from dgn.generators.spectral import Maco
@@ -82,7 +84,7 @@ def library(function: str, words: Sequence[str], seconds: float, steps: int | No
     judge = load_judge(config, prior, target)
     network, contract = zoo.module(config.target).eval().requires_grad_(False), zoo.contract(config.target)
     units = [unit.terms[0].channel for unit in target.units]
-    with _quiet(), _with_spectrum(contract.size):
+    with _quiet(), _with_spectrum(_side(contract)):
         if steps is None:
             times = [_timed(draw, network, contract, units[0], count)[1] for count in (1, TRIAL, 2 * TRIAL)]
             steps = _fitting(times[2] - times[1], seconds)
@@ -142,13 +144,21 @@ def horama_maco(network: nn.Module, contract: Preprocessing, unit: int, steps: i
     return _horama(maco, network, contract, unit, steps)
 
 
+def _side(contract: Preprocessing) -> int:
+    """The side of the target's input, pixels. UserError if it is not square, as the libraries need it."""
+    height, width = sides(contract.size)
+    if height != width:
+        raise UserError("the libraries of the race take square images: set target.input.size to one number")
+    return height
+
+
 def _horama(method: Callable, network: nn.Module, contract: Preprocessing, unit: int, steps: int) -> Tensor:
     """Twice the target's size, two crops of 0.75 to 0.95 of it a step; its `box_size=(a, b)` crops b to 2b − a."""
     picture, _ = method(
         lambda crops: network(contract.normalise(crops))[:, unit].mean(),
         total_steps=steps,
-        image_size=2 * contract.size,
-        model_input_size=contract.size,
+        image_size=2 * _side(contract),
+        model_input_size=_side(contract),
         values_range=(0, 1),
         crops_per_iteration=2,
         box_size=(0.55, 0.75),
@@ -177,10 +187,10 @@ def lucent(network: nn.Module, contract: Preprocessing, unit: int, steps: int) -
     (picture,) = render.render_vis(
         seen,
         lambda layer: -layer("output")[0, unit],
-        lambda: param.image(contract.size),
+        lambda: param.image(_side(contract)),
         thresholds=(steps,),
         preprocess=False,
-        fixed_image_size=contract.size,
+        fixed_image_size=_side(contract),
         progress=False,
         show_image=False,
     )

@@ -41,6 +41,7 @@ def run(words: Sequence[str]) -> None:
         names = members("network", *([Path(asked.config_dir)] if asked.config_dir else []))
         print("\n".join(name for name in names if name not in renamed.MEMBERS))
         return
+    from dgn.base.images import sides
     from dgn.networks import receptive_field, zoo
     from dgn.networks.summary import layers, table
     from dgn.synthesis.list_layers import without_weights
@@ -54,7 +55,7 @@ def run(words: Sequence[str]) -> None:
         maps = [layer.name for layer in layers(module, contract) if len(layer.shape) == 3]
         if not maps:
             raise UserError(f"{network.name} has no maps: only their positions have receptive fields")
-        print(receptive_field.table(receptive_field.fields(module, contract, maps), contract.size))
+        print(receptive_field.table(receptive_field.fields(module, contract, maps), max(sides(contract.size))))
     else:
         print(table(layers(zoo.module(without_weights(network)), zoo.contract(network))))
 

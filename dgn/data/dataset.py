@@ -1,6 +1,7 @@
 """A data set of whole batches: order, augmentation, and skipping of unreadable images."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from dgn.base.errors import UserError
-from dgn.base.images import Unreadable, from_uint8
+from dgn.base.images import Unreadable, from_uint8, sides
 from dgn.data.sources import Source
 
 Raw = tuple[Tensor, Tensor, Tensor, Tensor]  # pixels (N, crop, crop, 3) uint8, factor on their light, label, index
@@ -43,26 +44,27 @@ class Endless(Sampler):
 class Augment:
     """Random crop, flip and brightness of a batch; the random numbers come with the batch, not from here.
 
-    `pad` pixels are reflected at each border before the crop; `crop` is the side that comes out, in pixels. Pixels stay
+    `pad` pixels are reflected at each border before the crop; `crop` is the size that comes out, in pixels. Pixels stay
     bytes until `to_float`, for they are handed from process to process, and floats are four times as much.
     """
 
     numbers = 4  # random numbers an image: row, column, flip, brightness
 
-    def __init__(self, crop: int, pad: int, flip: bool, brightness: float) -> None:
+    def __init__(self, crop: int | Sequence[int], pad: int, flip: bool, brightness: float) -> None:
         self.crop, self.pad, self.flip, self.brightness = crop, pad, flip, brightness
+        self.height, self.width = sides(crop)
 
     def __call__(self, batch: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, S, S, 3) uint8 and (N, 4) in [0, 1) to (N, crop, crop, 3) uint8 and each image's factor on its light."""
+        """(N, H, W, 3) uint8 and (N, 4) in [0, 1) to (N, height, width, 3) uint8 and factors on the images' light."""
         if self.pad:
             margin = (self.pad, self.pad)
             batch = np.pad(batch, ((0, 0), margin, margin, (0, 0)), mode="reflect")
-        room = batch.shape[1] - self.crop + 1
+        room = np.array(batch.shape[1:3]) - (self.height, self.width) + 1
         corners = np.floor(numbers[:, :2] * room).astype(int)
-        turned = np.arange(self.crop)[::-1]
-        picked = np.empty((len(batch), self.crop, self.crop, 3), np.uint8)
+        turned = np.arange(self.width)[::-1]
+        picked = np.empty((len(batch), self.height, self.width, 3), np.uint8)
         for i, (top, left) in enumerate(corners):
-            part = batch[i, top : top + self.crop, left : left + self.crop]
+            part = batch[i, top : top + self.height, left : left + self.width]
             if self.flip and numbers[i, 2] < 0.5:
                 np.take(part, turned, axis=1, out=picked[i], mode="clip")  # half the time of part[:, ::-1]
             else:
@@ -70,10 +72,10 @@ class Augment:
         return picked, 1 + self.brightness * (2 * numbers[:, 3] - 1)
 
     def plain(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, S, S, 3) uint8 to its centre crop, (N, crop, crop, 3), and factors of one."""
-        margin = (batch.shape[1] - self.crop) // 2
-        side = slice(margin, margin + self.crop)
-        return batch[:, side, side].copy(), np.ones(len(batch), np.float32)
+        """(N, H, W, 3) uint8 to its centre crop, (N, height, width, 3), and factors of one."""
+        top, left = (batch.shape[1] - self.height) // 2, (batch.shape[2] - self.width) // 2
+        part = batch[:, top : top + self.height, left : left + self.width]
+        return part.copy(), np.ones(len(batch), np.float32)
 
 
 def to_float(pixels: np.ndarray | Tensor, light: np.ndarray | Tensor) -> Tensor:
@@ -167,7 +169,7 @@ class Images(Dataset):
         self.source, self.augment, self.seed, self.train = source, augment, seed, train
         self.skipped = Skipped(source, unreadable)
         self.held: np.ndarray | None = None
-        self.fits = len(source) * source.size**2 * 3 <= memory_gib * 2**30
+        self.fits = len(source) * math.prod(sides(source.size)) * 3 <= memory_gib * 2**30
         self.epoch, self.numbers = -1, np.empty((0, Augment.numbers), np.float32)
 
     def hold(self) -> None:
@@ -191,7 +193,7 @@ class Images(Dataset):
         return pixels
 
     def _room(self, count: int) -> np.ndarray:
-        return np.empty((count, self.source.size, self.source.size, 3), np.uint8)
+        return np.empty((count, *sides(self.source.size), 3), np.uint8)
 
     def _load(self, index: int) -> np.ndarray | None:
         """Image `index`, or None, remembered, if it cannot be read."""

@@ -1,5 +1,6 @@
 """The Lightning data module: training stream and held-out images."""
 
+import operator
 from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dgn.base.errors import UserError
+from dgn.base.images import sides
 from dgn.data.dataset import Augment, Endless, Images, Raw, check_share, to_float
 from dgn.data.sources import Source
 from dgn.data.workers import count, readers
@@ -58,7 +60,7 @@ class DataModule(pl.LightningDataModule):
         max_unreadable: float,
     ) -> None:
         super().__init__()
-        if augment.crop > train.size:
+        if any(map(operator.gt, sides(augment.crop), sides(train.size))):
             raise UserError(f"data.crop={augment.crop} is larger than data.resize={train.size}: "
                             f"set data.resize={augment.crop} or more")  # fmt: skip
         check_share(max_unreadable, "data.max_unreadable")

@@ -1,10 +1,11 @@
 """Settings of data sets, of augmentation, and of `dgn data prepare`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dgn.base.typed import Count, NotNegative, Settings, Share
+from dgn.base.typed import Count, NotNegative, Settings, Share, Size
 
 
 class DataSettings(Settings):
@@ -13,17 +14,18 @@ class DataSettings(Settings):
     name: str
     root: str | None
     sources: dict[str, Any]
-    resize: Count
-    crop: Count
+    resize: Size
+    crop: Size
     batch_size: Count
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     memory_gib: NotNegative
     val_images: Count | None
     max_unreadable: Share
 
-    def resized(self, side: int) -> "DataSettings":
-        """The same images brought to squares of this side, pixels."""
-        sized = {"sources": self.sources | {"size": side}, "resize": side, "crop": side}
+    def resized(self, size: int | Sequence[int]) -> "DataSettings":
+        """The same images brought to squares of a side, or to a height and width, pixels."""
+        size = size if isinstance(size, int) else list(size)
+        sized = {"sources": self.sources | {"size": size}, "resize": size, "crop": size}
         return self.model_copy(update=sized)
 
 

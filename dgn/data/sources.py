@@ -13,14 +13,15 @@ from PIL import Image
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.ranks import first
+from dgn.base.typed import Size
 from dgn.data.layouts import Listing, by_class, count, layout, lines, listed
 from dgn.data.listing import shown
 
 
 class Source:
-    """Images by number. `size` is the side of the square that `load` gives, in pixels."""
+    """Images by number. `size` is that of what `load` gives, in pixels: a square's side, or [height, width]."""
 
-    size: int
+    size: Size
     labels: np.ndarray  # (N,) int64, into `classes`
     classes: Sequence[str]
 
@@ -28,7 +29,7 @@ class Source:
         return len(self.labels)
 
     def load(self, index: int) -> np.ndarray:
-        """Image `index` as uint8 RGB (size, size, 3). Raises images.Unreadable."""
+        """Image `index` as uint8 RGB (height, width, 3). Raises images.Unreadable."""
         raise NotImplementedError
 
     def name(self, index: int) -> str:
@@ -37,18 +38,18 @@ class Source:
 
 
 class Files(Source):
-    """Image files by class; the central square of each, brought to `size`.
+    """Image files by class; the largest central part of each of the shape of `size`, brought to it.
 
     The paths are one array of bytes: a million Path objects are 0.6 GiB, copied into every process that reads.
     """
 
-    def __init__(self, files: Iterable[tuple[str, int]], classes: Sequence[str], size: int) -> None:
+    def __init__(self, files: Iterable[tuple[str, int]], classes: Sequence[str], size: Size) -> None:
         paths, labels = zip(*files, strict=True)
         self.paths, self.labels = np.array([os.fsencode(path) for path in paths]), np.array(labels, np.int64)
         self.classes, self.size = classes, size
 
     def load(self, index: int) -> np.ndarray:
-        return images.load_square(os.fsdecode(self.paths[index]), self.size)
+        return images.load_centre(os.fsdecode(self.paths[index]), self.size)
 
     def name(self, index: int) -> str:
         return "/".join(shown(self.paths[index]).rsplit("/", 2)[-2:])
@@ -72,7 +73,7 @@ def need(root: str | None, name: str, *inside: str) -> Path:
     return path
 
 
-def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefolder") -> tuple[Source, Source]:
+def imagefolder(root: str | None, size: Size, held_out: int, name: str = "imagefolder") -> tuple[Source, Source]:
     """One folder a class, in two folders for training and held-out images or all together: see `layouts.layout`.
 
     Where no folder is for held-out images, every `held_out`-th image is one.
@@ -96,7 +97,7 @@ def imagefolder(root: str | None, size: int, held_out: int, name: str = "imagefo
     return Files(train, classes, size), Files(val, classes, size)
 
 
-def pair(name: str, train: Listing, val: Listing, size: int, where: tuple[str, str]) -> tuple[Source, Source]:
+def pair(name: str, train: Listing, val: Listing, size: Size, where: tuple[str, str]) -> tuple[Source, Source]:
     """The two sources of a data set whose held-out images are apart, in the folders `where`; says what was found."""
     classes = list(train.files)
     known, unknown = (sorted(n for n in val.files if (n in train.files) is answer) for answer in (True, False))
@@ -112,7 +113,7 @@ def pair(name: str, train: Listing, val: Listing, size: int, where: tuple[str, s
     return Files(pairs[0], classes, size), Files(pairs[1], classes, size)
 
 
-def imagenet(root: str | None, size: int) -> tuple[Source, Source]:
+def imagenet(root: str | None, size: Size) -> tuple[Source, Source]:
     """ILSVRC 2012 as it is unpacked: `train/n01440764/*.JPEG` and `val/` likewise, or flat with Kaggle's solution file.
 
     `root` may also be Kaggle's own folder, with the images in `ILSVRC/Data/CLS-LOC`.
@@ -145,7 +146,7 @@ def _solved(folder: Path, solution: Path) -> dict[str, list[str]]:
     return by_name
 
 
-def places365(root: str | None, size: int) -> tuple[Source, Source]:
+def places365(root: str | None, size: Size) -> tuple[Source, Source]:
     """Places365-Standard as it is unpacked: `train/` and `val/` by class, or the small images with their lists.
 
     The latter are `data_256_standard/`, `val_256/`, `places365_train_standard.txt`, `places365_val.txt` and
@@ -196,15 +197,15 @@ def tell_more(what: str, names: Sequence[str]) -> None:
 
 
 class Crops(Source):
-    """Random square crops of a few photographs, number i a pure function of (seed, i).
+    """Random crops of a few photographs, number i a pure function of (seed, i).
 
     Args:
         photos: (H, W, 3) uint8 by name; an image's class is the photograph that it comes from.
         count: crops.
-        size: side of a crop in pixels; its side in the photograph is between half of the short side and all of it.
+        size: of a crop in pixels; in the photograph it is between half as large as fits and as large as fits.
     """
 
-    def __init__(self, photos: dict[str, np.ndarray], count: int, size: int, seed: int) -> None:
+    def __init__(self, photos: dict[str, np.ndarray], count: int, size: Size, seed: int) -> None:
         self.photos, self.classes, self.size, self.seed = list(photos.values()), list(photos), size, seed
         self.labels = np.arange(count) % len(photos)
 
@@ -212,10 +213,12 @@ class Crops(Source):
         random = np.random.default_rng((self.seed, index))
         photo = self.photos[self.labels[index]]
         height, width = photo.shape[:2]
-        side = int(random.uniform(0.5, 1) * min(height, width))
-        top, left = random.integers(height - side + 1), random.integers(width - side + 1)
-        crop = Image.fromarray(photo[top : top + side, left : left + side])
-        return np.asarray(crop.resize((self.size, self.size), Image.Resampling.BOX))
+        rows, columns = images.sides(self.size)
+        part = random.uniform(0.5, 1) * min(height / rows, width / columns)
+        high, wide = int(part * rows), int(part * columns)
+        top, left = random.integers(height - high + 1), random.integers(width - wide + 1)
+        crop = Image.fromarray(photo[top : top + high, left : left + wide])
+        return np.asarray(crop.resize((columns, rows), Image.Resampling.BOX))
 
     def name(self, index: int) -> str:
         return f"{self.classes[self.labels[index]]} #{index}"
@@ -224,7 +227,7 @@ class Crops(Source):
 PHOTOS = ("astronaut", "cat", "coffee", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
 
 
-def photos(size: int, count: int) -> tuple[Source, Source]:
+def photos(size: Size, count: int) -> tuple[Source, Source]:
     """Crops of the colour photographs that scikit-image ships: enough to try training, nothing to learn from."""
     try:
         from skimage import data

@@ -10,6 +10,7 @@ from torch import Tensor
 from dgn import data, settings
 from dgn.base.errors import UserError
 from dgn.base.folders import members
+from dgn.base.images import sides
 from dgn.base.typed import validated
 from dgn.data.settings import UNCHANGED, DataSettings
 from dgn.evaluation import inversion, verdict
@@ -60,18 +61,18 @@ def unexplained(
     return errors[verdict.KEY]
 
 
-def examples(images: DataSettings, seed: int) -> Callable[[int], Tensor]:
-    """By the side of G's images, pixels, a few real images, spread over the classes, (N, 3, side, side) in [0, 1]."""
+def examples(images: DataSettings, seed: int) -> Callable[[tuple[int, int]], Tensor]:
+    """By the height and width of G's images, pixels, a few real ones, spread over the classes, (N, 3, H, W)."""
 
     @cache
-    def of_size(size: int) -> Tensor:
+    def of_size(size: tuple[int, int]) -> Tensor:
         return data.build(images.resized(size), UNCHANGED, seed).examples(FEW)
 
     return of_size
 
 
 def measured(
-    path: Path, known: Sequence[NetworkSettings], shown: Callable[[int], Tensor], observer: Features
+    path: Path, known: Sequence[NetworkSettings], shown: Callable[[tuple[int, int]], Tensor], observer: Features
 ) -> tuple[float, str]:
     """A bundle's number, or inf and why it has none."""
     try:
@@ -79,7 +80,7 @@ def measured(
         network = encoder_of(prior, known)
         if network is None:
             return float("inf"), f"its encoder {prior.record.get('encoder', '?')} is not at hand"
-        return unexplained(prior, network, observer, shown(prior.generator.size).split(data.BATCH)), ""
+        return unexplained(prior, network, observer, shown(sides(prior.generator.size)).split(data.BATCH)), ""
     except UserError as error:
         return float("inf"), str(error)
 

@@ -36,11 +36,11 @@ TOGETHER = 2048  # images whose scores are looked through at a time
 
 
 def real_images(
-    settings: DataSettings, which: Literal["val", "train", "auto"], seed: int, target: Target, side: int
+    settings: DataSettings, which: Literal["val", "train", "auto"], seed: int, target: Target, side: int | Sequence[int]
 ) -> tuple[data.DataModule, str] | None:
     """The images of `data`, as the target sees them, and which are scored, "val" or "train"; None without `data.root`.
 
-    `side` is that of the pictures, px. UserError if the folder holds no images.
+    `side` is the size of the pictures, px. UserError if the folder holds no images.
     """
     if not settings.root:
         return None
@@ -48,15 +48,16 @@ def real_images(
     return module, choose(module, target) if which == "auto" else which
 
 
-def as_seen(settings: DataSettings, contract: Preprocessing, side: int) -> DataSettings:
-    """The settings with which the target sees real images as it sees pictures of `side` px.
+def as_seen(settings: DataSettings, contract: Preprocessing, side: int | Sequence[int]) -> DataSettings:
+    """The settings with which the target sees real images as it sees pictures of the size `side`, px.
 
     The settings' own size is the target's. But a target that takes the centre of larger images (`fit: crop`) gets the
     centre of a real one, too, where pictures are larger than its input.
     """
     resize, sources = settings.resize, settings.sources
     if contract.fit == "crop" and resize == settings.crop == contract.size:
-        resize = max(resize, side)
+        larger = [max(pair) for pair in zip(images.sides(resize), images.sides(side), strict=True)]
+        resize = larger[0] if larger[0] == larger[1] else larger
         sources = sources | {"size": resize}
     return settings.model_copy(update={"sources": sources, "resize": resize, "val_images": None})
 

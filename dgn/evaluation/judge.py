@@ -77,6 +77,6 @@ def named(settings: NetworkSettings, role: str = "judge") -> Judge | None:
         return None
     network = zoo.features(settings, OUTPUT, activated=True, role=role)
     with torch.no_grad():
-        output = network(torch.zeros(1, 3, network.contract.size, network.contract.size))
+        output = network(torch.zeros(1, 3, *images.sides(network.contract.size)))
     classes = zoo.classes_of(settings, output.shape[1], role) if output.ndim == 2 else None
     return Judge(network, classes, settings.name) if classes else None

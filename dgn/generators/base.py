@@ -4,6 +4,7 @@ To train your own G, write one subclass of `Generator` and one YAML with its pat
 `generator/`. Any other network from codes to images can be used without training: see `dgn.generators.decoder`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ class Generator(nn.Module):
 
     Attributes:
         code_shape: of one code, (D,) or (C, H, W).
-        size: side of the image that `forward` gives for (N, *code_shape), pixels; values in [0, 1].
+        size: of the image that `forward` gives for (N, *code_shape), pixels: a square's side, or (height, width);
+            values in [0, 1].
         args: the keyword arguments with which the class is built again; plain data.
         searched: what the code is, for the page.
     """
@@ -24,7 +26,7 @@ class Generator(nn.Module):
     searched = "the code of a generator"
 
     code_shape: tuple[int, ...]
-    size: int
+    size: int | Sequence[int]
     args: dict[str, Any]
 
     @classmethod

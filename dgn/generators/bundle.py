@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from dgn.base import tensors
+from dgn.base import images, tensors
 from dgn.base.errors import UserError, first_line
 from dgn.base.typed import arguments
 from dgn.generators import header
@@ -43,7 +43,7 @@ class Bundle:
     def __repr__(self) -> str:
         made_for = f" for {self.record['layer']} of {self.record['encoder']}" if "encoder" in self.record else ""
         shape, size = tuple(self.generator.code_shape), self.generator.size
-        return f"Bundle({type(self.generator).__name__}{made_for}, codes {shape} to {size} px)"
+        return f"Bundle({type(self.generator).__name__}{made_for}, codes {shape} to {images.px(size)})"
 
 
 def save(path: Path, generator: Generator, moments: Moments, codes: Tensor, record: Mapping[str, Any]) -> None:
@@ -118,8 +118,8 @@ def _built(cls: type[Generator], args: Mapping[str, Any], state: Mapping[str, Te
         generator.requires_grad_(False)
         with torch.no_grad():
             image = generator(torch.zeros(1, *generator.code_shape))
-    if image.ndim != 4 or image.shape[2:] != (generator.size, generator.size):
-        raise ValueError(f"its generator gives {tuple(image.shape)}, not images of {generator.size} px")
+    if image.ndim != 4 or tuple(image.shape[2:]) != images.sides(generator.size):
+        raise ValueError(f"its generator gives {tuple(image.shape)}, not images of {images.px(generator.size)}")
     loaded = {name: value.to(expected[name].dtype) for name, value in state.items()}
     if not all(value.isfinite().all() for value in loaded.values()):
         raise ValueError("its generator's weights are not finite")

@@ -40,7 +40,8 @@ class Decoder(Generator):
             reason = first_line(error)
             raise UserError(f"the generator does not accept a code of shape {self.code_shape} ({reason}): set "
                             "generator.moments.shape, or codes of the right shape") from None  # fmt: skip
-        self.size = image.shape[-1]
+        height, width = image.shape[-2:]
+        self.size = width if height == width else (height, width)
 
     def train(self, mode: bool = True) -> "Decoder":
         """Stays in eval mode."""

@@ -23,10 +23,11 @@ Count = Annotated[int, Field(ge=1, le=2**24)]
 CodeShape = Annotated[Sequence[Count], Field(min_length=1, max_length=3)]
 Number = Annotated[float, Field(ge=-1e38, le=1e38, allow_inf_nan=False)]  # what fp32 holds
 Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Size = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
 Words = Annotated[str, Field(max_length=10_000)]
 
 
-def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[int]) -> str:
+def pattern(code_shape: Sequence[int], size: int | Sequence[int], hidden: int, widths: Sequence[int]) -> str:
     """The words of a G in the paper's pattern for a measured code shape and an image size, pixels.
 
     A vector goes through two linear layers to a map of `widths[0]` channels, 4 to 7 pixels a side; a map is brought to
@@ -37,25 +38,29 @@ def pattern(code_shape: Sequence[int], size: int, hidden: int, widths: Sequence[
         raise UserError(
             f"G cannot invert a code of {code_shape[0]} tokens: set encoder.layer=NAME@cls or NAME@mean for a vector"
         )
-    side, doublings = size, 0
-    most = 7 if len(code_shape) == 1 else code_shape[-1]
-    while side > most:
-        side, doublings = -(-side // 2), doublings + 1
+    (height, width), doublings = images.sides(size), 0
+    most = (7, 7) if len(code_shape) == 1 else code_shape[-2:]
+    while height > most[0] or width > most[1]:
+        height, width, doublings = -(-height // 2), -(-width // 2), doublings + 1
     if doublings == 0:
-        raise UserError(f"the code {tuple(code_shape)} is not smaller than the image ({size} px): set a deeper "
+        raise UserError(f"the code {tuple(code_shape)} is not smaller than the image ({images.px(size)}): set a deeper "
                         "encoder.layer or a larger data.crop")  # fmt: skip
     if len(code_shape) == 1:
-        words = [f"fc{hidden}", f"fc{widths[0] * side * side}", f"{widths[0]}x{side}x{side}"]
+        words = [f"fc{hidden}", f"fc{widths[0] * height * width}", f"{widths[0]}x{height}x{width}"]
     else:
-        words = [f"c{widths[0]}", f"c{widths[0]}/{code_shape[-1] - side + 1}/1/0"]
+        kernel = code_shape[-1] - width + 1
+        if kernel != code_shape[-2] - height + 1:
+            raise UserError(f"the paper's pattern does not lead from a code {tuple(code_shape)} to {images.px(size)}: "
+                            "set generator.layers, or a vector as encoder.layer")  # fmt: skip
+        words = [f"c{widths[0]}", f"c{widths[0]}/{kernel}/1/0"]
     for i in range(1, doublings):
         width = widths[min(i, len(widths) - 1)]
         words += [f"d{width}", f"c{width}"]
     return " ".join([*words, "shuffle3"])
 
 
-def side(code_shape: Sequence[int], layers: str) -> int:
-    """The side of the images that these layers make from such codes, pixels, before the centre crop; runs no numbers.
+def made_by(code_shape: Sequence[int], layers: str) -> tuple[int, int]:
+    """Height and width of the images that these layers make of such codes, before the centre crop; runs no numbers.
 
     UserError if the layers do not lead from the code to an image.
     """
@@ -70,15 +75,15 @@ def side(code_shape: Sequence[int], layers: str) -> int:
     if image.ndim != 4 or image.shape[1] != 3:
         raise UserError(f"generator.layers end in {tuple(image.shape[1:])}, not in 3 channels: end them with d3, c3 or "
                         "shuffle3")  # fmt: skip
-    return image.shape[-1]
+    return image.shape[-2], image.shape[-1]
 
 
 class Deepsim(Generator):
-    """G of DeePSiM: (N, D) or (N, C, H, W) codes to (N, 3, size, size) images, in [0, 1] but for a linear overshoot.
+    """G of DeePSiM: (N, D) or (N, C, H, W) codes to (N, 3, height, width) images, in [0, 1] but for a linear overshoot.
 
     Args:
         code_shape: (D,) or (C, H, W).
-        size: side of the image, pixels; the network's own output is cropped to its centre.
+        size: of the image, pixels; the network's own output is cropped to its centre.
         layers: the words above.
         norm: batch norm after every layer but the last (the paper has none).
         slope: of the LeakyReLU; 0.3 in the released files.
@@ -92,7 +97,7 @@ class Deepsim(Generator):
         self,
         *,
         code_shape: CodeShape,
-        size: Count,
+        size: Size,
         layers: Words,
         norm: bool,
         slope: Number,
@@ -112,7 +117,7 @@ class Deepsim(Generator):
         cls,
         codes: Tensor,
         *,
-        size: Count,
+        size: Size,
         layers: Words | None,
         hidden: Count | None,
         widths: Annotated[Sequence[Count], Field(min_length=1)] | None,
@@ -124,7 +129,7 @@ class Deepsim(Generator):
 
         Args:
             codes: of real images.
-            size: side of the images, pixels.
+            size: of the images, pixels.
             layers: the words above; None for the paper's `pattern` with `hidden` and `widths`.
             hidden, widths: of that pattern.
             code_scale: None for the root mean square of `codes`.
@@ -137,11 +142,12 @@ class Deepsim(Generator):
         if layers is None and (hidden is None or widths is None):
             raise UserError("generator.layers is null: set it, or set generator.hidden and generator.widths")
         layers = layers or pattern(shape, size, hidden or 1, widths or ())
-        made = side(shape, layers)
-        if not size <= made < 2 * size:
+        made = made_by(shape, layers)
+        if not all(wanted <= side < 2 * wanted for wanted, side in zip(images.sides(size), made, strict=True)):
+            said = made[0] if made[0] == made[1] else made
             raise UserError(
-                f"generator.layers make images of {made} px, but generator.size is {size}: set other layers, another "
-                "data.crop, or generator=small, which fits every size"
+                f"generator.layers make images of {images.px(said)}, but generator.size is {size}: set other layers, "
+                "another data.crop, or generator=small, which fits every size"
             )
         scale = code_scale or float(codes.square().mean().sqrt())
         return cls(code_shape=shape, size=size, layers=layers, code_scale=scale, **settings)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dgn.base import images
 from dgn.generators import bundle, kinds
 
 
@@ -12,7 +13,7 @@ def info(path: Path, kind: str | None = None) -> str:
     facts = {
         "file": f"{path}, {path.stat().st_size / 2**20:.1f} MiB",
         "generator": f"{sum(p.numel() for p in generator.parameters()) / 1e6:.1f} M parameters, "
-        f"code {tuple(generator.code_shape)} to {generator.size} px",
+        f"code {tuple(generator.code_shape)} to {images.px(generator.size)}",
         "moments": f"of {moments.count} values an element: std {moments.scale:.4g}, "
         f"{100 * float(moments.negative.mean()):.1f} % negative",
         "axes": f"{0 if moments.axes is None else len(moments.axes)} of the codes",

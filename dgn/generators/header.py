@@ -14,7 +14,7 @@ class Record(BaseModel):
     """Where G and its codes come from. Every key may be missing, and keys that are not known here are kept.
 
     Attributes:
-        encoder, layer, encoder_size: the network that G inverts, by its name; its layer; its input's side, pixels.
+        encoder, layer, encoder_size: the network that G inverts, by its name; its layer; its input's size, pixels.
         encoder_sha256, comparator_sha256: what tells their weights from others; None in old bundles, if it was unknown.
         data, holds: the name of the training set; which of two Gs the file holds, "raw" or "ema".
         init: SHA-256 of the bundle that training began with.
@@ -25,7 +25,7 @@ class Record(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
     encoder: str | None = None
     layer: str | None = None
-    encoder_size: PositiveInt | None = None
+    encoder_size: PositiveInt | list[PositiveInt] | None = None
     encoder_sha256: str | None = None
     comparator_sha256: str | None = None
     data: str | None = None

@@ -93,7 +93,7 @@ def real_scores(subject: Subject) -> tuple[dict[str, Array], dict[str, float]]:
         raise UserError(NO_DATA)
     target, which = subject.target, subject.settings.real_from
     contract, units = target.features.contract, tuple(unit.text for unit in target.units)
-    seen = as_seen(subject.tools.data.resized(contract.size), contract, subject.run.shape[1])
+    seen = as_seen(subject.tools.data.resized(contract.size), contract, subject.run.shape[1:])
     seen = seen.model_copy(update={"val_images": subject.settings.among})
     key = ("scores", *subject.run.about["target"].values(), subject.run.about["weights"].get("target"), units)
     return subject.tools.once(key, lambda: _scores(seen, which, target))  # type: ignore[no-any-return]

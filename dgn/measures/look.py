@@ -57,7 +57,7 @@ class Eye:
         ]
         try:
             with torch.no_grad():
-                network(torch.zeros(1, 3, network.contract.size, network.contract.size))
+                network(torch.zeros(1, 3, *images.sides(network.contract.size)))
         finally:
             for handle in handles:
                 handle.remove()

@@ -1,5 +1,6 @@
 """Preprocessing: from RGB images in [0, 1] to a network's input."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class Preprocessing:
     """A network's preprocessing: (x · scale − mean) / std in its channel order, for RGB images x in [0, 1].
 
     Attributes:
-        size: side of the square input, pixels.
+        size: of the input, pixels: side of a square, or (height, width).
         mean: per channel, in the network's own order and on its own scale; one number serves all.
         std: likewise.
         scale: 1 for networks of [0, 1] images, 255 for those of the Caffe era.
@@ -25,7 +26,7 @@ class Preprocessing:
             leaves it as it is, and `size` is then that of the images on which the network is tried.
     """
 
-    size: int
+    size: int | Sequence[int]
     mean: Sequence[float]
     std: Sequence[float]
     scale: float
@@ -44,7 +45,7 @@ class Preprocessing:
         """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger."""
         if self.fit == "none":
             return x
-        if self.fit == "crop" and min(x.shape[-2:]) > self.size:
+        if self.fit == "crop" and all(map(operator.gt, x.shape[-2:], images.sides(self.size))):
             return images.crop_centre(x, self.size)
         return images.resize(x, self.size, self.interpolation)
 

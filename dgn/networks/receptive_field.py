@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dgn.base.images import sides
 from dgn.networks.features import OUTPUT
 from dgn.networks.outputs import channels_first, tensor_of
 from dgn.networks.preprocessing import Preprocessing
@@ -55,7 +56,7 @@ def fields(network: nn.Module, contract: Preprocessing, layers: Sequence[str]) -
 
 
 def table(found: Sequence[Field], side: int) -> str:
-    """Fields as lines of text, a header first; `side` is the picture's, pixels."""
+    """Fields as lines of text, a header first; `side` is the picture's longer one, pixels."""
     rows = [("layer", "theoretical, px", "effective, px"),
             *((one.layer, f"{one.theoretical}{' (all)' if one.theoretical >= side else ''}", f"{one.effective:.0f}")
               for one in found)]  # fmt: skip
@@ -66,9 +67,9 @@ def table(found: Sequence[Field], side: int) -> str:
 @torch.no_grad()
 def _reached(network: nn.Module, contract: Preprocessing, layers: Sequence[str], down: bool) -> dict[str, list[Span]]:
     """Of each layer of maps, by its rows (or columns, unless `down`), the pixels' rows (or columns) that reach it."""
-    side = contract.size
-    x = torch.full((side, contract.channels, side, side), 0.5)
-    for i in range(side):
+    height, width = sides(contract.size)
+    x = torch.full((height if down else width, contract.channels, height, width), 0.5)
+    for i in range(len(x)):
         (x[i, :, i] if down else x[i, ..., i]).fill_(torch.nan)
     met: dict[str, Tensor] = {}
 
@@ -98,7 +99,7 @@ def _plain_convolutions() -> Iterator[None]:
 def _effective(network: nn.Module, contract: Preprocessing, layers: Sequence[str]) -> dict[str, float]:
     """Of each layer of maps the side of a square as large as the part of the picture that moves its middle position."""
     draw = torch.Generator().manual_seed(0)
-    x = torch.rand(IMAGES, contract.channels, contract.size, contract.size, generator=draw).requires_grad_()
+    x = torch.rand(IMAGES, contract.channels, *sides(contract.size), generator=draw).requires_grad_()
     middle: dict[str, Tensor] = {}
 
     def keep(name: str, value: Tensor) -> None:

@@ -4,16 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dgn.base.typed import Count, Number, Positive, Settings
+from dgn.base.typed import Count, Number, Positive, Settings, Size
 
 
 class InputSettings(Settings):
-    """What a network takes: images (N, channels, size, size), (x · scale − mean) / std of pictures in [0, 1].
+    """What a network takes: images (N, channels, height, width), (x · scale − mean) / std of pictures in [0, 1].
 
     `mean` and `std` are one number for all channels, or one for each.
     """
 
-    size: Count
+    size: Size
     channels: Count  # before mean and std, whose lengths are compared with it
     mean: Annotated[list[Number], Field(min_length=1)] | Number
     std: Annotated[list[Positive], Field(min_length=1)] | Positive

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dgn.base import precision
 from dgn.base.errors import UserError, first_line
+from dgn.base.images import sides
 from dgn.networks import layout
 from dgn.networks.features import Features, lazy
 from dgn.networks.layout import close
@@ -25,7 +26,7 @@ OF_OTHERS = re.compile(r"dtype|type|size and stride|more than 1 value per channe
 def noise(contract: Preprocessing, count: int = 2) -> Tensor:
     """The same images (count, C, H, W) of uniform noise in [0, 1] each time, of a network's own size and channels."""
     generator = torch.Generator().manual_seed(0)
-    return torch.rand(count, contract.channels, contract.size, contract.size, generator=generator)
+    return torch.rand(count, contract.channels, *sides(contract.size), generator=generator)
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def first_pass(contract: Preprocessing, role: str = "target") -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        shape, said = (2, contract.channels, contract.size, contract.size), first_line(error)
+        shape, said = (2, contract.channels, *sides(contract.size)), first_line(error)
         advice = ""
         if OF_SHAPES.search(said) and not OF_OTHERS.search(said):
             advice = f": set {role}.input.size=… or {role}.input.channels=…"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dgn.base.files import whole
 from dgn.report import results
@@ -46,7 +46,7 @@ def sheet(rows: Sequence[results.Row], picture: Callable[[results.Row], Image.Im
         draw.text((left, top), _fitting(members[0].label, font, width - 3 * GAP), "black", font)
         for s, row in enumerate(members):
             corner = (left + s * (side + GAP), top + LINE)
-            canvas.paste(picture(row).resize((side, side), Image.Resampling.LANCZOS), corner)
+            canvas.paste(ImageOps.contain(picture(row), (side, side), Image.Resampling.LANCZOS), corner)
             if row.state == "dead":
                 draw.text((corner[0] + side / 2, corner[1] + side / 2), "dead", "white", font, "mm", stroke_width=2,
                           stroke_fill="black")  # fmt: skip

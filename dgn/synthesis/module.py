@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from dgn.base import images
 from dgn.generators.base import Generator
 from dgn.networks.features import Features
 from dgn.synthesis import transforms
@@ -92,7 +93,9 @@ class Synthesis(pl.LightningModule):
         self.render, self.parts = render, steps - round(whole * steps) if any(moves) else 0
         self.seeds, self.outside = seeds, views.outside
         # all draws at once, moved to the device with the module: a draw in the loop would wait for it
-        self.register_buffer("maps", views.draw(seeds, moves, self.parts, generator.size), persistent=False)
+        self.register_buffer(
+            "maps", views.draw(seeds, moves, self.parts, min(images.sides(generator.size))), persistent=False
+        )
         self.register_buffer("moved", torch.tensor(moves).view(-1, 1, 1, 1) > 0, persistent=False)
         self.register_buffer("curve", codes.new_full((steps, len(codes)), float("nan")))
         self.register_buffer("alive", torch.ones(len(codes), dtype=torch.bool))

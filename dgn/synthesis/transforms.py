@@ -36,7 +36,7 @@ class Transforms(ABC):
         """The maps of every row in every step, (steps, N, 2, 3), fp32, on the CPU.
 
         A row's map is a function of its seed and the step. `amounts` has one number a row, `ascent.transform_strength`;
-        at 0 a map is the identity. `size` is the picture's side, pixels.
+        at 0 a map is the identity. `size` is the picture's shorter side, pixels.
         """
 
 
@@ -142,6 +142,7 @@ def _maps(width: np.ndarray, angle: np.ndarray, right: np.ndarray, down: np.ndar
 def transform(pictures: Tensor, maps: Tensor, outside: str = "reflection") -> Tensor:
     """Each picture (N, C, H, W) moved by its own affine map (N, 2, 3), as by `affine_grid(align_corners=False)`.
 
+    In a picture that is not square a turn stays a turn: lengths are compared in pixels, not in shares of the sides.
     Pictures are extended by `outside`, see `Transforms`. They are never mirrored, because a unit may depend on
     orientation. The grid is computed element by element in the pictures' precision: a matrix product would be bf16
     under autocast and TF32 on a GPU, up to a pixel off, and its last bits would depend on the batch.
@@ -149,7 +150,10 @@ def transform(pictures: Tensor, maps: Tensor, outside: str = "reflection") -> Te
     with torch.autocast(pictures.device.type, enabled=False):
         across, down = (_centres(side, pictures) for side in (pictures.shape[3], pictures.shape[2]))
         m = maps.to(pictures.dtype)[..., None, None]  # (N, 2, 3, 1, 1)
-        places = [m[:, axis, 0] * across + m[:, axis, 1] * down[:, None] + m[:, axis, 2] for axis in (0, 1)]
+        high, wide = pictures.shape[2:]
+        ratios = ((1, high / wide), (wide / high, 1))  # of what is across or down to where it goes
+        places = [m[:, axis, 0] * (a * across) + m[:, axis, 1] * (b * down[:, None]) + m[:, axis, 2]
+                  for axis, (a, b) in enumerate(ratios)]  # fmt: skip
         grid = torch.stack(places, -1)
         if outside == "grey":
             return grid_sample(pictures - 0.5, grid, padding_mode="zeros", align_corners=False) + 0.5

@@ -58,7 +58,7 @@ class Classifier(pl.LightningModule):
         self.channels_last = self._tried(min(self.side(share) for _, share in self.sizes))
         tensors.check_writable(network.state_dict(), type(network).__name__)
 
-    def _tried(self, side: int) -> bool:
+    def _tried(self, side: Any) -> bool:
         """Whether the network is trained channels-last, see `layout.settle`; it is left as it was otherwise."""
         training, images = self.network.training, noise(replace(self.contract, size=side))
 
@@ -93,12 +93,13 @@ class Classifier(pl.LightningModule):
         groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         return torch.optim.SGD(groups, lr=self.peak_lr, momentum=self.momentum, nesterov=True, fused=True)
 
-    def side(self, share: float) -> int:
-        """A share of the network's input side, pixels."""
-        return round(share * self.contract.size)
+    def side(self, share: float) -> Any:
+        """A share of the network's input size, pixels: a square's side, or [height, width]."""
+        height, width = (round(share * side) for side in images.sides(self.contract.size))
+        return height if height == width else [height, width]
 
-    def size(self) -> int:
-        """The image side at this iteration, pixels."""
+    def size(self) -> Any:
+        """The image size at this iteration, pixels."""
         return self.side([side for share, side in self.sizes if share * self.iterations <= self.iteration][-1])
 
     def seen(self, x: Tensor) -> Tensor:

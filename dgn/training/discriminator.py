@@ -19,7 +19,7 @@ class Discriminator(nn.Module):
 
     Args:
         code_shape: of one code; a map is flattened.
-        size: side of the images, pixels.
+        size: of the images, pixels.
         convs: [channels, kernel, stride, padding] of each convolution.
         pool: whether the last map is averaged to one value a channel (the paper) or flattened.
         image: widths of linear layers between the map and the head.
@@ -38,7 +38,7 @@ class Discriminator(nn.Module):
         self,
         *,
         code_shape: Sequence[int],
-        size: int,
+        size: int | Sequence[int],
         convs: Sequence[Sequence[int]],
         pool: bool,
         image: Sequence[int],
@@ -63,15 +63,15 @@ class Discriminator(nn.Module):
             return layers
 
         layers: list[nn.Module] = []
-        width, side = 3, size
+        width, sides = 3, images.sides(size)
         for cout, kernel, stride, padding in convs:
             layers += [nn.Conv2d(width, cout, kernel, stride, padding), act()]
-            width, side = cout, (side + 2 * padding - kernel) // stride + 1
-            if side < 1:
-                raise UserError(f"images of {size} px are too small for discriminator.convs: set discriminator=small, "
-                                "other discriminator.convs or a larger data.crop")  # fmt: skip
+            width, sides = cout, tuple((side + 2 * padding - kernel) // stride + 1 for side in sides)
+            if min(sides) < 1:
+                raise UserError(f"images of {images.px(size)} are too small for discriminator.convs: set "
+                                "discriminator=small, other discriminator.convs or a larger data.crop")  # fmt: skip
         layers += [nn.AdaptiveAvgPool2d(1)] * pool + [nn.Flatten()]
-        flat = width if pool else width * side * side
+        flat = width if pool else width * math.prod(sides)
         self.image = nn.Sequential(*layers, *linears([flat, *image]))
         flat = image[-1] if image else flat
         self.code = nn.Sequential(nn.Flatten(), *linears([math.prod(code_shape), *code])) if code else None
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
                 cast(Tensor, module.weight).mul_(0.1)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
-        """Images in [0, 1], (N, 3, size, size), and codes of the real images, to logits (N, outputs)."""
+        """Images in [0, 1], (N, 3, height, width), and codes of the real images, to logits (N, outputs)."""
         seen = self.image(images.to_caffe(image) if self.caffe else 2 * image - 1)
         if self.code is not None:
             seen = torch.cat([seen, self.code(code)], 1)

@@ -112,8 +112,9 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
         begun |= warm_start(generator, config, datamodule, encoder, kept)
     loss["code"]["weight"] = config.loss["code"]["weight"]
     module = assembled(config, loss, encoder, comparator, generator, kept, begun)
-    print(f"code {generator.code_shape} of {config.encoder.name} {encoder.layers[0]}; image {generator.size} px; "
-          f"G {count(generator):.1f} M, D {count(module.discriminator):.1f} M parameters")  # fmt: skip
+    print(f"code {generator.code_shape} of {config.encoder.name} {encoder.layers[0]}; image "
+          f"{images.px(generator.size)}; G {count(generator):.1f} M, D {count(module.discriminator):.1f} M "
+          "parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         export = Export(module, datamodule, config, output)
         fit(module, datamodule, config, output, logs, export)

@@ -62,7 +62,7 @@ def test_a_file_is_read_as_its_central_square(tmp_path):
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 255
     Image.fromarray(wide).save(tmp_path / "x.png")
-    assert images.load_square(tmp_path / "x.png", 10).min() == 255
+    assert images.load_centre(tmp_path / "x.png", 10).min() == 255
     with pytest.raises(UserError, match="cannot read the image"):
         images.read(tmp_path / "none.png", 10)
 
@@ -147,7 +147,7 @@ NOT_IMAGES = {
 def test_an_odd_image_is_read_as_it_is_meant(name, size, tmp_path):
     write, colour = ODD[name]
     (tmp_path / "x.jpg").write_bytes(write())  # by its content, whatever it is called
-    found = images.load_square(tmp_path / "x.jpg", size)
+    found = images.load_centre(tmp_path / "x.jpg", size)
     assert found.shape == (size, size, 3) and found.dtype == np.uint8
     np.testing.assert_allclose(found.reshape(-1, 3), np.broadcast_to(colour, (size * size, 3)), atol=3)
 
@@ -158,7 +158,7 @@ def test_what_is_no_usable_image_is_unreadable(name, tmp_path):
     write, reason = NOT_IMAGES[name]
     (tmp_path / "x.png").write_bytes(write())
     with pytest.raises(images.Unreadable, match=reason):
-        images.load_square(tmp_path / "x.png", 8)
+        images.load_centre(tmp_path / "x.png", 8)
     with pytest.raises(UserError, match="cannot read the image"):
         images.read(tmp_path / "x.png", 8)
 
@@ -166,7 +166,7 @@ def test_what_is_no_usable_image_is_unreadable(name, tmp_path):
 def test_sixteen_bits_are_rounded_to_eight(tmp_path):
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     Image.fromarray(values).save(tmp_path / "x.png")
-    np.testing.assert_array_equal(images.load_square(tmp_path / "x.png", 256)[..., 0], np.round(values / 257))
+    np.testing.assert_array_equal(images.load_centre(tmp_path / "x.png", 256)[..., 0], np.round(values / 257))
 
 
 def held(image, orientation):
@@ -207,7 +207,7 @@ def test_no_bytes_give_anything_but_an_image_or_unreadable(sound, data):
     for _ in range(data.draw(st.integers(0, 5)) if broken else 0):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert images.load_square(io.BytesIO(broken), 8).shape == (8, 8, 3)
+        assert images.load_centre(io.BytesIO(broken), 8).shape == (8, 8, 3)
     except images.Unreadable as error:
         assert str(error)
 

@@ -64,7 +64,7 @@ def test_an_image_held_sideways_stays_upright(tmp_path, size):
     (tmp_path / "in").mkdir()
     stored.save(tmp_path / "in/x.jpg", exif=exif)
     run(tmp_path / "in", tmp_path / "out", size=size)  # shrunk, and copied
-    found = images.load_square(tmp_path / "out/x.jpg", 8)
+    found = images.load_centre(tmp_path / "out/x.jpg", 8)
     np.testing.assert_allclose(found[[0, -1], 4], [(0, 0, 255), (255, 0, 0)], atol=20)
 
 
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_line_goes_on(image_tree, tmp_pa
             main(["data", *words])
     assert end.value.code == 130 and "run the same command again" in capsys.readouterr().err
     for path in (tmp_path / "out").rglob("*.jpg"):
-        assert images.load_square(path, 16).shape == (16, 16, 3)
+        assert images.load_centre(path, 16).shape == (16, 16, 3)
     main(["data", *words])
     assert len(list((tmp_path / "out").rglob("*.png.jpg"))) == 18
     assert not list((tmp_path / "out").rglob(".*"))
@@ -187,4 +187,4 @@ def test_as_typed(image_tree, tmp_path):
     shown, _ = commands.run("-m", "dgn", "data", "prepare", image_tree, tmp_path / "out", "size=16", "workers=2")
     assert f"wrote 18 images with a short side of at most 16 px to {tmp_path}/out" in shown
     assert json.loads((tmp_path / "out/prepared.json").read_text()) == {"size": 16, "quality": 90}
-    assert images.load_square(tmp_path / "out/val/cup/025.png.jpg", 16).shape == (16, 16, 3)
+    assert images.load_centre(tmp_path / "out/val/cup/025.png.jpg", 16).shape == (16, 16, 3)

@@ -51,8 +51,11 @@ def test_the_amount_is_of_a_row():
 @pytest.mark.parametrize("shape", [(2, 3, 16, 16), (2, 1, 9, 12)])
 def test_a_transform_is_torchs_affine_grid(shape):
     pictures, maps = torch.rand(shape).double(), draw([0, 1], [1.0, 1.0], 1)[0].double()
+    shares = maps.clone()  # torch's maps are of shares of the sides, these are of lengths
+    shares[:, 0, 1] *= shape[2] / shape[3]
+    shares[:, 1, 0] *= shape[3] / shape[2]
     expected = grid_sample(
-        pictures, affine_grid(maps, list(shape), False), padding_mode="reflection", align_corners=False
+        pictures, affine_grid(shares, list(shape), False), padding_mode="reflection", align_corners=False
     )
     torch.testing.assert_close(transform(pictures, maps), expected, rtol=1e-12, atol=1e-12)
 

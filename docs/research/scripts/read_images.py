@@ -75,7 +75,7 @@ def main(root: str) -> None:
     torch.set_num_threads(1)
     files = [str(path) for path in sorted(Path(root).rglob("*.JPEG"))[:200]]
     for size in (64, 128, 256):
-        ways = {"kept": images.load_square} | {way.__name__: way for way in (no_draft, resize_by_torch, torchvision)}
+        ways = {"kept": images.load_centre} | {way.__name__: way for way in (no_draft, resize_by_torch, torchvision)}
         compare(f"reading at {size} px", len(files), **{n: partial(every, way, files, size) for n, way in ways.items()})
     for size, crop in ((64, 64), (256, 227)):
         batch, numbers = np.zeros((32, size, size, 3), np.uint8), np.random.default_rng(0).random((32, 4), np.float32)
