@@ -63,7 +63,8 @@ class Discriminator(nn.Module):
             return layers
 
         layers: list[nn.Module] = []
-        width, sides = 3, images.sides(size)
+        width = 3
+        sides: tuple[int, ...] = images.sides(size)
         for cout, kernel, stride, padding in convs:
             layers += [nn.Conv2d(width, cout, kernel, stride, padding), act()]
             width, sides = cout, tuple((side + 2 * padding - kernel) // stride + 1 for side in sides)
