@@ -2,9 +2,7 @@
 
 import os
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +20,7 @@ def read(file: str, channels: int) -> Tensor:
     path = Path(os.path.expanduser(file))
     if not path.is_file():
         raise UserError(f"there is no file {path}: a direction needs an existing file in the unit's text")
-    direction = _array(path) if path.suffix == ".npy" else _tensor(path)
+    direction = weights.single(path, "direction")
     if tuple(direction.shape) != (channels,):
         shape = tuple(direction.shape)
         raise UserError(f"the direction in {path} has shape {shape}: this layer needs ({channels},)")
@@ -32,18 +30,3 @@ def read(file: str, channels: int) -> Tensor:
     if not torch.isfinite(direction).all() or not direction.any():
         raise UserError(f"the direction in {path} is zero or holds NaN or inf: save finite numbers")
     return direction
-
-
-def _array(path: Path) -> Tensor:
-    try:
-        with path.open("rb") as file:  # numpy leaves a file open that it cannot read
-            return torch.from_numpy(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-        raise UserError(f"cannot read a direction from {path} ({error}): save it by np.save") from None
-
-
-def _tensor(path: Path) -> Tensor:
-    tensors = weights.read(path)
-    if "direction" not in tensors and len(tensors) != 1:
-        raise UserError(f"{path} holds {len(tensors)} tensors: save the direction alone, or under the name 'direction'")
-    return tensors.get("direction", next(iter(tensors.values())))
