@@ -1,12 +1,15 @@
-"""`dgn bundle info FILE`: show what a bundle (a generator's file) contains; `import FILE`: make one of a released
-generator; `dgn bundle`: those shipped."""
+"""`dgn bundle`: those that ship; `info FILE`: what a bundle (a generator's file) contains; `import FILE`: make one of a
+released generator; `push FILE hf://OWNER/NAME`: upload one."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from dgn.base.errors import UserError
 from dgn.cli.parser import Parser
 
-ACTIONS = ("info", "import")
+ACTIONS = ("info", "import", "push")
+PAGE = "README.md"  # of a repository on the hub
 
 
 def parser() -> Parser:
@@ -19,7 +22,12 @@ def parser() -> Parser:
     actions = made.add_subparsers(required=True, parser_class=Parser)
     info = actions.add_parser("info", help="show a bundle's generator, moments, codes and training record")
     info.add_argument("bundle", help="a file written by dgn train, or the name of a shipped bundle")
-    info.add_argument("--kind", help="import path of the generator's class, if it is your own: my_pkg.MyG")
+    push = actions.add_parser("push", help="upload a bundle to the Hugging Face hub, with a page made of its record")
+    push.add_argument("bundle", help="the bundle")
+    push.add_argument("name", metavar="hf://OWNER/NAME[/FILE]", help="where to: a repository, made if there is none")
+    push.add_argument("--private", action="store_true", help="make the repository a private one")
+    for action in (info, push):
+        action.add_argument("--kind", help="import path of the generator's class, if it is your own: my_pkg.MyG")
     _import(actions)
     return made
 
@@ -60,6 +68,26 @@ def run(words: Sequence[str]) -> None:
 
         bundle_import.run(asked)
         return
+    if words[0] == "push":
+        print(_push(lookup.find(asked.bundle), asked.name, asked.kind, asked.private))
+        return
     from dgn.generators.describe import info
 
     print(info(lookup.find(asked.bundle), asked.kind))
+
+
+def _push(path: Path, target: str, kind: str | None, private: bool) -> str:
+    """Upload a bundle; what was done, in a line. The repository's own page is left alone if it has one."""
+    from dgn.base import hub
+    from dgn.generators.describe import card
+
+    place = hub.Name.of(target)
+    if place.revision:
+        raise UserError(f"a bundle is pushed to the newest revision: leave @{place.revision} out")
+    file = place.file or path.name
+    name = f"{hub.SCHEME}{place.repository}/{file}"
+    files: dict[str, Path | bytes] = {file: path, PAGE: card(path, kind, name).encode()}
+    if has_page := hub.has(place, PAGE):
+        del files[PAGE]
+    url = hub.push(place, files, f"Add {file}", private)
+    return f"{name}: {url}" + f"; its {PAGE} was left as it is" * has_page
