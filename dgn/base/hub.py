@@ -92,7 +92,7 @@ def explained(name: Name) -> Iterator[Any]:
         from huggingface_hub import errors
         from huggingface_hub.constants import is_offline_mode
     except ImportError:
-        raise UserError(f"{SCHEME} needs the hub's library: pip install 'dgn[hub]'") from None
+        raise UserError(f"{SCHEME} needs the hub's library: install it by pip install huggingface_hub") from None
     where = f"{name.repository} on the hub"
     log_in = "log in by hf auth login"
     try:
