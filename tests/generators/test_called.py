@@ -100,10 +100,10 @@ def test_a_representation_autoencoder_of_diffusers(tokens, shape, synthesis):
 @pytest.mark.filterwarnings("ignore")
 def test_a_biggan_with_latent_and_class_in_its_code():
     biggan = pytest.importorskip("pytorch_pretrained_biggan")
-    layers = [(False, 16, 16), (True, 16, 1)]  # up, in, out, in channel_width
+    layers = [(True, 16, 8), (True, 8, 4), (True, 4, 2), (True, 2, 1)]  # up, in, out, in channel_width
     config = biggan.BigGANConfig(
         output_dim=16, z_dim=8, class_embed_dim=8, channel_width=8, num_classes=5, layers=layers,
         attention_layer_position=1,
     )  # fmt: skip
     decoder = Called(biggan.BigGAN(config).eval(), "generator", {"truncation": 1.0})
-    assert decoder(torch.randn(2, 16)).shape == (2, 3, 8, 8)
+    assert decoder(torch.randn(2, 16)).shape == (2, 3, 64, 64)
