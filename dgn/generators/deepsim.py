@@ -4,7 +4,7 @@ One string describes the layers, so the config reads like the paper's tables:
 `fc4096` linear; `256x4x4` reshape; `d256` transposed convolution 4/2/1, doubles the side; `t512` transposed
 convolution 3/1/1; `c64` convolution 3/1/1, `c384/3/1/0` with kernel/stride/padding; `shuffle3` convolution 3/1/1
 to 4 · 3 channels and pixel shuffle, doubles the side. LeakyReLU follows every layer but the last and those whose word
-ends in a minus (`d16-`).
+ends in a minus (`d16-`). A plus (`d16+`) gives a layer a bias where it has none: from the first doubling on.
 """
 
 from collections.abc import Sequence
@@ -182,12 +182,12 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
             modules.append(nn.Unflatten(1, shape))
             width = shape[0]
             continue
-        bare, last = word.endswith("-"), i + 1 == len(words)
-        word = word.rstrip("-")
+        word, marks, last = word.rstrip("+-"), word[len(word.rstrip("+-")) :], i + 1 == len(words)
         kind = word.rstrip("0123456789/")
         doubled |= kind in {"d", "shuffle"}
         # biases: the released up-convolutions keep theirs at zero; batch norm brings its own
-        layer, width = _layer(kind, word[len(kind) :], width, bias=(last and norm) or not (doubled or norm))
+        bias = "+" in marks or (last and norm) or not (doubled or norm)
+        layer, width = _layer(kind, word[len(kind) :], width, bias)
         _he(layer, gains.get(kind, 1.0), shuffled=kind == "shuffle")
         modules.append(layer)
         if kind == "shuffle":
@@ -195,7 +195,7 @@ def _build(words: list[str], width: int, norm: bool, slope: float, gains: dict[s
         if not last:
             if norm:
                 modules.append(nn.BatchNorm1d(width) if kind == "fc" else nn.BatchNorm2d(width))
-            if not bare:
+            if "-" not in marks:
                 modules.append(nn.LeakyReLU(slope, inplace=True))
     return modules
 

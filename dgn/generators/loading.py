@@ -25,13 +25,7 @@ def load_bundle(name: Path | str) -> Bundle:
 
 def load_decoder(settings: DecoderSettings) -> Bundle:
     """The prior from a decoder's settings."""
-    codes = None
-    if settings.codes:
-        path = weights_file.find(settings.codes)
-        tensors = weights.read(path)
-        if "codes" not in tensors and len(tensors) != 1:
-            raise UserError(f"{path} holds {len(tensors)} tensors: save the codes alone, or under the name 'codes'")
-        codes = tensors.get("codes", next(iter(tensors.values())))
+    codes = weights.single(weights_file.find(settings.codes, "generator.codes"), "codes") if settings.codes else None
     return _prior(zoo.frozen(settings), codes, settings)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from dgn.base import hub
 from dgn.base.errors import MissingFile, UserError, nearest
 from dgn.base.files import newest
 
@@ -15,7 +16,8 @@ def shipped() -> dict[str, Path]:
 
 
 def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
-    """The file of a bundle: one that ships with dgn, by its name; a path; or the one in a folder that `inverts` names.
+    """The file of a bundle: one that ships with dgn, by its name; a path; one on the hub (`hf://OWNER/NAME/FILE`); or
+    the one in a folder that `inverts` names.
 
     `inverts` has the network, the layer and the data of the bundle that is meant, as dgn train names its files; a * in
     them fits anything.
@@ -23,6 +25,8 @@ def find(name: str, inverts: Mapping[str, str] | None = None) -> Path:
     known = shipped()
     if name in known:
         return known[name]
+    if hub.is_name(name):
+        return hub.fetch(name)
     path = Path(name).expanduser()
     if path.is_file():
         return path

@@ -4,7 +4,9 @@ Every layer up to fc7 is a block that ends in its ReLU. As an encoder's code it 
 is scored before the ReLU (see `Features`), as in the released code.
 """
 
+import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Annotated
 
 import torch
@@ -75,6 +77,18 @@ class CaffeNet(nn.Sequential):
                 fc8=nn.Linear(4096, classes),
             )
         )
+
+    def own_names(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a published file, whose names are Caffe's layers (`conv1.weight`), by their names here.
+
+        Some published names carry an extra `.1.`. Other names stay.
+        """
+        published = re.compile(r"\b(conv[1-5]|fc[678])\.(?:1\.)?(weight|bias)$")
+
+        def own(match: re.Match) -> str:
+            return f"{match[1]}.{'' if match[1] == 'fc8' else 'main.'}{match[2]}"
+
+        return {published.sub(own, name): value for name, value in tensors.items()}
 
 
 class CaffeNet64(nn.Sequential):

@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -41,6 +43,23 @@ def _loaded(path: Path, mmap: bool = False) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def single(path: Path, name: str) -> Tensor:
+    """The only tensor of a file that `read` or NumPy (.npy) can read, or the one called `name`.
+
+    Raises UserError if it cannot be read or holds several others.
+    """
+    if path.suffix != ".npy":
+        tensors = read(path)
+        if name not in tensors and len(tensors) != 1:
+            raise UserError(f"{path} holds {len(tensors)} tensors: save the {name} alone, or under the name {name!r}")
+        return tensors.get(name, next(iter(tensors.values())))
+    try:
+        with path.open("rb") as file:  # numpy leaves a file open that it cannot read
+            return torch.from_numpy(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise UserError(f"cannot read the {name} from {path} ({error}): save it by np.save") from None
 
 
 def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -92,8 +111,9 @@ def load(
     Prints a removed prefix and unused tensors. On UserError the network is unchanged.
     """
     state = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    rename = getattr(network, "own_names", dict)  # of a network whose published files have other names
     try:
-        fit = match(path, read(path), state, strict, prefix, by_order)
+        fit = match(path, rename(read(path)), state, strict, prefix, by_order)
     except UserError:
         if is_training(path):
             raise training(path, "*.safetensors") from None

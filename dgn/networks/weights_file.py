@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from dgn.base import hub
 from dgn.base.errors import MissingFile, UserError, first_line
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -14,8 +15,11 @@ SUFFIX = ".safetensors"
 
 
 def find(weights: str, key: str = "weights") -> Path:
-    """The path of `weights`: a file, `asset:NAME` for one that ships with dgn, or `package:NAME:FILE` for one in a
-    Python package. UserError if there is no such file; `key` is the setting that names it."""
+    """The path of `weights`: a file, `asset:NAME` for one that ships with dgn, `package:NAME:FILE` for one in a Python
+    package, or `hf://OWNER/NAME/FILE[@REVISION]`, see `dgn.base.hub`. UserError if there is no such file; `key` is the
+    setting that names it."""
+    if hub.is_name(str(weights)):
+        return hub.fetch(str(weights))
     kind, _, rest = str(weights).partition(":")
     if kind == "asset":
         path = ASSETS / rest
@@ -65,7 +69,7 @@ def trained_input(weights: str | None, key: str, default: Any) -> Any:
     `default` for any other file, and for one that is missing or damaged: loading its weights will report that. In a
     YAML it is `${trained_input:KEY,DEFAULT}`, of the `weights` beside the `input` that it stands in.
     """
-    if not str(weights).endswith(SUFFIX):
+    if not str(weights).endswith(SUFFIX) and not hub.is_name(str(weights)):
         return default
     try:
         settings = json.loads(metadata(find(str(weights))).get("input", "{}"))

@@ -3,9 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +35,7 @@ def read(file: str, shape: Sequence[int], see: Callable[[Path], Tensor] | None =
             raise UserError(f"{path} is an image, which has no values here: set a file of a direction")
         direction = see(path)
     else:
-        direction = _array(path) if path.suffix == ".npy" else _tensor(path)
+        direction = weights.single(path, "direction")
     channels = shape[1] if len(shape) == 2 else shape[0]
     if tuple(direction.shape) not in ((channels,), tuple(shape)):
         own = "" if len(shape) == 1 else f", or for a pattern {tuple(shape)}"
@@ -64,18 +62,3 @@ def places(activation: Tensor) -> Tensor:
     if activation.ndim == 3:
         return activation.transpose(1, 2)
     return activation.flatten(2) if activation.ndim == 4 else activation.unsqueeze(2)
-
-
-def _array(path: Path) -> Tensor:
-    try:
-        with path.open("rb") as file:  # numpy leaves a file open that it cannot read
-            return torch.from_numpy(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-        raise UserError(f"cannot read a direction from {path} ({error}): save it by np.save") from None
-
-
-def _tensor(path: Path) -> Tensor:
-    tensors = weights.read(path)
-    if "direction" not in tensors and len(tensors) != 1:
-        raise UserError(f"{path} holds {len(tensors)} tensors: save the direction alone, or under the name 'direction'")
-    return tensors.get("direction", next(iter(tensors.values())))

@@ -1,9 +1,11 @@
 """CaffeNet and its 64-px pattern."""
 
+import pytest
 import torch
 
 from dgn.networks import zoo
 from dgn.networks.caffenet import CaffeNet, CaffeNet64
+from tests import released
 
 
 def test_caffenet_is_the_released_network():
@@ -33,6 +35,26 @@ def test_the_norms_are_torchs_with_the_released_numbers():
             norm(given).square().sum().backward()
             found.append((norm(x), given.grad))
         torch.testing.assert_close(found[0], found[1], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.slow
+def test_a_file_with_the_published_names_gives_the_transcribed_scores(tmp_path, synthesis):
+    tensors = released.caffenet()
+    torch.save({key.replace("fc6.", "fc6.1."): value for key, value in tensors.items()}, tmp_path / "caffenet.pt")
+    settings = synthesis("network@target=caffenet", f"target.weights={tmp_path}/caffenet.pt").target
+    network = zoo.frozen(settings).eval().double()
+    x = 100 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = released.scores({key: value.double() for key, value in tensors.items()}, x)
+    torch.testing.assert_close(network(x), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_published_names_become_ours_below_any_prefix():
+    with torch.device("meta"):
+        network = CaffeNet()
+    published = {f"{name.replace('main.', '')}": value for name, value in network.state_dict().items()}
+    assert network.own_names(published).keys() == network.state_dict().keys()
+    assert network.own_names(network.state_dict()).keys() == network.state_dict().keys()
+    assert list(network.own_names({"model.fc6.1.bias": 0, "fc66.bias": 0})) == ["model.fc6.main.bias", "fc66.bias"]
 
 
 def test_caffenet64_is_small_and_takes_smaller_images():

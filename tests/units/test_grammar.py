@@ -321,7 +321,7 @@ def test_every_class_is_there_once_where_names_are_numbers(names):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04"])
 def test_a_direction_that_is_none_is_a_sentence(tmp_path, content):
     (tmp_path / "d.npy").write_bytes(content)
-    with pytest.raises(UserError, match=r"cannot read a direction from .*d\.npy"):
+    with pytest.raises(UserError, match=r"cannot read the direction from .*d\.npy"):
         units.parse([f"{tmp_path}/d.npy"], (3,), None)
 
 

@@ -142,7 +142,7 @@ def test_a_direction_that_cannot_be_followed(tmp_path):
         units.parse([str(path)], (3,), None)
     bad = tmp_path / "bad.npy"
     bad.write_bytes(b"no numbers")
-    with pytest.raises(UserError, match="cannot read a direction"):
+    with pytest.raises(UserError, match="cannot read the direction"):
         units.parse([str(bad)], (3,), None)
 
 
