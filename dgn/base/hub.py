@@ -125,6 +125,6 @@ def explained(name: Name) -> Iterator[Any]:
         advice = f"{log_in}, with the right to write" if status in {401, 403} else "try again later"
         raise UserError(f"the hub refused {name.repository} (HTTP {status}): {advice}") from None
     # its HTTP library's errors, and OSError for a full disk; a failed upload is a RuntimeError with one of them
-    except (*errors.HfHubHTTPError.__bases__, RuntimeError) as error:
+    except (*errors.HfHubHTTPError.__bases__, RuntimeError) as error:  # type: ignore[misc]
         said = first_line(error.__cause__ or error)
         raise UserError(f"cannot exchange files with {where} ({said}): mend that and try again") from None
