@@ -13,6 +13,7 @@ from dgn.paper.table import Analysis, Point
 from dgn.report import results
 
 ACROSS, DOWN = 8, 10  # pictures that a figure has at most
+COLORS = ("#35567c", "#c2703d", "#5d8a4b", "#8a5d8a", "#777777")  # of the series of a curve
 
 
 def write(path: Path, folder: Path, rows: Sequence[Measure], shown: str | None, found: Analysis) -> bool:
@@ -84,8 +85,15 @@ def _bar_chart(axis: Any, bars: Sequence[tuple[str, Measure]], name: str) -> Non
 
 
 def _curve(axis: Any, points: Sequence[Point], axes: tuple[str, str]) -> None:
-    x, y = [one.x for one in points], [one.y for one in points]
-    axis.errorbar(x, y, yerr=_errors([(one.y, one.low, one.high) for one in points]), fmt="o", ms=4, color="#35567c")
+    series: dict[str, list[Point]] = {}
+    for one in points:
+        series.setdefault(one.series, []).append(one)
+    for color, (name, those) in zip(COLORS, series.items(), strict=False):
+        bounds = _errors([(one.y, one.low, one.high) for one in those])
+        axis.errorbar([one.x for one in those], [one.y for one in those], yerr=bounds, fmt="o", ms=4, color=color,
+                      label=name, ls="-" if name else "")  # fmt: skip
+    if any(series):
+        axis.legend(fontsize=7)
     if len(points) <= 12:
         for one in points:
             axis.annotate(one.name, (one.x, one.y), xytext=(4, 4), textcoords="offset points", fontsize=7)

@@ -17,13 +17,17 @@ from dgn.report import measured
 
 @dataclass(frozen=True)
 class Point:
-    """A dot of a claim's curve: one run or network, with the bounds of its 95 % interval in y; NaN for none."""
+    """A dot of a claim's curve: one run or network, with the bounds of its 95 % interval in y; NaN for none.
+
+    Dots of one `series` are joined and have one colour.
+    """
 
     name: str
     x: float
     y: float
     low: float
     high: float
+    series: str = ""
 
 
 @dataclass(frozen=True)

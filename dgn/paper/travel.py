@@ -41,7 +41,8 @@ def travel(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
         found += told.values()
         found += [paired(f"{a} − {b}: likeness/{layer}", likes[a], likes[b], classes[a], classes[b])
                   for a, b in (("codes", "pixels"), ("codes", "real"))]  # fmt: skip
-        points += [Point(f"{name} {layer}", float(i), one.value, one.low, one.high) for name, one in told.items()]
+        points += [Point(f"{name} {layer}", float(i), one.value, one.low, one.high, name)
+                   for name, one in told.items()]  # fmt: skip
     return Analysis(found, points, (f"layer, {LAYERS[0]} to {LAYERS[-1]}", "likeness to real images of the class"))
 
 
