@@ -64,4 +64,6 @@ def test_an_analysis_adds_rows_and_a_curve(paper, finished):
     }
     assert settle.settle("a_claim", paper({"a_claim": claim})) == "confirmed"
     assert rows_of(DOCS / "paper/a_claim.csv")[-1]["value"] == "3"
-    assert rows_of(DOCS / "paper/a_claim.points.csv") == [{"name": "p", "x": "1", "y": "2", "low": "1.5", "high": ""}]
+    assert rows_of(DOCS / "paper/a_claim.points.csv") == [
+        {"name": "p", "x": "1", "y": "2", "low": "1.5", "high": "", "series": ""}
+    ]
