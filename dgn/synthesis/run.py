@@ -32,6 +32,7 @@ from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
 
 OF_A_FACET = 3  # real images beside a picture of a facet
+DEBUG_PANELS = 12  # of a run with debug=true
 
 
 def run(config: SynthesizeSettings, output: Path) -> None:
@@ -41,7 +42,12 @@ def run(config: SynthesizeSettings, output: Path) -> None:
         words = [word for word in HydraConfig.get().overrides.task if not word.startswith(("experiment=", "output="))]
         config = config.model_copy(update={"base_overrides": [*config.base_overrides, *words]})
         memo = Memo()  # neighbours often have the same networks
-        for name, panel in panels(config, config.panels or {}).items():
+        checked = panels(config, config.panels or {})
+        if config.debug and len(checked) > DEBUG_PANELS:
+            print(f"debug: the first {DEBUG_PANELS} of {len(checked)} panels")
+            checked = dict(list(checked.items())[:DEBUG_PANELS])
+            config = config.model_copy(update={"panels": {name: (config.panels or {})[name] for name in checked}})
+        for name, panel in checked.items():
             synthesize(panel, output / name, memo=memo)
         settings.write(config.plain(), output, "synthesize")
     else:

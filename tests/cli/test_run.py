@@ -68,7 +68,7 @@ def apart(*words, cwd=ROOT, code=0):
         (["start=coffee.png"], "set start=image start.path=coffee.png"),
         (
             ["data=/a/shapes"],
-            "data takes the name of a kind (imagefolder, imagenet, photos), not a path: set data.root=",
+            "data takes the name of a kind (altered, imagefolder, imagenet), not a path: set data.root=",
         ),
         (["target.input=64"], "target.input is a group of keys, not a single value: set target.input.size=…"),
         (["target.input={size=64, mean: 1}"], "with colons: 'target.input={size:64"),
@@ -165,8 +165,11 @@ def test_help_names_the_parts_without_loading_torch():
 
 def test_help_lists_what_chooses_a_member_and_only_members_that_the_command_takes():
     listed = {command: help_text.text(command, []).partition("Keys:")[0] for command in ("synthesize", "train")}
-    assert "\nnetwork@target, network@judge: caffenet, caffenet64, custom, efficientnet" in listed["synthesize"]
-    assert "\ngenerator: bundle, custom, fourier, maco, pixels\n" in listed["synthesize"]
+    assert (
+        "\nnetwork@target, network@judge: caffenet, caffenet64, caffenet64_places, custom, efficientnet"
+        in listed["synthesize"]
+    )
+    assert "\ngenerator: bundle, called, custom, fourier, maco, pixels\n" in listed["synthesize"]
     assert "\ngenerator: deepsim, small\n" in listed["train"]
     assert "\nschedule@module.schedule: halvings" in listed["train"] and "\nloss: deepsim" in listed["train"]
     assert "own," not in re.split(r"[ \n]", listed["synthesize"] + listed["train"])  # the older name of custom
