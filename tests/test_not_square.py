@@ -18,6 +18,7 @@ from dgn.networks.features import Features, Preprocessing
 from dgn.networks.validate import settle
 from dgn.synthesis import transforms
 from dgn.training.discriminator import Discriminator
+from tests.commands import run
 
 SIZE = [16, 32]
 PLAIN = {"mean": [0], "std": [1], "scale": 1, "channels": 3, "order": "rgb", "interpolation": "bilinear"}
@@ -84,3 +85,13 @@ def test_real_images_are_read_at_that_size(synthesis):
     seen = as_seen(settings, contract, 24)
     assert (seen.resize, seen.crop, seen.sources["size"]) == ([24, 32], SIZE, [24, 32])
     assert as_seen(settings, Preprocessing(size=SIZE, fit="resize", **PLAIN), 24).resize == SIZE
+
+
+@pytest.mark.slow
+def test_a_generator_is_trained_and_used(tmp_path, image_tree):
+    size = ["data.resize=[48,64]", "data.crop=[48,64]", "encoder.input.size=[48,64]", "init=null"]
+    run("train.py", *size, f"data.root={image_tree}", "debug=true", f"output={tmp_path / 'prior'}")
+    (bundle,) = (tmp_path / "prior").glob("caffenet64-fc6-*.bundle.safetensors")
+    run("synthesize.py", f"bundle={bundle}", "units=lemon", "debug=true", f"output={tmp_path / 'out'}")
+    with Image.open(next((tmp_path / "out/images").iterdir())) as picture:
+        assert picture.size == (64, 48)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from dgn.base.typed import Count, NotNegative, Positive, Settings, Share, validated
+from dgn.base.typed import Count, NotNegative, Positive, Settings, Share, Size, validated
 from dgn.data.settings import AugmentSettings, DataSettings
 from dgn.generators.settings import BundleSettings
 from dgn.networks.settings import NetworkSettings
@@ -45,7 +45,7 @@ class MomentsSettings(Settings):
 class DiscriminatorSettings(Settings):
     """D: its layers and the range of its input, see `dgn.training.discriminator.Discriminator`."""
 
-    size: Count
+    size: Size
     convs: list[Annotated[list[int], Field(min_length=4, max_length=4)]]
     pool: bool
     image: list[Count]
