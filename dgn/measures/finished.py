@@ -23,6 +23,8 @@ from dgn.sweeps import jobs
 from dgn.units.parsing import parse
 from dgn.units.terms import Unit
 
+IDENTITY = ("name", "_target_", "args", "weights", "classes")  # of a network: never another one's
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -30,7 +32,7 @@ class Finished:
 
     Attributes:
         about: its manifest.
-        config: its settings as plain values, not checked: an older run may lack some.
+        config: its settings as plain values, not checked; see `completed`.
         rows: in the order of its table, one per picture.
     """
 
@@ -48,7 +50,7 @@ class Finished:
             points = sorted(path.parent for path in folder.glob("*/manifest.json"))
             which = f"such as {points[0]}" if points else "once they are finished"
             raise UserError(f"{folder} is a sweep: measure its points, {which}")
-        config = settings.read(folder) or {}
+        config = completed(settings.read(folder) or {})
         if panels := results.panels(config):
             raise UserError(f"{folder} has panels: measure them, {' '.join(str(folder / name) for name in panels)}")
         about = results.about(folder)
@@ -125,3 +127,16 @@ def _parsed(text: str, names: list[str]) -> Unit | None:
         return parse([text], (len(names),), names)[0]
     except UserError:  # other names than those of the run
         return None
+
+
+def completed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's settings, and those that came to dgn after it, at their defaults: so it did without them."""
+    if not config:
+        return {}
+    default = settings.plain(settings.composed("synthesize").config)
+    whole = default | config
+    for role in ("target", "judge"):
+        if isinstance(network := config.get(role), Mapping):
+            new = {key: value for key, value in default["target"].items() if key not in IDENTITY}
+            whole[role] = new | network
+    return whole

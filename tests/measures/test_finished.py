@@ -56,3 +56,19 @@ def test_the_class_of_a_picture_is_known_for_one_maximised_output_alone(tmp_path
     about = json.loads((folder / "manifest.json").read_text()) | {"contents": {"classes": "digest"}}
     (folder / "manifest.json").write_text(json.dumps(about))
     assert Finished.read(folder).classes == [names[0], "lemon", None, "lemon", None, None]
+
+
+def test_settings_that_came_after_a_run_are_at_their_defaults(tmp_path, run_folder):
+    folder = run_folder(tmp_path / "run")
+    config = OmegaConf.load(folder / "config.yaml")
+    kept = OmegaConf.to_container(config)
+    for key in [key for key in ("real_patches", "stimulus") if key in config]:
+        del config[key]
+    if "target" in config:
+        config.target.pop("members", None)
+    OmegaConf.save(config, folder / "config.yaml")
+    read = Finished.read(folder).config
+    assert read["real_patches"] is False and read["stimulus"] == {}
+    assert all(read[key] == value for key, value in kept.items() if key not in {"target", "stimulus", "real_patches"})
+    if "target" in kept:
+        assert read["target"]["members"] == {} and read["target"]["_target_"] == kept["target"]["_target_"]
