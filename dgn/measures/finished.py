@@ -134,9 +134,9 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     if not config:
         return {}
     default = settings.plain(settings.composed("synthesize").config)
-    whole = default | config
+    whole = {**default, **config}
     for role in ("target", "judge"):
         if isinstance(network := config.get(role), Mapping):
             new = {key: value for key, value in default["target"].items() if key not in IDENTITY}
-            whole[role] = new | network
+            whole[role] = {**new, **network}
     return whole
