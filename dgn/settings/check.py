@@ -1,6 +1,7 @@
 """Check a composed config against its settings classes; every run passes through here."""
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
@@ -94,10 +95,13 @@ def nodes(config: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Mapp
 
 
 def _class(name: Any, path: str) -> Callable[..., Any]:
+    log = logging.getLogger("hydra.utils")  # it prints the whole error, and the sentence below says it
+    quiet, log.disabled = log.disabled, True
     try:
         import_module(str(name).partition(".")[0])
         return get_object(str(name))
     except Exception as error:  # importing a module can raise anything
-        raise UserError(
-            f"cannot import {path}._target_={name} ({first_line(error)}): check the path of the class"
-        ) from None
+        what = first_line(error).rstrip(":")
+        raise UserError(f"cannot import {path}._target_={name} ({what}): check the path of the class") from None
+    finally:
+        log.disabled = quiet
