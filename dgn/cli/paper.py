@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> None:
     names, config, only_list = request(words)
     if not Path(config.docs).is_dir():
         raise UserError(f"there is no folder {config.docs}: run dgn paper in a clone, or set docs=DIR")
-    from dgn.paper import page, settle, steps
+    from dgn.paper import networks, page, settle, steps
 
     left = [step for step in steps.plan(config, names) if not step.done()]
     hours = sum(step.hours for step in left)
@@ -57,4 +57,5 @@ def run(words: Sequence[str]) -> None:
         print(f"{step.name}: {steps.take(step) / 60:.1f} minutes", flush=True)
     for name in config.chosen(names):
         print(f"{name}: {settle.settle(name, config)}", flush=True)
+    networks.update(config, Path(config.docs) / "paper")
     print(f"page: {page.write(config, Path(config.docs)).resolve()}")

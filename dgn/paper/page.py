@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dgn.base.files import write_text
 from dgn.measures.intervals import Measure
-from dgn.paper import table, verdict
+from dgn.paper import networks, table, verdict
 from dgn.paper.settings import ClaimSettings, EffectSettings, PaperSettings
 from dgn.report.measured import digits
 
@@ -50,6 +50,8 @@ def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: P
     parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR)]
     parts += [_summary(settings, told)] if told else []
     parts += [_section(name, settings, rows, docs) for name, rows in told.items()]
+    if records := networks.read(docs / "paper"):
+        parts.append(networks.section(records))
     if left := [name for name in settings.claims if name not in told]:
         lines = [f"- `{name}`: {settings.claims[name].claim}" for name in left]
         parts.append("## Not measured yet\n\n`make paper ONLY=NAME` measures them:\n\n" + "\n".join(lines) + "\n")
