@@ -8,6 +8,7 @@ import torch
 
 from dgn import settings
 from dgn.base import images
+from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.data.settings import DataSettings
 from dgn.evaluation import judge
@@ -27,6 +28,14 @@ def eye(paper: PaperSettings) -> Eye:
     typed = [paper.filled(word) for word in ("network@judge=squeezenet1_1", "judge.weights={judge_weights}")]
     node = settings.plain(settings.composed("measure", settings.words("measure", typed)).config)["judge"]
     return Eye(judge.load(validated(NetworkSettings, node, "judge."), {}), torch.device("cpu"))
+
+
+def named(network: NetworkSettings) -> Eye:
+    """A network as an eye, to ask what it names real images; UserError where its outputs have no names."""
+    one = judge.named(network, "target")
+    if one is None:
+        raise UserError(f"{network.name} has no class names: set target.classes of its run")
+    return Eye(one, torch.device("cpu"))
 
 
 def log2_ranks(seen_by: Eye, pictures: Sequence[Path], classes: Sequence[str]) -> list[float]:

@@ -4,13 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from dgn.base.errors import UserError
-from dgn.evaluation import cka, judge
+from dgn.evaluation import cka
 from dgn.measures.intervals import Measure, spearman
-from dgn.measures.look import Eye
 from dgn.measures.real import RealImages
 from dgn.networks.settings import NetworkSettings
 from dgn.paper import judged
@@ -37,7 +34,4 @@ def ladder(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
 
 def features(network: NetworkSettings, real: RealImages) -> Tensor:
     """What the last layer with weights gets of `IMAGES` real images, averaged over positions, (N, D)."""
-    one = judge.named(network, "target")
-    if one is None:
-        raise UserError(f"{network.name} has no class names: set target.classes of its run")
-    return Eye(one, torch.device("cpu")).look((x, [None] * len(of), of) for x, of in real.spread(IMAGES)).features
+    return judged.named(network).look((x, [None] * len(of), of) for x, of in real.spread(IMAGES)).features

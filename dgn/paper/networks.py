@@ -17,6 +17,17 @@ from dgn.report import measured
 FILE, LOG = "networks.csv", "metrics.csv"
 MEASURED = {"top1": "val/top1", "top5": "val/top5", "unexplained": f"val/{verdict.KEY}"}
 
+SECTION = """## The networks
+
+Trained for these claims, each by `dgn LINE output=runs/paper/NAME`. Held-out: the class is the first, and among the
+first five, %; of a generator, what its reconstructions leave [unexplained](training.md#what-to-look-at-while-it-runs),
+lower is better. Those that ship are in [their card](../dgn/assets/README.md).
+
+| NAME | LINE | iterations | images seen | held-out |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -28,7 +39,7 @@ class Record:
         iterations: that it was trained for.
         images: that it has seen.
         top1, top5: of a classifier, shares of held-out images, %.
-        unexplained: of a generator, what its reconstructions of held-out images leave unexplained, see docs/training.md.
+        unexplained: of a generator, what its reconstructions of held-out images leave unexplained, as a share.
     """
 
     name: str
@@ -79,12 +90,7 @@ def _trained(name: str, line: str, log: Path) -> Record | None:
 def section(records: Iterable[Record]) -> str:
     """The page's section of them."""
     rows = "\n".join(_rows(records))
-    return (
-        "## The networks\n\nTrained for these claims, each by `dgn LINE output=runs/paper/NAME`. Held-out: the first and "
-        "one of the first five\nclasses is right, %; of a generator, what its reconstructions leave "
-        f"[unexplained](training.md#what-to-look-at-while-it-runs), lower is better. The\nshipped ones are in [their card](../dgn/assets/README.md).\n\n"
-        f"| NAME | LINE | iterations | images seen | held-out |\n| --- | --- | --- | --- | --- |\n{rows}\n"
-    )
+    return SECTION.format(rows=rows)
 
 
 def _rows(records: Iterable[Record]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Runs that are moments of one course, numbered in their names: of a path from a real image, or of a training."""
+"""Runs that are moments of a path from a real image, numbered in their names."""
 
 import math
 import re
@@ -24,11 +24,6 @@ def along(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Ana
     """Write the runs step_00, step_05, … as the frames of `path.gif`; and the judge's mean log₂ rank by the step."""
     animate(folder)
     return Analysis([], points(rows), ("steps", "mean log2 rank at the judge"))
-
-
-def growth(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
-    """The judge's mean log₂ rank of pictures of a network in training, by the iteration."""
-    return Analysis([], points(rows), ("iterations", "mean log2 rank at the judge"))
 
 
 def points(rows: Sequence[Measure]) -> list[Point]:

@@ -110,6 +110,14 @@ class ClassifierSettings(LoopSettings):
     snapshot_every: Count | None
 
 
+class FooledSettings(TrainSettings):
+    """task=fooled: a network that was made to fool feature visualisation, see `dgn.networks.fooled`."""
+
+    task: Literal["fooled"]
+    classifier: NetworkSettings
+    candidates: Count
+
+
 class InversionSettings(TrainSettings):
     """task=inversion: how well a bundle's G inverts its layer."""
 
@@ -125,5 +133,6 @@ class InversionSettings(TrainSettings):
 TASKS: dict[str, type[TrainSettings]] = {
     "generator": GeneratorSettings,
     "classifier": ClassifierSettings,
+    "fooled": FooledSettings,
     "inversion": InversionSettings,
 }

@@ -24,6 +24,7 @@ from dgn.networks.features import Features
 from dgn.networks.outputs import parts
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check_arithmetic, noise
+from dgn.training import fooled
 from dgn.training.callbacks import CHECKPOINT, Keeper
 from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
@@ -32,6 +33,7 @@ from dgn.training.export import LATEST, Export
 from dgn.training.recipe import FEW, WIDTHS, breadth, chosen, same_network
 from dgn.training.settings import (
     ClassifierSettings,
+    FooledSettings,
     GeneratorSettings,
     InversionSettings,
     LoopSettings,
@@ -49,6 +51,7 @@ def run(config: TrainSettings, output: Path) -> Path:
     tasks: dict[type[TrainSettings], Callable[[Any, Path, list[loggers.Log]], Path]] = {
         GeneratorSettings: train_generator,
         ClassifierSettings: train_classifier,
+        FooledSettings: fooled.make,
         InversionSettings: measure_inversion,
     }
     with loggers.observe(config, output) as logs:
