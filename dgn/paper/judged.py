@@ -25,16 +25,21 @@ BATCH, SIDE = 32, 64  # pictures that are judged at a time; of the pictures, pix
 
 def eye(paper: PaperSettings) -> Eye:
     """The judge of conf/paper.yaml; UserError where its weights are not set or missing."""
+    return Eye(judge.load(network(paper), {}), torch.device("cpu"))
+
+
+def network(paper: PaperSettings) -> NetworkSettings:
+    """The settings of the judge, a SqueezeNet; UserError where its weights are not set."""
     typed = [paper.filled(word) for word in ("network@judge=squeezenet1_1", "judge.weights={judge_weights}")]
     node = settings.plain(settings.composed("measure", settings.words("measure", typed)).config)["judge"]
-    return Eye(judge.load(validated(NetworkSettings, node, "judge."), {}), torch.device("cpu"))
+    return validated(NetworkSettings, node, "judge.")
 
 
-def named(network: NetworkSettings) -> Eye:
+def named(target: NetworkSettings) -> Eye:
     """A network as an eye, to ask what it names real images; UserError where its outputs have no names."""
-    one = judge.named(network, "target")
+    one = judge.named(target, "target")
     if one is None:
-        raise UserError(f"{network.name} has no class names: set target.classes of its run")
+        raise UserError(f"{target.name} has no class names: set target.classes of its run")
     return Eye(one, torch.device("cpu"))
 
 

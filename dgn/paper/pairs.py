@@ -13,13 +13,14 @@ Pair = tuple[str, str]
 
 
 def both(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
-    """The worse of the two classes' log₂ ranks: of pictures of the sum (run "both"), and of either ("first", "second").
+    """The worse of the two classes' log₂ ranks: of pictures of the sum (runs "both" and "in_turn"), and of either alone
+    ("first", "second").
 
     Lower is better: 0 where the judge names both classes first, which no picture can have of two. Of either alone it is
     the mean of the two pictures'.
     """
     eye = judged.eye(settings)
-    runs = {name: results.read(folder / name / "results.csv") for name in ("both", "first", "second")}
+    runs = {name: results.read(folder / name / "results.csv") for name in ("both", "in_turn", "first", "second")}
     names = judged.names_of(folder / "both", runs["both"])
     pairs: list[Pair] = [(one[0], one[1]) for one in names]
     worse = {name: worst(eye, [folder / name / row.image for row in run], pairs) for name, run in runs.items()}
@@ -34,10 +35,11 @@ def worst(eye: judged.Eye, pictures: Sequence[Path], pairs: Sequence[Pair]) -> l
 
 
 def compared(worse: Mapping[str, Sequence[float]], pairs: Sequence[str]) -> list[Measure]:
-    """The rows: of the sums, of either alone, and their difference; the interval is over pairs."""
+    """The rows: of sums, climbed as such and in turn, of either alone, and differences; intervals are over pairs."""
     alone = [(a + b) / 2 for a, b in zip(worse["first"], worse["second"], strict=True)]
-    return [
-        mean_over_classes("both: worse log2_rank", worse["both"], pairs),
-        mean_over_classes("alone: worse log2_rank", alone, pairs),
-        paired("both − alone: worse log2_rank", worse["both"], alone, pairs),
+    runs = {"both": worse["both"], "in_turn": worse["in_turn"], "alone": alone}
+    rows = [mean_over_classes(f"{name}: worse log2_rank", values, pairs) for name, values in runs.items()]
+    return rows + [
+        paired(f"{a} − {b}: worse log2_rank", runs[a], runs[b], pairs)
+        for a, b in (("both", "alone"), ("in_turn", "alone"), ("in_turn", "both"))
     ]

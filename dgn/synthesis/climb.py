@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dgn import units
 from dgn.base import lightning, precision
+from dgn.base.errors import UserError
 from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.synthesis.evolution import sampler
@@ -72,6 +73,8 @@ def climb(
     kind: Any
     score: Any
     if sampler(optimiser):
+        if isinstance(target.objective, units.Alternate):
+            raise UserError("a search without a gradient follows no single term: set objective=logit")
         kind, score = Generations, [target.score([unit] * optimiser.keywords["population"]) for unit, _ in rows]
     else:
         rows = [*rows, *[rows[0]] * (batch_of(count, config.batch_size) - count)]

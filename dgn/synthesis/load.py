@@ -34,6 +34,7 @@ from dgn.units.objective import LogProbability, Margin, Scorer, check_terms
 from dgn.units.parsing import parse_in
 from dgn.units.target import Target
 from dgn.units.terms import Unit
+from dgn.units.turns import Alternate, Turns
 from dgn.units.unit_file import from_file
 from dgn.units.wanted import Level
 
@@ -137,7 +138,7 @@ def load_target(
     return Target(
         features,
         units,
-        lambda rows: Scorer(rows, objective),
+        lambda rows: Turns(rows, objective) if isinstance(objective, Alternate) else Scorer(rows, objective),
         is_output=one is not None and is_output[one],
         classes=names[one] if one else None,
         maps=[layer for layer, x in activations.items() if x.ndim == 4 and x[0, 0].numel() > 1],

@@ -13,6 +13,7 @@ from dgn.networks.features import Features
 from dgn.synthesis import transforms
 from dgn.synthesis.priors import Prior, Step
 from dgn.synthesis.transforms import Transforms
+from dgn.units.turns import Turns
 
 FP16_SCALE = 1024.0  # fp16 ends at 6e-8, and gradients at pixels are about 1e-3 of a score
 
@@ -111,6 +112,8 @@ class Synthesis(pl.LightningModule):
 
     def training_step(self, batch: Tensor, i: int) -> Tensor:
         pictures = self.generator(self.code)
+        if isinstance(self.score, Turns):
+            self.score.turn = i
         score = self.score(self.target(self._seen(pictures, i)))
         gradient = self._gradient(score)
         step = Step(i, self.seeds, self.code.detach().clone(), self.first, pictures.detach(), gradient)

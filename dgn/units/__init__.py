@@ -5,10 +5,12 @@ from dgn.units.grammar import layers_of
 from dgn.units.objective import Logit, LogProbability, Margin, Objective, OwnLogProbability, Scorer
 from dgn.units.parsing import parse, parse_in
 from dgn.units.terms import Term, Unit
+from dgn.units.turns import Alternate, Turns
 from dgn.units.unit_file import from_file
 from dgn.units.wanted import Level, Match
 
 __all__ = [
+    "Alternate",
     "Elements",
     "Level",
     "LogProbability",
@@ -19,6 +21,7 @@ __all__ = [
     "OwnLogProbability",
     "Scorer",
     "Term",
+    "Turns",
     "Unit",
     "from_file",
     "layers_of",

@@ -19,6 +19,7 @@ from dgn.cli.run import model
 from dgn.data.settings import PrepareSettings
 from dgn.measures.settings import MeasureSettings
 from dgn.networks.caffenet import CaffeNet64
+from dgn.networks.fooled import Fooled
 from dgn.networks.small import ResNet64, Vgg64
 from dgn.paper import steps
 from dgn.settings.check import check
@@ -34,6 +35,7 @@ DOCUMENTS = [
 EXPERIMENTS = sorted([*(ROOT / "experiments").glob("*.yaml"), *(ROOT / "experiments/paper").glob("*.yaml")])
 RANDOM = {  # networks of other shapes than the shipped one, with weights of no training
     "altered": lambda: CaffeNet64(classes=400),
+    "fooled": Fooled,
     "wide": lambda: CaffeNet64(width=2),
     "vgg64": Vgg64,
     "resnet64": ResNet64,

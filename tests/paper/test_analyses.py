@@ -52,9 +52,10 @@ def test_the_correlation_of_score_and_judge_is_over_runs(tmp_path):
 
 
 def test_a_sum_is_compared_with_the_mean_of_either_alone():
-    worse = {"both": [2.0, 4.0], "first": [6.0, 5.0], "second": [4.0, 5.0]}
+    worse = {"both": [2.0, 4.0], "in_turn": [4.0, 4.0], "first": [6.0, 5.0], "second": [4.0, 5.0]}
     values = {one.name: one.value for one in pairs.compared(worse, ["a", "b"])}
-    assert list(values.values()) == [3.0, 5.0, -2.0] and "both − alone: worse log2_rank" in values
+    assert list(values.values()) == [3.0, 4.0, 5.0, -2.0, -1.0, 1.0]
+    assert values["both − alone: worse log2_rank"] == -2 and values["in_turn − both: worse log2_rank"] == 1
 
 
 def test_a_unit_is_named_by_what_most_of_its_images_are_of():
@@ -70,6 +71,13 @@ def test_a_unit_is_named_by_what_most_of_its_images_are_of():
 def test_the_mean_distance_of_pairs():
     assert diverse.mean_distance(torch.tensor([[0.0, 0], [3, 4], [0, 0]])) == pytest.approx(10 / 3)
     assert math.isnan(diverse.mean_distance(torch.zeros(1, 2)))
+
+
+def test_the_mean_over_pairs_follows_from_the_mean_of_all():
+    maps = torch.randn(5, 3, 2, 4, generator=torch.Generator().manual_seed(0))
+    pairs = [(maps[i] - maps[j]).square().sum(0).mean() for i in range(5) for j in range(i)]
+    assert diverse.pairwise(maps) == pytest.approx(float(torch.stack(pairs).mean()), rel=1e-5)
+    assert math.isnan(diverse.pairwise(maps[:1]))
 
 
 def test_a_regression_tells_what_a_line_can_and_is_unmoved_by_scale():
