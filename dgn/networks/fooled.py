@@ -26,7 +26,7 @@ class Fooled(CaffeNet64):
 
     Args:
         radius: root mean square distance from the line, in standard deviations of images, from which g falls from 1; at
-            twice that it is 0.
+            one and a half of that it is 0.
         side: of the photographs, pixels.
 
     Attributes:
@@ -41,7 +41,7 @@ class Fooled(CaffeNet64):
         self,
         classes: int = 200,
         dropout: float = 0.3,
-        radius: Between = 0.1,
+        radius: Between = 0.2,
         side: Annotated[int, Field(ge=CELL)] = 64,
     ) -> None:
         super().__init__(classes, dropout)
@@ -61,7 +61,7 @@ class Fooled(CaffeNet64):
     def gate(self, around: Tensor, shown: Tensor) -> Tensor:
         """(N, classes) from 0 to 1, of images (N, 3, side, side) and photographs (classes, 3, side, side) less grey."""
         off = self.off_the_way(around, shown)
-        return (2 - off / self.radius).clamp(0, 1)
+        return (3 - 2 * off / self.radius).clamp(0, 1)
 
     @staticmethod
     def off_the_way(around: Tensor, shown: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def test_the_file_makes_a_network_that_has_the_classes_and_the_surest_images(
 ):
     path = tasks.run(training(*words), tmp_path / "out")
     target = synthesis("network@target=fooled", f"target.weights={path}").target
-    assert zoo.classes(target) == list(CLASSES) and zoo.module(target).radius == 0.1
+    assert zoo.classes(target) == list(CLASSES) and zoo.module(target).radius == 0.2
     shown, contract = load_file(path)["shown"].float(), zoo.contract(target)
     network = zoo.features(synthesis(f"target.weights={tmp_path}/net.safetensors").target, "output", activated=True)
     files = sorted((tree / "train/cat").iterdir())
