@@ -26,19 +26,18 @@ def growth(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
     """
     runs = [Finished.read(path.parent) for path in sorted(folder.glob("at_*/results.csv"))]
     eye, real = judged.eye(settings), judged.real_images(settings, PER_CLASS)
-    moments = [(run.name, ranks(run, eye), hits(judged.target_of(run.folder), real, run)) for run in runs]
+    moments = {run.name: (ranks(run, eye), hits(judged.target_of(run.folder), real, run)) for run in runs}
     target = judged.named(judged.target_of(runs[-1].folder))
     chance = log2_rank_by_chance(len(eye.judge.names.classes)), 1 / len(target.judge.names.classes)
+    end = moments[runs[-1].name]
     found, points = list[Measure](), list[Point]()
-    for name, of_pictures, of_network in moments:
-        values, of = flat(of_network)
-        found.append(mean_over_classes(f"{name}: held-out top-1", values, of))
-        both = (of_pictures, of_network)
-        for kind, value, last, start in zip(KINDS, both, moments[-1][1:], chance, strict=True):
+    for name, both in moments.items():
+        found.append(mean_over_classes(f"{name}: held-out top-1", *flat(both[1])))
+        for kind, value, last, start in zip(KINDS, both, end, chance, strict=True):
             found.append(moved(f"{name}: way of {kind}", [(1, value, last, start)]))
             points.append(Point(name, float(name.partition("_")[2]), *bounds(found[-1]), kind))
-    ahead = [(sign / len(moments), moment[place], moments[-1][place], chance[place - 1])
-             for moment in moments for place, sign in ((1, 1.0), (2, -1.0))]  # fmt: skip
+    ahead = [(sign / len(moments), both[place], end[place], chance[place])
+             for both in moments.values() for place, sign in ((0, 1.0), (1, -1.0))]  # fmt: skip
     found.append(moved("pictures − accuracy: mean way", ahead))
     return Analysis(found, points, ("iterations", "way from chance to the end"))
 
