@@ -23,7 +23,7 @@ def parser() -> Parser:
         "it.",
         epilog=(settings.CONF / "measure.yaml").read_text(encoding="utf-8"),
     )
-    made.add_argument("words", nargs="+", metavar="RUN|KEY=VALUE", help="folders of finished runs, and settings")
+    made.add_argument("words", nargs="*", metavar="RUN|KEY=VALUE", help="folders of finished runs, and settings")
     made.add_argument("--config-dir", help="a folder with your own network/NAME.yaml or data/NAME.yaml")
     return made
 

@@ -52,8 +52,9 @@ def test_a_mistake_in_a_setting_is_one_sentence(words, sentence):
 
 
 def test_without_a_run_or_with_a_run_twice_it_says_so(tmp_path):
-    _, err = run("-m", "dgn", "measure", "per_class=3", code=1)
-    assert err == "error: no run is given: dgn measure RUN, the folder of a finished run\n"
+    for words in ([], ["per_class=3"]):
+        _, err = run("-m", "dgn", "measure", *words, code=1)
+        assert err == "error: no run is given: dgn measure RUN, the folder of a finished run\n"
     folder = write_run(tmp_path / "run")
     _, err = run("-m", "dgn", "measure", folder, folder, code=1)
     assert "given twice" in err and not (folder / "measures.csv").exists()
