@@ -47,6 +47,6 @@ def run(words: Sequence[str]) -> None:
 
     process.prepare()
     done = measure.run(runs, check(composed, MeasureSettings))
-    print(done)
-    if done.page:
-        print(f"page: {done.page.resolve()}")
+    print(f"{done}\n")
+    for page in [*([done.page] if done.page else []), *(folder / "index.html" for folder in runs)]:
+        print(f"page: {page.resolve()}")

@@ -226,9 +226,7 @@ def main() -> None:
     words.add_argument("--target", choices=UNITS, default="caffenet64")
     words.add_argument("--steps", type=int, default=PASSES, help="passes of every method")
     words.add_argument("--seeds", type=int, default=2)
-    words.add_argument(
-        "--races", nargs="+", choices=("passes", "seconds", "task"), default=["passes", "seconds", "task"]
-    )
+    words.add_argument("--races", nargs="+", choices=RACES, default=RACES)
     words.add_argument("--only", nargs="+", default=[], help="rows; dgn is always there")
     asked = Asked(**vars(words.parse_args()))
     if {"passes", "seconds", "trusted"} & {*asked.races}:
