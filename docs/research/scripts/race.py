@@ -134,7 +134,7 @@ def told(asked: Asked, which: str, took: dict[str, float]) -> None:
     folders |= {name: asked.out / "controls" / name for name in sorted(asked.controls)}
     figure(folders).save(asked.out / f"{which}.png")
     ordered = [OURS, *(name for name in folders if name != OURS)]
-    words = [*judged(asked), "measures=[recognised,driven,natural,various]"]
+    words = [*judged(asked), *asked.real, "measures=[recognised,driven,natural,various]"]
     measured = dgn.measure(*(folders[name] for name in ordered), words=words)
     rows = [["row", "s a picture", *COLUMNS, "log2 rank, dgn minus it"]]
     for name in folders:
@@ -168,7 +168,9 @@ def task(asked: Asked) -> None:
         folder = asked.out / "task" / name
         seconds(folder, TASK_SEEDS, *words, *own, f"ascent.steps={steps_of(own, TASK_STEPS)}")
         print(f"two-alternative task: {name}")
-        measured = dgn.measure(folder, words=[*judged(asked), "measures=[two_alternative]", *WINDOWS]).runs[name]
+        measured = dgn.measure(
+            folder, words=[*judged(asked), *asked.real, "measures=[two_alternative]", *WINDOWS]
+        ).runs[name]
         if len(rows) == 1:
             rows.append(["real images", cell(measured, "two_alternative/J/natural/*"), ""])
         named = ("synthetic", "synthetic_minus_shuffled")
@@ -177,8 +179,8 @@ def task(asked: Asked) -> None:
 
 
 def judged(asked: Asked) -> list[str]:
-    """The words of a judge, and of real images."""
-    return [f"network@judge={JUDGE}", f"judge.weights={asked.judge}", *asked.real]
+    """The words of a judge."""
+    return [f"network@judge={JUDGE}", f"judge.weights={asked.judge}"]
 
 
 def cell(measures: list[Measure], wanted: str) -> str:
