@@ -171,7 +171,8 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
     if wanted == ["text"]:
         return f"{key}={shown} is not text: put it in quotes"
     if wanted:
-        return f"{key}={shown} is not {' or '.join(wanted)}: set {key} to {wanted[0]}"
+        example = f", [{value}]" if wanted == [KINDS["list_type"]] and isinstance(value, str | int | float) else ""
+        return f"{key}={shown} is not {' or '.join(wanted)}: set {key} to {wanted[0]}{example}"
     if same[0]["type"] == "value_error":  # a validator of ours, whose words go on from the key and its value
         return f"{key}={shown} {same[0]['ctx']['error']}"
     return f"{key}={shown} cannot be used: {same[0]['msg']}"

@@ -236,9 +236,18 @@ class Race(Section):
 
 
 def share(places: Sequence[int | None], most: int) -> str:
-    """How many of the ranked pictures have a rank of at most `most`: "3 of 20"; "–" if none is ranked."""
+    """How many of the ranked pictures have a rank of at most `most`, with Wilson's 95 % interval of that share.
+
+    "3 of 20 [0.05, 0.36]"; "–" if none is ranked.
+    """
+    from scipy import stats  # slow to import, and the command's help reads this module
+
     ranked = [place for place in places if place is not None]
-    return f"{sum(place <= most for place in ranked)} of {len(ranked)}" if ranked else "–"
+    if not ranked:
+        return "–"
+    hits = sum(place <= most for place in ranked)
+    interval = stats.binomtest(hits, len(ranked)).proportion_ci(method="wilson")
+    return f"{hits} of {len(ranked)} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 SECTIONS: dict[str, type[Section]] = {

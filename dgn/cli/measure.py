@@ -23,7 +23,7 @@ def parser() -> Parser:
         "it.",
         epilog=(settings.CONF / "measure.yaml").read_text(encoding="utf-8"),
     )
-    made.add_argument("words", nargs="+", metavar="RUN|KEY=VALUE", help="folders of finished runs, and settings")
+    made.add_argument("words", nargs="*", metavar="RUN|KEY=VALUE", help="folders of finished runs, and settings")
     made.add_argument("--config-dir", help="a folder with your own network/NAME.yaml or data/NAME.yaml")
     return made
 
@@ -47,6 +47,6 @@ def run(words: Sequence[str]) -> None:
 
     process.prepare()
     done = measure.run(runs, check(composed, MeasureSettings))
-    print(done)
-    if done.page:
-        print(f"page: {done.page.resolve()}")
+    print(f"{done}\n")
+    for page in [*([done.page] if done.page else []), *(folder / "index.html" for folder in runs)]:
+        print(f"page: {page.resolve()}")

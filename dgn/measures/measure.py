@@ -94,7 +94,7 @@ def run(folders: Sequence[Path], config: MeasureSettings, network: nn.Module | N
     told = {name: [one.told() for one in those] for name, those in zip(names, found, strict=True)}
     apart = {name: differences(found[0], those) for name, those in zip(names[1:], found[1:], strict=True)}
     for subject, measures in zip(subjects, told.values(), strict=True):
-        _write(subject.run, measures)
+        _write(subject.run, config.measures, measures)
     page = _compare(config, names[0], folders, apart)
     return Measured(told, apart, page)
 
@@ -146,9 +146,13 @@ def _eyes(config: MeasureSettings, subjects: Sequence[Subject], device: torch.de
     return [Eye(judge.load(network, part), device) for network in networks]
 
 
-def _write(run: Finished, measures: Sequence[Measure]) -> None:
-    """The table in the run's folder, on its page, and in its logger if that keeps figures."""
-    measured.write(run.folder / measured.FILE, map(record, measures))
+def _write(run: Finished, which: Sequence[str], measures: Sequence[Measure]) -> None:
+    """The table in the run's folder, on its page, and in its logger if that keeps figures.
+
+    Lines of other measures, from earlier calls, stay.
+    """
+    earlier = [row for row in measured.read_if_sound(run.folder) if row["measure"].partition("/")[0] not in which]
+    measured.write(run.folder / measured.FILE, [*earlier, *map(record, measures)])
     report.write_page([run.folder], run.folder)
     if "logger" not in run.config or not loggers.keeps_figures(run.config["logger"]):
         return

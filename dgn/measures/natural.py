@@ -19,6 +19,7 @@ from dgn.base.errors import UserError
 from dgn.measures.found import Found, Statistic, Unmeasured
 from dgn.measures.look import Eye, Seen
 from dgn.measures.subject import NO_DATA, Subject
+from dgn.report.results import count
 
 LEAST = 10  # pictures for each feature, of either set, below which the Fréchet distance mostly shows their number
 REST = ""  # the class of real images that belong to no unit: they are always compared with
@@ -132,8 +133,8 @@ def fd(name: str, pictures: Seen, real: Seen) -> Found:
     dimensions = real.features.shape[1]
     fewest = min(len(pictures.classes), len(real.classes))
     if fewest < LEAST * dimensions:
-        return Unmeasured(name, f"{fewest} images for {dimensions} features: the distance would mostly show their "
-                          f"number; it needs {LEAST * dimensions} pictures and real images, KID does not")  # fmt: skip
+        few = f"{count(fewest, 'image')} for {dimensions} features: the distance would mostly show their number"
+        return Unmeasured(name, f"{few}; it needs {LEAST * dimensions} pictures and real images, KID does not")
     return Statistic(name, lambda kept: frechet(_of(pictures, kept), _of(real, kept)), pictures.classes)
 
 

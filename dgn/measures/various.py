@@ -86,7 +86,9 @@ def lpips(subject: Subject) -> list[Found]:
     assert subject.real is not None
     batches = list(subject.real.of(list(subject.unit_of)))
     units = [subject.unit_of[one] for _, names in batches for one in names]
-    return [*found, ratio(f"{name}/real", perceptual(model, (x for x, _ in batches), units), units)]
+    key = ("lpips", subject.run.shape, tuple(subject.unit_of.items()))
+    distances = subject.tools.once(key, lambda: perceptual(model, (x for x, _ in batches), units))
+    return [*found, ratio(f"{name}/real", distances, units)]
 
 
 @torch.no_grad()

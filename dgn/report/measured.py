@@ -48,6 +48,17 @@ def read(folder: Path, name: str = FILE) -> list[dict[str, str]]:
         raise UserError(f"{folder / name} is not a table of measures ({error}): delete it, or measure again") from None
 
 
+def read_if_sound(folder: Path) -> list[dict[str, str]]:
+    """The lines of a folder's table, to be kept beside new ones; none where they cannot be read."""
+    try:
+        rows = read(folder)
+        for row in rows:
+            line(row)
+    except UserError:
+        return []
+    return [{key: row[key] for key in COLUMNS} for row in rows]
+
+
 def line(record: Mapping[str, object]) -> Line:
     """A measure as people read it; UserError if its numbers are none."""
     try:

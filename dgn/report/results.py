@@ -172,10 +172,20 @@ def about(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        why = "it has no manifest.json; resume the run with resume=true" if folder.is_dir() else "it does not exist"
-        raise UserError(f"{folder} is not the folder of a finished run: {why}") from None
+        raise UserError(f"{folder} is not the folder of a finished run: {_why_none(folder)}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a finished run ({error})") from None
+
+
+def _why_none(folder: Path) -> str:
+    """Why a folder without a manifest is no finished run's, and which folder may be meant."""
+    if not folder.is_dir():
+        return "it does not exist"
+    if (folder / "config.yaml").exists():
+        return "it has no manifest.json; resume the run with resume=true"
+    near = [*sorted(folder.glob("*/manifest.json")), folder.resolve().parent / "manifest.json"]
+    meant = next((path.parent for path in near if path.exists()), None)
+    return f"did you mean {meant}?" if meant else "it has no manifest.json, which a run writes at its end"
 
 
 def panels(config: Mapping[str, Any]) -> list[str]:

@@ -25,10 +25,10 @@ GROUPS = {
 _noted: set[str] = set()
 
 
-def key(name: str) -> str:
-    """The present name of a dotted key; prints a note for an old one."""
+def key(name: str, command: str = "") -> str:
+    """The present name of a dotted key; prints a note for an old one. `dgn measure` never had the key `measure`."""
     first, point, rest = name.partition(".")
-    new = TOP.get(first, first)
+    new = first if first == command else TOP.get(first, first)
     if point and first in GROUPS:
         last, *others = rest.split(".")
         rest = ".".join([GROUPS[first].get(last, last), *others])

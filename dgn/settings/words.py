@@ -41,7 +41,7 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
     """
     debug = {"debug=true": f"debug={command}", "debug=false": "debug=off"}
     options, assignments = split([debug.get(word.lower(), word) for word in typed])
-    values = [_present(word) for word in assignments]
+    values = [_present(word, command) for word in assignments]
     in_file = swept_in_files(options, values)
     refuse_options(typed)
     several = options.multirun or bool(in_file)
@@ -54,13 +54,13 @@ def words(command: str, typed: Sequence[str]) -> list[str]:
     return [*flags, *multirun, *taken, *clear]
 
 
-def _present(word: str) -> str:
+def _present(word: str, command: str) -> str:
     """The override with the present names of its key and its member."""
     key, equals, value = word.partition("=")
     if not equals:
         return word
     plus = key[: len(key) - len(key.lstrip("+~"))]
-    key = plus + renamed.key(key.lstrip("+~"))
+    key = plus + renamed.key(key.lstrip("+~"), command)
     return f"{key}={renamed.member(key, value)}"
 
 

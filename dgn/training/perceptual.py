@@ -1,5 +1,6 @@
 """LPIPS as the feature term (Zhang et al. 2018): a comparator with its own features."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -27,7 +28,9 @@ class Lpips(nn.Module):
             import lpips
         except ImportError:
             raise UserError("loss=lpips needs the package: install it by pip install lpips") from None
-        self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
+        with warnings.catch_warnings():  # it calls torchvision by keywords of old
+            warnings.simplefilter("ignore", UserWarning)
+            self.model: Any = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
         state, path = self.model.net.state_dict(), find(weights)
         names = {name.partition(".")[2]: name for name in state}  # slice2.3.weight is features.3.weight in the file
         expected = {short: state[name] for short, name in names.items()}

@@ -140,7 +140,8 @@ def test_the_table_of_the_race_counts_pictures():
     )
     lines = text.splitlines()
     assert lines[0] == "horama 0.3.0"
-    assert lines[4] == "| dgn | 7 | 1.50 | 1,000 | 2 of 3 | 0 of 2 | 1 of 2 |" and lines[5].endswith("| – | – |")
+    shares = "2 of 3 [0.21, 0.94] | 0 of 2 [0.00, 0.66] | 1 of 2 [0.09, 0.91]"  # Wilson's intervals
+    assert lines[4] == f"| dgn | 7 | 1.50 | 1,000 | {shares} |" and lines[5].endswith("| – | – |")
 
 
 @pytest.mark.slow

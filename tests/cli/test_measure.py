@@ -41,8 +41,10 @@ def test_any_number_of_judges_are_chosen_by_names_of_ones_own():
         (["out", "measures=[naturel]"], "has no measure 'naturel': did you mean 'natural'?"),
         (["out", "network@judge=squeezenet1_1"], "judge.weights has no value"),
         (["out", "judges.b.weights=x"], "judges"),
+        (["out", "measures=natural"], "measures=natural is not a list: set measures to a list, [natural]"),
         (["out", "lpips.backbone=resnet"], "lpips.backbone=resnet is not a valid choice"),
         (["out", "seeds=3"], "there is no key 'seeds'"),
+        (["out", "measure=[recognised]"], "there is no key 'measure'"),
     ],
 )
 def test_a_mistake_in_a_setting_is_one_sentence(words, sentence):
@@ -52,8 +54,9 @@ def test_a_mistake_in_a_setting_is_one_sentence(words, sentence):
 
 
 def test_without_a_run_or_with_a_run_twice_it_says_so(tmp_path):
-    _, err = run("-m", "dgn", "measure", "per_class=3", code=1)
-    assert err == "error: no run is given: dgn measure RUN, the folder of a finished run\n"
+    for words in ([], ["per_class=3"]):
+        _, err = run("-m", "dgn", "measure", *words, code=1)
+        assert err == "error: no run is given: dgn measure RUN, the folder of a finished run\n"
     folder = write_run(tmp_path / "run")
     _, err = run("-m", "dgn", "measure", folder, folder, code=1)
     assert "given twice" in err and not (folder / "measures.csv").exists()
@@ -69,6 +72,21 @@ def test_a_folder_without_target_judge_or_images_has_a_table_of_reasons(tmp_path
     assert len(reasons) > 4 and all(reasons)
     assert "measures, with 95 % intervals" in (folder / "index.html").read_text()
     assert done.table()[0]["run"] == "run" and "recognised/target/top1" in str(done)
+
+
+def test_what_was_measured_before_stays_beside_what_is_measured_now(tmp_path):
+    folder = write_run(tmp_path / "run")
+    dgn.measure(folder, measures=["various", "repeated"])
+    before = table(folder / "measures.csv")
+    done = dgn.measure(folder, measures=["recognised", "repeated"])
+    assert [one.name.partition("/")[0] for one in done.runs["run"]].count("various") == 0
+    rows = table(folder / "measures.csv")
+    kinds = [row["measure"].partition("/")[0] for row in rows]
+    assert rows[: kinds.index("recognised")] == [row for row in before if row["measure"].startswith("various")]
+    assert len({row["measure"] for row in rows}) == len(rows) and set(kinds) == {"various", "recognised", "repeated"}
+    (folder / "measures.csv").write_text("measure,value\nrecognised/target/top1,many\n")
+    dgn.measure(folder, measures=["repeated"])
+    assert {row["measure"].partition("/")[0] for row in table(folder / "measures.csv")} == {"repeated"}
 
 
 def test_pictures_that_were_not_kept_are_refused(tmp_path):

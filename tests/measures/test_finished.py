@@ -26,8 +26,12 @@ def test_what_is_no_finished_run_is_refused_in_one_sentence(tmp_path, run_folder
     run = run_folder(tmp_path / "run")
     next((run / "images").glob("*")).unlink()
     refused(run, "is missing: repeat the run")
+    refused(run / "images", "images is not the folder of a finished run: did you mean .*/run[?]")
+    refused(tmp_path, "is not the folder of a finished run: did you mean .*/panels[?]")
     (run / "manifest.json").unlink()
-    refused(run, "not the folder of a finished run")
+    refused(run, "is not the folder of a finished run: it has no manifest.json; resume the run with resume=true")
+    (tmp_path / "run" / "empty").mkdir()
+    refused(run / "empty", "it has no manifest.json, which a run writes at its end")
 
 
 def test_a_run_without_pictures_is_refused(tmp_path, run_folder):

@@ -239,7 +239,24 @@ def test_who_stops_early_saves_what_was_answered(visit, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1100, 800), (390, 760)])
+def test_who_stops_by_mistake_goes_on_where_they_were(visit, tmp_path):
+    page, *_ = visit
+    page.click("#begin")
+    drawn(page)
+    page.click("#first")
+    drawn(page)
+    page.click("#stop")
+    page.keyboard.press("ArrowRight")  # no question is shown
+    page.click("#on")
+    for _ in range(3):
+        drawn(page)
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#said").inner_text().startswith("You answered 4 of 4") and page.locator("#on").is_hidden()
+    assert json.loads(saved(page, tmp_path).read_text())["answers"] == [0, 1, 1, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1100, 800), (1366, 620), (390, 760)])
 def test_a_question_fits_on_one_screen(visit, width, height):
     page, *_ = visit
     page.set_viewport_size({"width": width, "height": height})

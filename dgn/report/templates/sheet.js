@@ -38,6 +38,7 @@ function end() {
   const file = new Blob([JSON.stringify({ sheet, answers, seconds })], { type: 'application/json' });
   const who = crypto.getRandomValues(new Uint16Array(1))[0].toString(16).padStart(4, '0');
   Object.assign($('save'), { href: URL.createObjectURL(file), download: `answers-${sheet}-${who}.json` });
+  $('more').hidden = at >= questions.length;
   screen('end');
 }
 
@@ -45,6 +46,7 @@ $('begin').onclick = next;
 $('first').onclick = () => choose(0);
 $('second').onclick = () => choose(1);
 $('stop').onclick = end;
+$('on').onclick = () => { screen('question'); since = performance.now(); };
 $('save').onclick = () => { saved = true; $('said').textContent = 'Once the file is saved you may close this page.'; };
 addEventListener('keydown', event => {
   if (event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
