@@ -99,7 +99,7 @@ def words(tmp_path, small_bundle):
 @pytest.mark.slow
 def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(words, tmp_path):
     _, err = run(*words, "score._target_=my_rig.fails", cwd=tmp_path, code=1)
-    assert "error: the score failed in generation 0 (no spikes): what was measured is kept" in err
+    assert "error: the score failed in generation 1 (no spikes): what was measured is kept" in err
     _, err = run(*words, "score._target_=my_rig.missing", cwd=tmp_path, code=1)
     assert "cannot import score._target_=my_rig.missing (" in err and len(err.strip().splitlines()) == 1
     _, err = run(*words, "score._target_=my_rig.red", cwd=tmp_path, code=1)
