@@ -106,7 +106,8 @@ def test_a_biggan_with_latent_and_class_in_its_code(synthesis):
         "channel_width: 8, num_classes: 5, attention_layer_position: 1, "
         "layers: [[true, 16, 8], [true, 8, 4], [true, 4, 2], [true, 2, 1]]}"  # up, in, out of channel_width
     )
-    words = ["generator.args.network._target_=pytorch_pretrained_biggan.BigGAN", f"+generator.args.network.config={config}",
+    network = "generator.args.network"
+    words = [f"{network}._target_=pytorch_pretrained_biggan.BigGAN", f"+{network}.config={config}",
              "generator.args.method=generator", "+generator.args.arguments.truncation=0.4"]  # fmt: skip
     prior, images = prior_of(synthesis, *words, "generator.moments.shape=[16]")
     assert images.shape == (2, 3, 64, 64)
