@@ -141,7 +141,7 @@ def _unreadable(word: str, words: Sequence[str]) -> str:
         return f"cannot parse {word!r}: write a group of keys in quotes, with colons: '{key}={{size:64,mean:[0.5]}}'"
     if value.lstrip().startswith(("[", "{")):
         return (f"cannot parse {word!r}: write a list as [a,b] in quotes, and quote names with brackets, commas or "
-                "signs once more: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip
+                "signs once more: 'units=[lemon,\"bar & grill\"]'")  # fmt: skip
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     return f"cannot parse {word!r}: write '{key}=\"{quoted}\"', with both kinds of quotes"
 
