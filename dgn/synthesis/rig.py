@@ -22,7 +22,8 @@ def run(config: SearchSettings) -> None:
         search.page()
     if not search.done:
         print(f"{config.ascent.steps} generations of {len(search.ask())} pictures, from generation "
-              f"{search.generation + 1} on; after each, {search.folder / 'index.html'} shows it", flush=True)  # fmt: skip
+              f"{search.generation + 1} on; after each, {search.folder / 'index.html'} shows it",
+              flush=True)  # fmt: skip
     while not search.done:
         pictures = search.ask()
         if isinstance(score, Exchange):
