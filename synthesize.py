@@ -1,4 +1,4 @@
-"""python synthesize.py 'units=[volcano,goldfish]': synthesize what units want to see, and write a page of it."""
+"""python synthesize.py 'units=[lemon,goldfish]': synthesize what units want to see, and write a page of it."""
 
 from dgn.cli import synthesize
 

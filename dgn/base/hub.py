@@ -1,6 +1,7 @@
 """Files on the Hugging Face hub, `hf://OWNER/NAME/FILE[@REVISION]`, through its library, cache and offline mode."""
 
 import re
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,10 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from dgn.base.errors import UserError, first_line
 
 SCHEME = "hf://"
+PORTS = {"http": 80, "https": 443}
+PATIENCE = 10  # seconds for a connection
 REPEATED = 60  # seconds in which a name that failed is not asked for again: a run asks for each of its files often
 _failed: dict[str, tuple[float, UserError]] = {}
 
@@ -63,7 +68,27 @@ def _fetched(text: str) -> Path:
     if name.file is None:
         raise UserError(f"{text!r} names no file: write {text.partition('@')[0].rstrip('/')}/FILE")
     with explained(name) as hub:
-        return Path(hub.hf_hub_download(name.repository, name.file, revision=name.revision))
+        why = None if hub.constants.is_offline_mode() else unreachable(hub.constants.ENDPOINT)
+        try:
+            return Path(hub.hf_hub_download(name.repository, name.file, revision=name.revision,
+                                            local_files_only=why is not None))  # fmt: skip
+        except hub.errors.LocalEntryNotFoundError as error:
+            raise error from (why or error.__cause__)
+
+
+def unreachable(address: str) -> OSError | None:
+    """Why the host of an address cannot be reached; None if it can, or if a proxy knows the way.
+
+    The hub's own library would try again for half a minute, in silence.
+    """
+    if getproxies():
+        return None
+    url = urlsplit(address)
+    try:
+        with socket.create_connection((str(url.hostname), url.port or PORTS.get(url.scheme, 443)), PATIENCE):
+            return None
+    except OSError as error:
+        return error
 
 
 def push(name: Name, files: Mapping[str, Path | bytes], message: str, private: bool = False) -> str:

@@ -163,6 +163,9 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
             name, text = BOUNDS[one["type"]]
             bound = text.format(one["ctx"][name])
             return f"{key}={shown} is out of range: set {key} to {', or to '.join([bound, *choices])}"
+    if said := next((said for one in same if (said := _length(one))), ""):
+        instead = f", or to {KINDS['int_type']}" if "int_type" in kinds else ""
+        return f"{key}={shown} has {len(value)}: set {key} to {said}{instead}"
     wanted = list(dict.fromkeys(KINDS[one["type"]] for one in same if one["type"] in KINDS))
     if choices and wanted:
         return f"{key}={shown} is neither {wanted[0]} nor {' nor '.join(choices)}: set {key} to one of them"
@@ -176,6 +179,13 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
     if same[0]["type"] == "value_error":  # a validator of ours, whose words go on from the key and its value
         return f"{key}={shown} {same[0]['ctx']['error']}"
     return f"{key}={shown} cannot be used: {same[0]['msg']}"
+
+
+def _length(error: Mapping[str, Any]) -> str:
+    """How long a list has to be that is too short or too long; "" for another error."""
+    known = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
+    bound, word = known.get(error["type"], ("", ""))
+    return f"a list of {word} {error['ctx'][bound]}" if bound else ""
 
 
 def _place(error: Any, values: Any, path: str) -> tuple[str, Any]:

@@ -35,7 +35,7 @@ def request(words: Sequence[str]) -> Composed:
 
 
 def run(words: Sequence[str]) -> None:
-    """Search, and say where the pictures are."""
+    """Search, and say where the page is."""
     composed = request(words)
     from dgn.base import process
     from dgn.base.files import claim
@@ -47,4 +47,4 @@ def run(words: Sequence[str]) -> None:
     folder = Path(config.output).expanduser()
     with claim(folder, config.resume):
         rig.run(config)
-    print(f"pictures: {(folder / 'best-0.png').resolve()}")
+    print(f"page: {(folder / 'index.html').resolve()}")

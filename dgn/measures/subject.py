@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dgn.base import hub
 from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.data.settings import DataSettings
@@ -24,6 +25,7 @@ from dgn.measures.real import RealImages
 from dgn.measures.settings import MeasureSettings
 from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
+from dgn.synthesis import shown
 from dgn.synthesis.load import load_target
 from dgn.synthesis.settings import SynthesizeSettings
 from dgn.units.target import Target
@@ -122,17 +124,21 @@ class Subject:
         path = self.run.about.get("files", {}).get("bundle")
         if path is None:
             raise UserError(f"{self.run.name} was not made through a bundle")
-        _unchanged(self.run, "bundle", Path(path))
+        file = hub.fetch(path) if hub.is_name(path) else Path(path)
+        _unchanged(self.run, "bundle", file)
         kind = (self.run.config.get("generator") or {}).get("kind")
-        return bundle.load(Path(path), kinds.named(kind))
+        return bundle.load(file, kinds.named(kind))
 
     @cached_property
     def generator(self) -> Generator:
-        """The run's G on the CPU, a bundle's or any decoder's, to climb with; UserError where it is gone or changed."""
+        """The run's G on the CPU, a bundle's or any decoder's, to climb with, and what the run changed of its pictures
+        before they were shown; UserError where it is gone or changed."""
         node = self.run.config.get("generator") or {}
-        if "_target_" not in node:
-            return deepcopy(self.prior.generator).cpu()  # a climb moves it, and `reconstruct` needs its own where it is
-        return loading.load_decoder(validated(DecoderSettings, node, "generator.")).generator
+        if "_target_" in node:
+            prior = loading.load_decoder(validated(DecoderSettings, node, "generator."))
+        else:  # a climb moves it, and `reconstruct` needs its own where it is
+            prior = replace(self.prior, generator=deepcopy(self.prior.generator).cpu())
+        return shown.shown(prior, self.run.config.get("stimulus") or {}).generator
 
     @cached_property
     def encode(self) -> Callable[[Tensor], Tensor]:
@@ -190,8 +196,10 @@ def took_part(subjects: Sequence[Subject]) -> dict[str, str | None]:
     """The weights' identities of the networks that made the pictures, by what they are."""
     parts: dict[str, str | None] = {}
     for subject in subjects:
-        name = subject.run.name
-        parts[f"the target of {name}"] = subject.run.about.get("weights", {}).get("target")
+        name, used = subject.run.name, subject.run.about.get("weights", {})
+        parts[f"the target of {name}"] = used.get("target")
+        members = {role.rpartition(".")[2]: known for role, known in used.items() if role.startswith("target.members.")}
+        parts |= {f"the member {member} of the target of {name}": known for member, known in members.items()}
         try:
             parts[f"the network that the generator of {name} inverts"] = subject.prior.record.get("encoder_sha256")
         except UserError:  # without a bundle no network was inverted

@@ -29,6 +29,7 @@ from dgn.measures.subject import NO_CLASS, NO_DATA, Subject
 from dgn.networks.features import Features
 from dgn.synthesis.ascent import NormalisedGradient, climb_adam
 from dgn.synthesis.module import Synthesis
+from dgn.synthesis.shown import bare
 from dgn.synthesis.transforms import Parts
 from dgn.units.objective import LogProbability, Scorer
 from dgn.units.parsing import parse
@@ -148,7 +149,7 @@ def freedoms(subject: Subject, led: Led) -> dict[str, Freedom]:
         "pixels": Freedom(pixels, torch.zeros(count, *pixels.code_shape), NormalisedGradient, 0.25),
         "fourier": Freedom(fourier, torch.zeros(count, *fourier.code_shape), climb_adam, 0.1),
     }
-    if isinstance(led.codes, Tensor) and not isinstance(subject.generator, Pixels):
+    if isinstance(led.codes, Tensor) and not isinstance(bare(subject.generator), Pixels):
         every["code"] = Freedom(subject.generator, led.codes, NormalisedGradient, 0.25)
     return every
 

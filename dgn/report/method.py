@@ -5,12 +5,16 @@ from typing import Any
 
 SETS = {"val": "held-out", "train": "training"}  # of real images, by the value of `real_from`
 MINIMISED = "A unit with a minus in front was minimised; its number is the negated value."
+OF_A_UNIT = "the score of its unit"
 SUMS = "For a sum of units, the weighted sum of their scores was maximised."
 
 
-def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """The sentences above the pictures, from the runs' names and their manifests' `method`, empty in old manifests."""
-    sentences = [_made([method for _, method in runs])]
+def sentences(runs: Sequence[tuple[str, Mapping[str, Any]]], score: str = OF_A_UNIT) -> list[str]:
+    """The sentences above the pictures, from the runs' names and their manifests' `method`, empty in old manifests.
+
+    `score` is what was to be high.
+    """
+    sentences = [_made([method for _, method in runs], score)]
     ways = {name: _way(method) for name, method in runs if method}
     if len(set(ways.values())) == 1 and len(ways) == len(runs):
         sentences.append(f"The search {next(iter(ways.values()))}.")
@@ -69,10 +73,10 @@ def unrelated(methods: Sequence[Mapping[str, Any]]) -> str:
     return f"There is no × best real: {'; '.join(reasons)}." if reasons else ""
 
 
-def _made(methods: Sequence[Mapping[str, Any]]) -> str:
+def _made(methods: Sequence[Mapping[str, Any]], score: str = OF_A_UNIT) -> str:
     """The sentence on what made the pictures."""
     by = dict.fromkeys(method.get("by") or "gradient ascent" for method in methods)
-    return f"Each picture was made by {' or by '.join(by or ['gradient ascent'])} on the score of its unit."
+    return f"Each picture was made by {' or by '.join(by or ['gradient ascent'])} on {score}."
 
 
 def _way(method: Mapping[str, Any]) -> str:

@@ -140,8 +140,15 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
 def template(name: str) -> Template:
     """A template beside this file; what it shows is escaped."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True))
-    environment.filters["number"] = lambda value, digits: f"{value:.{digits}f}" if math.isfinite(value) else "–"
+    environment.filters["number"] = _number
     return environment.get_template(name)
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with so many decimals; a score near 0, such as the distance from a level, has one more."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.{2 if digits == 1 and abs(value) < 1 else digits}f}"
 
 
 def _settings(run: Run) -> tuple[str, str, str]:

@@ -15,8 +15,13 @@ def inline(path: Path, whole: bool) -> str:
     if whole:
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     with Image.open(path) as image:
-        small = image.convert("RGB")
-        small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        file = io.BytesIO()
-        small.save(file, format="WEBP", quality=80, method=2)
+        return thumbnail(image)
+
+
+def thumbnail(image: Image.Image) -> str:
+    """A picture of at most `SIDE` px as a data: URI."""
+    small = image.convert("RGB")
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    small.save(file, format="WEBP", quality=80, method=2)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -141,7 +141,7 @@ def _unreadable(word: str, words: Sequence[str]) -> str:
         return f"cannot parse {word!r}: write a group of keys in quotes, with colons: '{key}={{size:64,mean:[0.5]}}'"
     if value.lstrip().startswith(("[", "{")):
         return (f"cannot parse {word!r}: write a list as [a,b] in quotes, and quote names with brackets, commas or "
-                "signs once more: 'units=[volcano,\"bar & grill\"]'")  # fmt: skip
+                "signs once more: 'units=[lemon,\"bar & grill\"]'")  # fmt: skip
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     return f"cannot parse {word!r}: write '{key}=\"{quoted}\"', with both kinds of quotes"
 
@@ -180,6 +180,8 @@ def _unknown(key: str, command: str, words: Sequence[str]) -> str:
     walked: list[str] = []
     for part in parent.split(".") if parent else []:
         if part not in node:
+            if ".".join(walked) in _groups(command) and part in members(".".join(walked)):
+                return _not_chosen(".".join(walked), part, command, words)
             return f"there is no key {'.'.join([*walked, part])!r}: {nearest(part, map(str, node))}"
         node, walked = node[part], [*walked, part]
         if node is None and f"network@{part}" in _groups(command):
@@ -188,6 +190,14 @@ def _unknown(key: str, command: str, words: Sequence[str]) -> str:
             return f"there is no key {key!r}: {'.'.join(walked)} is a single value ({node!r}); set that"
     known = [*node, *([] if parent else _groups(command))]
     return f"there is no key {key!r}: {nearest(last, map(str, known))}"
+
+
+def _not_chosen(group: str, member: str, command: str, words: Sequence[str]) -> str:
+    """For a key of a member that has to be chosen first, of a group of which several can be."""
+    before = next((value for name, _, value in (word.partition("=") for word in words) if name == group), "none")
+    chosen = [] if before == "none" else before.strip("[]").split(",")
+    both = f"'{group}=[{','.join([*chosen, member])}]'" if chosen else f"{group}={member}"
+    return f"the {group} {member} is not chosen: set {both} as well"
 
 
 def _found(key: str, command: str, config: Mapping[Any, Any], words: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from dgn import settings
-from dgn.base import ranks
+from dgn.base import hub, ranks
 from dgn.base.errors import UserError
 from dgn.base.files import held, sha256, write_text
 
@@ -137,7 +137,17 @@ def _same_weights(folder: Path) -> None:
     manifest = folder / "manifest.json"
     about = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
     for name, path in about.get("files", {}).items():
-        if Path(path).is_file() and sha256(path) != about["weights"][name]:
+        if (file := _file(path)) and sha256(file) != about["weights"][name]:
             raise UserError(
                 f"{path} has changed since it was used for {folder}: set another output=DIR for a new sweep"
             )
+
+
+def _file(path: str) -> Path | None:
+    """The file of a path or of a name on the hub; None where it is gone, or cannot be had now."""
+    if not hub.is_name(path):
+        return Path(path) if Path(path).is_file() else None
+    try:
+        return hub.fetch(path)
+    except UserError:
+        return None

@@ -127,7 +127,7 @@ def synthesize(
     Args:
         target: a live network, which is left unchanged; the import path of a class; or the name of a member of
             conf/network.
-        units: as on the command line: "volcano", 12, "layer4.1:3@center", "0.5*volcano+0.5*goldfish", or several in a
+        units: as on the command line: "lemon", 12, "layer4.1:3@center", "0.5*lemon+0.5*goldfish", or several in a
             list, a range, an array or a tensor. None: those of the settings, such as units_file.
         words: command-line settings: "seeds=4", "ascent.steps=100". Keywords override them.
         output: a folder for everything that the command writes. None keeps no files.

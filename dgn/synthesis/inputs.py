@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dgn.base import hub
 from dgn.base.files import sha256
 from dgn.generators import lookup
 from dgn.generators.settings import DecoderSettings
@@ -25,11 +26,17 @@ def bundle_file(config: SynthesizeSettings) -> Path | None:
     return lookup.find(config.bundle, config.bundle_filter)
 
 
-def files(config: SynthesizeSettings) -> dict[str, Path]:
-    """The weights files and the bundle that a run reads, by role."""
-    named = {role: find(network.weights) for role, network in networks(config).items() if network.weights}
+def files(config: SynthesizeSettings) -> dict[str, str]:
+    """Where the weights files and the bundle that a run reads are, by role: a whole path, or a name on the hub."""
+    named = {role: _place(network.weights, find(network.weights))
+             for role, network in networks(config).items() if network.weights}  # fmt: skip
     bundle = bundle_file(config)
-    return named | ({"bundle": bundle} if bundle else {})
+    return named | ({"bundle": _place(config.bundle, bundle)} if bundle else {})
+
+
+def _place(name: str, path: Path) -> str:
+    """A file of the hub by its name: where its cache lies says nothing, and only here."""
+    return name if hub.is_name(name) else str(path.resolve())
 
 
 def weights(config: SynthesizeSettings) -> dict[str, str]:

@@ -23,7 +23,7 @@ from dgn.generators.pixels import Pixels
 from dgn.synthesis import evolution, shown
 from dgn.synthesis.inputs import bundle_file, files, prior_name
 from dgn.synthesis.priors import Box
-from dgn.synthesis.settings import SynthesizeSettings
+from dgn.synthesis.settings import SearchSettings, SynthesizeSettings
 from dgn.units.target import Target
 from dgn.units.wanted import Level
 
@@ -79,25 +79,15 @@ def method(
     Args:
         real: the real images beside the pictures, and which of them were scored, "val" or "train".
     """
-    start, objective = instantiate(config.start), target.objective
+    objective = target.objective
     name = getattr(objective, "name", type(objective).__name__)
     when = (
         ""
         if target.is_output
         else f", {'after' if config.post_activation else 'before'} the layer's own nonlinearity, if it has one"
     )
-    record = prior.record
-    searched = prior.generator.searched
-    if "encoder" in record and "layer" in record:
-        searched = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
-    search = evolution.sampler(instantiate(config.ascent.optimiser))
     return {
-        "by": search.describe(**config.ascent.optimiser) if search else None,
-        "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
-        "searched": searched,
-        "stimulus": shown.describe(config.stimulus),
-        "range": _range(config.prior, prior),
-        "weak": weak(record.get("errors", {})),
+        **searched(config, prior),
         "score": name + when,
         "levels": getattr(objective, "levels", None),
         "place": _place(target),
@@ -106,6 +96,22 @@ def method(
         "judge": config.judge.name if config.judge else None,
         "real": _real(config, target, *real) if real else None,
         "unrelated": _unrelated(target, *real) if real else None,
+    }
+
+
+def searched(config: SynthesizeSettings | SearchSettings, prior: Bundle) -> dict[str, Any]:
+    """What is moved, from where, how far and by what, and how well the prior shows things; see `method`."""
+    start, record, what = instantiate(config.start), prior.record, prior.generator.searched
+    if "encoder" in record and "layer" in record:
+        what = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
+    search = evolution.sampler(instantiate(config.ascent.optimiser))
+    return {
+        "by": search.describe(**config.ascent.optimiser) if search else None,
+        "start": start.describe() if hasattr(start, "describe") else type(start).__name__,
+        "searched": what,
+        "stimulus": shown.describe(config.stimulus),
+        "range": _range(config.prior, prior),
+        "weak": weak(record.get("errors", {})),
     }
 
 
@@ -180,7 +186,7 @@ def manifest(
         "shard": config.shard,
         "seed": config.seed,
         "seeds": config.seeds,
-        "files": {name: str(path.resolve()) for name, path in files(config).items()},
+        "files": files(config),
         "weights": weights,
         "contents": contents,
         "versions": versions(),

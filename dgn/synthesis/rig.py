@@ -7,9 +7,7 @@ from typing import Any
 from hydra.utils import get_object
 
 from dgn import settings
-from dgn.base import images
 from dgn.base.errors import UserError, first_line
-from dgn.base.files import write_text
 from dgn.base.instantiate import instantiate
 from dgn.synthesis.exchange import Exchange
 from dgn.synthesis.search import Search
@@ -17,9 +15,15 @@ from dgn.synthesis.settings import SearchSettings
 
 
 def run(config: SearchSettings) -> None:
-    """Search with the score that the settings name, until the last generation; pictures and a curve in the folder."""
+    """Search with the score that the settings name, until the last generation; the folder has a page."""
     score = _score(config.score)
     search = opened(config)
+    if search.generation:
+        search.page()
+    if not search.done:
+        print(f"{config.ascent.steps} generations of {len(search.ask())} pictures, from generation "
+              f"{search.generation + 1} on; after each, {search.folder / 'index.html'} shows it",
+              flush=True)  # fmt: skip
     while not search.done:
         pictures = search.ask()
         if isinstance(score, Exchange):
@@ -27,10 +31,10 @@ def run(config: SearchSettings) -> None:
         try:
             measured = score(pictures)
         except Exception as error:  # a rig may raise anything
-            raise UserError(f"the score failed in generation {search.generation} ({first_line(error)}): what was "
+            raise UserError(f"the score failed in generation {search.generation + 1} ({first_line(error)}): what was "
                             "measured is kept, so correct it and set resume=true") from error  # fmt: skip
         search.tell(measured)
-        _show(search)
+        search.page()
         mean = ", ".join(f"{value:.3g}" for value in search.curve[-1].tolist())
         print(f"generation {search.generation} of {config.ascent.steps}: mean score {mean}", flush=True)
 
@@ -56,14 +60,3 @@ def _score(node: Mapping[str, Any]) -> Any:
     """The function of pictures: a function, with what else stands beside it, or an object of a class."""
     made = get_object(node["_target_"])
     return instantiate(node) if isinstance(made, type) else instantiate({**node, "_partial_": True})
-
-
-def _show(search: Search) -> None:
-    """Write the pictures of every unit as they are now, and the curve."""
-    best, scores = search.best()
-    for unit, (picture, centre) in enumerate(zip(best, search.centre(), strict=True)):
-        images.save(search.folder / f"best-{unit}.png", picture)
-        images.save(search.folder / f"centre-{unit}.png", centre)
-    header = ",".join(["generation", *(f"unit_{unit}" for unit in range(len(scores)))])
-    rows = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(search.curve.tolist())]
-    write_text(search.folder / "curve.csv", "\n".join([header, *rows]) + "\n")

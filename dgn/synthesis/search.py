@@ -19,9 +19,8 @@ from dgn.base.typed import validated
 from dgn.generators.bundle import Bundle
 from dgn.settings.check import check
 from dgn.settings.keywords import configured
-from dgn.synthesis import evolution, shown
+from dgn.synthesis import evolution, provenance, search_page, shown
 from dgn.synthesis.load import load_prior
-from dgn.synthesis.provenance import digest
 from dgn.synthesis.settings import SearchSettings
 
 
@@ -31,6 +30,7 @@ class Search:
         search = dgn.Search("caffenet64-fc6", units=1, population=40, output="cell12")
         while not search.done:
             search.tell(rig(search.ask()))
+            search.page()  # cell12/index.html
         pictures, scores = search.best()
 
     Every generation is saved as soon as it is told, and `Search.resume(folder)` goes on after the last one: on the same
@@ -112,10 +112,11 @@ class Search:
         self._samplers = [
             optimiser(code.float(), seed, limits.apply_to) for code, seed in zip(codes, seeds, strict=True)
         ]
-        self.generation, self._curve = 0, torch.empty(0, config.units)
+        self._how = provenance.searched(config, prior)
+        self.generation, self._scores = 0, list[Tensor]()
         self._highest = torch.full((config.units,), -math.inf, dtype=torch.float64)
         self._best = codes.float().clone()
-        made_by = digest([*self._generator.state_dict().values(), prior.moments.mean, prior.moments.std])
+        made_by = provenance.digest([*self._generator.state_dict().values(), prior.moments.mean, prior.moments.std])
         self._write(made_by) if new else self._replay(made_by)
         self._draw()
 
@@ -168,9 +169,26 @@ class Search:
         return self._pictures(torch.stack([one.centre for one in self._samplers]))
 
     @property
+    def scores(self) -> Tensor:
+        """(generations, units, population) all that was told, NaN where there was no score."""
+        empty = torch.empty(0, self.config.units, self._samplers[0].population, dtype=torch.float64)
+        return torch.stack(self._scores) if self._scores else empty
+
+    @property
     def curve(self) -> Tensor:
         """(generations, units) the mean score of every generation told."""
-        return self._curve
+        return self.scores.nanmean(2)
+
+    def last(self) -> Tensor:
+        """The pictures of the last generation told, (units · population, C, H, W); UserError before the first."""
+        if not self.generation:
+            raise UserError("no generation was told yet: tell the scores of the first one")
+        return torch.cat([self._pictures(codes) for codes in self._told])
+
+    def page(self) -> Path:
+        """Write what is known now into the folder: `index.html`, of each unit `best-N.png` and `centre-N.png`, and
+        `curve.csv`. Returns the page; UserError before the first generation was told."""
+        return search_page.write(self, self._how)
 
     @torch.no_grad()
     def _pictures(self, codes: Tensor) -> Tensor:
@@ -184,7 +202,7 @@ class Search:
     def _means(self, scores: Any) -> Tensor:
         """(units · population,) float64, the mean over repeats; NaN where there is no measurement."""
         try:
-            values = torch.as_tensor(scores).detach().cpu().double()
+            values = torch.as_tensor(scores, dtype=torch.float64).detach().cpu()
         except (TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"the scores are not an array of numbers ({first_line(error)}): give one for each "
                             "picture, NaN where there is none") from None  # fmt: skip
@@ -213,7 +231,8 @@ class Search:
             place = row.nan_to_num(-math.inf).argmax()
             if row[place] > self._highest[unit]:
                 self._highest[unit], self._best[unit] = row[place], codes[place]
-        self._curve = torch.cat([self._curve, scores.nanmean(1)[None].float()])
+        self._told = asked
+        self._scores.append(scores)
         self.generation += 1
 
     def _path(self, generation: int) -> Path:

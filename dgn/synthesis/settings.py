@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dgn.base.typed import Count, NotNegative, Positive, Seed, Settings, Share
 from dgn.data.settings import DataSettings
@@ -70,3 +70,11 @@ class SearchSettings(Settings):
     seed: Seed
     output: str
     resume: bool
+
+    @field_validator("score", mode="before")
+    @classmethod
+    def a_function(cls, value: Any) -> Any:
+        """ValueError for a bare name: a function is a group's `_target_`."""
+        if isinstance(value, str):
+            raise ValueError(f"names a function in the wrong place: set score._target_={value}")
+        return value

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dgn.base.errors import UserError
 from dgn.base.typed import NotNegative, Positive, Share
 
 Light = Literal["as_is", "linear"]
@@ -137,10 +138,14 @@ class Range(Stimulus):
     Args:
         low, high: in [0, 1].
         light: see `Stimulus`.
+
+    Raises UserError unless low is below high.
     """
 
     def __init__(self, *, low: Share, high: Share, light: Light) -> None:
         super().__init__(light)
+        if low >= high:
+            raise UserError(f"stimulus=range has nothing between {low:g} and {high:g}: set low below high")
         self.low, self.high = low, high
 
     @staticmethod

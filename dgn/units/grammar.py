@@ -13,8 +13,8 @@
 | `-goldfish`, `-12` | minimised | 1 |
 | `-3-40` | a range, each element minimised | 38 |
 | `-all` | every element, minimised | all |
-| `0.5*volcano+0.5*goldfish` | a weighted sum | 1 |
-| `volcano-goldfish` | a difference | 1 |
+| `0.5*lemon+0.5*goldfish` | a weighted sum | 1 |
+| `lemon-goldfish` | a difference | 1 |
 | `1*3-40` | a difference of two numbers: the weight tells it from the range | 1 |
 | `conv5:12`, `-conv5:12` | channel 12 of the layer `conv5`: its mean over all positions | 1 |
 | `conv5:12@6x7`, `conv5:12@center` | channel 12 in row 6 and column 7; in the middle | 1 |
@@ -26,7 +26,7 @@
 | `conv5:all` | every channel | all |
 | `-conv5:all@max` | every channel, its maximum minimised | all |
 | `conv5:3-conv5:40`, `conv5:40-conv5:3` | a difference: name the layer in both terms | 1 |
-| `conv5:3+fc6:12`, `0.5*conv5:3@center-fc8:volcano` | terms in several layers, read in one pass | 1 |
+| `conv5:3+fc6:12`, `0.5*conv5:3@center-fc8:lemon` | terms in several layers, read in one pass | 1 |
 | `conv5:12@6x6-conv5:3@center`, `conv5:3-conv5:40@4x4` | each term has a place of its own; without one, the mean | 1 |
 | `fc6:cat.safetensors`, `-fc6:cat.npy` | along a direction that a file holds | 1 |
 | `fc6:-0.5*cat.npy+fc6:12`, `conv5:dog.npy@max` | a direction in a sum; a direction at a place | 1 |
@@ -63,7 +63,7 @@ RANGE = re.compile(
 )
 LATENT = re.compile(rf"(?P<file>.+)#(?P<number>{INDEX})")
 NUMBERS = re.compile(rf"(?:{LAYER}:)?\s*[+-]?\s*(?:{LAYER}:)?\s*(?P<sum>{INDEX}(?:\s*[+-]\s*{INDEX})+)(?:@\w*)?")
-NO_UNIT = "there is no unit: set, for example, 'units=[volcano,12]'"
+NO_UNIT = "there is no unit: set, for example, 'units=[lemon,12]'"
 
 
 @dataclass(frozen=True)

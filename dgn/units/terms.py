@@ -52,7 +52,7 @@ class Unit:
 
 
 def label(terms: Sequence[Term]) -> str:
-    """Terms for people: 'goldfish', 'not goldfish', '0.5 volcano + 0.5 goldfish', 'volcano − goldfish'."""
+    """Terms for people: 'goldfish', 'not goldfish', '0.5 lemon + 0.5 goldfish', 'lemon − goldfish'."""
     if len(terms) == 1 and terms[0].weight == -1:
         return f"not {terms[0].label}"
     words = []

@@ -1,5 +1,6 @@
 """Bundles on the hub: `dgn bundle push`, and hf:// wherever a file may stand."""
 
+import json
 import shutil
 
 import pytest
@@ -64,9 +65,7 @@ def test_names_stand_wherever_a_file_may(hub, small_bundle, synthesis, training)
     config = synthesis(f"bundle={NAME}", f"target.weights={net}", "network@judge=caffenet64", f"judge.weights={net}")
     assert config.bundle == NAME
     assert config.target.input.size == 64  # as the file says
-    assert {role: path.name for role, path in inputs.files(config).items()} == {
-        "target": "net.safetensors", "judge": "net.safetensors", "bundle": "small.bundle.safetensors"
-    }  # fmt: skip
+    assert inputs.files(config) == {"target": net, "judge": net, "bundle": NAME}  # where it lies here tells no one
     assert inputs.prior_name(config) == "small"
     config = training("data=photos", f"init={NAME}", f"encoder.weights={net}")
     assert lookup.find(config.init).read_bytes() == small_bundle.read_bytes()
@@ -81,7 +80,12 @@ def test_a_run_with_names_of_the_hub(hub, small_bundle, tmp_path):  # noqa: F811
     hub.repositories["me/priors"] = {"main": {p.name: p.read_bytes() for p in (small_bundle, weights)}}
     words = [f"bundle={NAME}", "target.weights=hf://me/priors/net.safetensors@main", "debug=true", "output=out"]
     run(ROOT / "synthesize.py", *words, cwd=tmp_path)
+    about = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert about["files"] == {"bundle": NAME, "target": "hf://me/priors/net.safetensors@main"}
     assert NAME in (tmp_path / "out/config.yaml").read_text()
+    assert not any("huggingface" in path.read_text() for path in (tmp_path / "out").glob("*.[yj]*"))
+    said, _ = run("-m", "dgn", "measure", "out", "measures=[recognised,repeated]", cwd=tmp_path)
+    assert "recognised/target/top1" in said
     _, said = run(ROOT / "synthesize.py", "bundle=hf://me/none/x.safetensors", "output=no", cwd=tmp_path, code=1)
     assert (
         said == "error: there is no me/none on the hub, or it is private: check the name, or log in by hf auth login\n"

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from dgn.base.errors import UserError
@@ -96,14 +97,82 @@ def test_a_representation_autoencoder_of_diffusers(tokens, shape, synthesis):
     assert images.shape == (2, 3, 32, 32)
 
 
+BIGGAN = """
+import torch
+from pytorch_pretrained_biggan import BigGAN, BigGANConfig
+
+LAYERS = [(True, 16, 8), (True, 8, 4), (True, 4, 2), (True, 2, 1)]  # up, in, out of channel_width
+
+
+def small():
+    torch.manual_seed(0)
+    config = BigGANConfig(output_dim=16, z_dim=8, class_embed_dim=8, channel_width=8, num_classes=5, layers=LAYERS,
+                          attention_layer_position=1)
+    network = BigGAN(config).train()
+    with torch.no_grad():
+        for parameter in network.parameters():  # the library leaves some of them as they are in memory
+            parameter.normal_(0, 0.3)
+        for _ in range(9):  # finds the spectral norms
+            network.generator(torch.randn(2, 16), 0.4)
+    return network.eval()
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_biggan_with_latent_and_class_in_its_code():
-    biggan = pytest.importorskip("pytorch_pretrained_biggan")
-    layers = [(True, 16, 8), (True, 8, 4), (True, 4, 2), (True, 2, 1)]  # up, in, out, in channel_width
-    config = biggan.BigGANConfig(
-        output_dim=16, z_dim=8, class_embed_dim=8, channel_width=8, num_classes=5, layers=layers,
-        attention_layer_position=1,
-    )  # fmt: skip
-    decoder = Called(biggan.BigGAN(config).eval(), "generator", {"truncation": 1.0})
-    assert decoder(torch.randn(2, 16)).shape == (2, 3, 64, 64)
+def test_a_biggan_with_latent_and_class_in_its_code(synthesis, tmp_path, monkeypatch):
+    pytest.importorskip("pytorch_pretrained_biggan")
+    (tmp_path / "my_biggan.py").write_text(BIGGAN)
+    monkeypatch.chdir(tmp_path)
+    words = ["generator.args.network._target_=my_biggan.small", "generator.args.method=generator",
+             "+generator.args.arguments.truncation=0.4"]  # fmt: skip
+    prior, images = prior_of(synthesis, *words, "generator.moments.shape=[16]")
+    assert images.shape == (2, 3, 64, 64)
+    assert float(images.min()) >= 0 and float(images.max()) <= 1
+    network, code = prior.generator.network.network, torch.randn(1, 16)
+    torch.testing.assert_close(prior.generator(code), (network.generator(code, 0.4) + 1) / 2)
+
+
+STYLEGAN = """
+import torch
+from torch import nn
+
+
+class Synthesis(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.affine, self.colour = nn.ModuleList([nn.Linear(8, 8) for _ in range(3)]), nn.Conv2d(8, 3, 1)
+        self.start = nn.Parameter(torch.randn(8, 4, 4))
+        self.register_buffer("noise_const", torch.randn(16, 16))
+
+    def forward(self, ws, noise_mode="random"):
+        x = self.start.expand(len(ws), -1, -1, -1)
+        for affine, w in zip(self.affine, ws.unbind(1)):
+            x = nn.functional.interpolate((x * affine(w)[:, :, None, None]).relu(), scale_factor=2)
+        noise = self.noise_const if noise_mode == "const" else torch.randn(16, 16)
+        return self.colour(x[..., :16, :16]).tanh() + 0.1 * noise
+
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mapping, self.synthesis = nn.Linear(8, 8), Synthesis()
+
+
+def load():
+    return Generator().eval()
+"""
+
+
+def test_the_synthesis_of_a_stylegan_with_a_w_for_each_layer(synthesis, tmp_path, monkeypatch):
+    (tmp_path / "my_stylegan.py").write_text(STYLEGAN)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    codes = torch.randn(40, 1, 8).repeat(1, 3, 1)
+    save_file({"ws": codes}, tmp_path / "w.safetensors")
+    words = ["generator.args.network._target_=my_stylegan.load", "generator.args.method=synthesis",
+             "+generator.args.arguments.noise_mode=const", "generator.codes=w.safetensors"]  # fmt: skip
+    prior, images = prior_of(synthesis, *words)
+    assert images.shape == (2, 3, 16, 16)
+    torch.testing.assert_close(prior.moments.mean, codes.mean(0))
+    assert torch.equal(prior.generator(codes[:2]), prior.generator(codes[:2]))  # no noise of its own

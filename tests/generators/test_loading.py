@@ -61,7 +61,7 @@ def test_pixels_and_the_bundle_are_named(prior):
         ((*OWN, "generator.codes=two.safetensors"), "2 tensors: save the codes alone, or under the name 'codes'"),
         ((*OWN, "generator.moments.shape=[5]"), r"does not accept a code of shape \(5,\)"),
         ((*OWN, "generator.moments.shape=6"), "shape=6 is not a list: set generator.moments.shape to a list"),
-        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] .*at least 2 items"),
+        ((*OWN, "generator.moments.shape=[6]", "generator.range=[0]"), r"range=\[0\] .*at least 2"),
         (
             (*OWN, "generator.moments.shape=[6]", "generator.range=[1,1]"),
             "is not a range: set the output values for black and white",

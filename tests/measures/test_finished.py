@@ -7,7 +7,9 @@ from omegaconf import OmegaConf
 
 from dgn.base.errors import UserError
 from dgn.measures.finished import Finished
+from dgn.measures.subject import took_part
 from dgn.report import results
+from tests.measures.conftest import make_rows
 
 
 def refused(folder, words):
@@ -76,3 +78,11 @@ def test_settings_that_came_after_a_run_are_at_their_defaults(tmp_path, run_fold
     assert all(read[key] == value for key, value in kept.items() if key not in {"target", "stimulus", "real_patches"})
     if "target" in kept:
         assert read["target"]["members"] == {} and read["target"]["_target_"] == kept["target"]["_target_"]
+
+
+def test_the_members_of_an_ensemble_took_part(subject):
+    made = subject(make_rows(["apple"], 1))
+    made.run.about["weights"].update({"target": "a 12 b 34", "target.members.a": "12", "target.members.b": "34"})
+    name = made.run.name
+    assert took_part([made]) == {f"the target of {name}": "a 12 b 34", f"the member a of the target of {name}": "12",
+                                 f"the member b of the target of {name}": "34"}  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dgn.base.errors import UserError
+from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.measures import trusted
 from dgn.measures.freedoms import Changed
@@ -14,6 +15,7 @@ from dgn.measures.settings import TrustedSettings
 from dgn.measures.trusted import Freedom
 from dgn.networks.features import Features
 from dgn.synthesis.ascent import NormalisedGradient
+from dgn.synthesis.stimulus import luminance
 from tests.measures.conftest import CLASSES, make_rows
 
 
@@ -122,6 +124,17 @@ def test_the_code_of_the_run_s_own_generator_moves_its_pictures(subject, generat
     assert 2 < found["trusted/percent_changed/code"].value <= 20.1
     assert found["trusted/percent_changed/code"].n == 4 and found["trusted/tiny/wrong_gained/code"].n == 4
     assert "was not made through a bundle" in found["trusted/percent_changed/code/real"].note
+
+
+def test_the_freedom_of_a_code_is_what_the_run_could_show(subject, generator, moments):
+    made = subject(make_rows(["apple"], 1))
+    codes = torch.rand(3, 12, generator=torch.Generator().manual_seed(0))
+    made.__dict__["prior"] = Bundle(generator(), moments, codes, {})
+    stimulus = {"grey": {"_target_": "dgn.synthesis.stimulus.Grey", "light": "as_is"}}
+    made.run.__dict__["config"] = {"stimulus": stimulus}
+    shown = made.generator(codes)
+    torch.testing.assert_close(shown, luminance(generator()(codes).clamp(0, 1)).expand_as(shown))
+    assert made.generator.inner is not made.prior.generator  # a climb moves it
 
 
 def test_steps_go_uphill_for_every_picture(subject):

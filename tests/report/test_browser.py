@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import dgn
 from dgn import report
 from dgn.report import results
 from dgn.sweeps.page import write_sweep
@@ -192,3 +193,15 @@ def test_of_four_thousand_rows_those_in_view_are_drawn(visit, tmp_path, run_fold
     assert names(page) == ["unit 777"]
     link = page.locator("article:visible a").first.get_attribute("href")  # to the whole picture
     assert (path.parent / unquote(link)).exists()
+
+
+def test_a_search_s_page_shows_every_picture_and_its_curve(visit, small_bundle, tmp_path):
+    pytest.importorskip("cma", reason="cma is not installed: pip install 'dgn[search]'")
+    settings = {"population": 4, "prior": "box", "ascent": {"steps": 2}}
+    search = dgn.Search(str(small_bundle), output=tmp_path / "cell", **settings)
+    search.tell([1, 2, 3, math.nan])
+    page = visit(search.page(), width=420)
+    widths = page.locator("figure img").evaluate_all("all => all.map(img => img.naturalWidth)")
+    assert len(widths) == 6 and all(widths)
+    assert page.locator(".curve svg").bounding_box()["height"] > 100
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420  # nothing sticks out on a phone

@@ -14,6 +14,7 @@ from dgn import cli, report
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.report import method, results
+from dgn.report.page import template
 from dgn.report.private import names_only
 
 EVIL = "</script><script>alert(1)</script>'\"<b>"
@@ -262,3 +263,8 @@ def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
     ):
         with pytest.raises(SystemExit, match=sentence):
             ask(*words)
+
+
+def test_a_small_score_is_not_rounded_to_nothing():
+    number = template("page.html.j2").environment.filters["number"]
+    assert [number(-0.042, 1), number(12.34, 1), number(0.4, 0), number(float("nan"), 1)] == ["-0.04", "12.3", "0", "–"]

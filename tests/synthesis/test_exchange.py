@@ -99,13 +99,14 @@ def words(tmp_path, small_bundle):
 @pytest.mark.slow
 def test_a_function_is_searched_from_the_command_line_and_again_where_it_failed(words, tmp_path):
     _, err = run(*words, "score._target_=my_rig.fails", cwd=tmp_path, code=1)
-    assert "error: the score failed in generation 0 (no spikes): what was measured is kept" in err
+    assert "error: the score failed in generation 1 (no spikes): what was measured is kept" in err
     _, err = run(*words, "score._target_=my_rig.missing", cwd=tmp_path, code=1)
     assert "cannot import score._target_=my_rig.missing (" in err and len(err.strip().splitlines()) == 1
     _, err = run(*words, "score._target_=my_rig.red", cwd=tmp_path, code=1)
     assert "already holds a run: set resume=true" in err
     out, _ = run(*words, "score._target_=my_rig.red", "score.least=1", "resume=true", cwd=tmp_path)
-    assert "generation 2 of 2: mean score 1." in out and (tmp_path / "out/best-0.png").exists()
+    assert out.startswith("2 generations of 4 pictures, from generation 1 on; after each, out/index.html shows it\n")
+    assert "generation 2 of 2: mean score 1." in out and (tmp_path / "out/index.html").exists()
     rows = table(tmp_path / "out/curve.csv")
     assert [row["generation"] for row in rows] == ["0", "1"] and float(rows[0]["unit_0"]) > 1
     _, err = run(*words, "seed=1", "resume=true", cwd=tmp_path, code=1)

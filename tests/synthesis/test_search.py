@@ -131,3 +131,8 @@ def test_a_mistake_is_a_sentence_and_leaves_nothing(begun, tmp_path, words, sent
     with pytest.raises(UserError, match=sentence):
         begun(**{"ascent": {"steps": 6}} | words)
     assert not (tmp_path / "cell").exists()
+
+
+def test_a_bare_name_of_a_function_is_told_its_key(tmp_path):
+    with pytest.raises(UserError, match=r"score=my_pkg\.rig names a function in the wrong place: set score\._target_="):
+        dgn.Search("caffenet64-fc6", "score=my_pkg.rig", output=tmp_path / "cell")

@@ -132,7 +132,15 @@ def test_without_a_stimulus_the_pictures_are_as_before(synthesis, small_bundle):
     (("stimulus=aperture", "stimulus.aperture.diameter=0"), r"stimulus\.aperture\.diameter=0 is out of range"),
     (("stimulus=luminance", "stimulus.luminance.light=dim"), r"stimulus\.luminance\.light=dim is not a valid choice"),
     (("stimulus=disc",), "disc"),
+    (("stimulus.aperture.diameter=0.5",), "the stimulus aperture is not chosen: set stimulus=aperture as well"),
+    (("stimulus=[grey,contrast]", "stimulus.aperture.x=0.5"),
+     r"aperture is not chosen: set 'stimulus=\[grey,contrast,aperture\]' as well"),
 ])  # fmt: skip
 def test_a_mistake_is_a_sentence(synthesis, words, sentence):
     with pytest.raises(UserError, match=sentence):
         synthesis(*words)
+
+
+def test_a_range_without_values_is_refused():
+    with pytest.raises(UserError, match=r"stimulus=range has nothing between 0\.8 and 0\.2: set low below high"):
+        Range(low=0.8, high=0.2, light="as_is")

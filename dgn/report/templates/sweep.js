@@ -10,7 +10,7 @@ const cell = s => cells[at[s].join()] || none;
 function figure(row, seed) {
   if (!row) return make('div', { className: 'none', textContent: 'no picture' });
   const [i, score, probability, rank, dead] = row, said = make('figcaption');
-  if (score !== null) said.append(make('b', { textContent: score.toFixed(1) }), probability === null ? '' : ` · ${(100 * probability).toFixed(0)} % · #${rank}`);
+  if (score !== null) said.append(make('b', { textContent: score.toFixed(Math.abs(score) < 1 ? 2 : 1) }), probability === null ? '' : ` · ${(100 * probability).toFixed(0)} % · #${rank}`);
   if (dead) said.append(score === null ? '' : ' · ', make('span', { className: 'mark', textContent: 'dead' }));
   return make('figure', { className: dead ? 'dead' : '' }, make('img', { src: pictures[i], alt: `seed ${seed}`, decoding: 'async' }), said);
 }
