@@ -36,12 +36,20 @@ NAMES = {"above": "above 0", "below": "below 0", "none": f"within {verdict.NEAR:
 
 
 def write(settings: PaperSettings, docs: Path) -> Path:
-    """Write the page of all claims that have a table in `docs`/paper; returns its path."""
+    """Write the page of all claims that have a table in `docs`/paper; returns its path.
+
+    A table that lacks a row that decides is from before the claim had it: the claim counts as not measured.
+    """
     told = {name: table.read(docs / "paper", name) for name in settings.claims}
-    told = {name: rows for name, rows in told.items() if rows}
+    told = {name: rows for name, rows in told.items() if decides(settings.claims[name], rows)}
     path = docs / "paper.md"
     write_text(path, text(settings, told, docs))
     return path
+
+
+def decides(claim: ClaimSettings, rows: Sequence[Measure]) -> bool:
+    """Whether a table has every row that decides its claim."""
+    return bool(rows) and {effect.name for effect in claim.effects} <= {one.name for one in rows}
 
 
 def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: Path) -> str:

@@ -44,6 +44,12 @@ def test_a_claim_without_a_table_is_named_and_nothing_is_said_of_it(paper):
     assert "## Not measured yet" in text and "`a_claim`: One is better" in text and "## a_claim" not in text
 
 
+def test_a_table_from_before_the_claim_had_another_effect_is_not_told(paper, finished):
+    settle.settle("a_claim", paper())
+    more = CLAIM | {"effects": [*CLAIM["effects"], {"name": "one − third: x", "claimed": "above"}]}
+    assert "- `a_claim`: One is better" in page.write(paper({"a_claim": more}), DOCS).read_text()
+
+
 def test_an_effect_that_no_run_has_is_said(paper, finished):
     wrong = CLAIM | {"effects": [{"name": "one − third: x", "claimed": "above"}]}
     with pytest.raises(UserError, match="no run of the claim has the row 'one − third: x'"):
