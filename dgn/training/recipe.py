@@ -2,22 +2,28 @@
 
 A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
 term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
-nobody recognises. docs/training.md says how far each was tried.
+nobody recognises. Few images that are no photographs get a small G that begins with pixels alone. docs/training.md says
+how far each was tried.
 """
 
 from typing import Any
 
 from torch import Tensor
 
+from dgn import data
+from dgn.evaluation import candidates
 from dgn.generators import bundle, inverted, lookup
 from dgn.generators.base import Generator
+from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
 from dgn.training.settings import GeneratorSettings
 
 FEW = 20_000  # training images; of fewer a smaller G learns more in the same time
+FAMILIAR = 0.5  # images are like the shipped G's own if it leaves at most this share of them unexplained
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
 RATE = {"wide": 3e-4, "narrow": 1e-3}
 ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
+PIXELS_FIRST = {"wide": 0, "narrow": 1200}  # iterations, of a short run at most half
 CODE_WEIGHT = 0.3  # where E is the comparator
 WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
 
@@ -27,15 +33,42 @@ def same_network(one: NetworkSettings, other: NetworkSettings) -> bool:
     return all(getattr(one, key) == getattr(other, key) for key in ("builder", "args", "weights", "input"))
 
 
-def breadth(code: Tensor, images: int) -> str:
-    """The size of a G with widths=auto, "wide" or "narrow", for codes like these, (N, *code_shape).
+def familiar(config: GeneratorSettings, shown: Tensor) -> float | None:
+    """What the G that inverts the comparator leaves unexplained of images (N, 3, H, W) in [0, 1]; None without one."""
+    for path in lookup.shipped().values():
+        prior = bundle.load(path)
+        theirs = config.comparator.model_copy(update={"layer": prior.record.get("layer")})
+        if prior.generator.size == config.data.crop and inverted.inverts(prior, theirs):
+            observer = zoo.features(config.observer, str(config.observer.layer), activated=True, role="observer")
+            return candidates.unexplained(prior, theirs, observer, shown.split(data.BATCH))
+    return None
 
-    A vector gets the shipped Gs' size, so that their weights can be used.
+
+def breadth(config: GeneratorSettings, code: Tensor, images: int, shown: Tensor) -> str:
+    """The size of a G with widths=auto, "wide" or "narrow"; "wide" also where the widths are set.
+
+    Narrow for few images and a map code, or images unlike those that the shipped G was trained on. Other vectors get
+    the shipped G's size, so that its weights can be used.
+
+    Args:
+        config: the settings.
+        code: codes of some images, (N, *code_shape).
+        images: number of training images.
+        shown: those images, (N, 3, H, W).
     """
-    return "narrow" if code.ndim == 4 and images < FEW else "wide"
+    if config.generator.get("widths") != "auto" or images >= FEW:
+        return "wide"
+    if code.ndim == 4:
+        return "narrow"
+    missed = familiar(config, shown)
+    if missed is None or missed <= FAMILIAR:
+        return "wide"
+    print(f"the shipped G leaves {missed:.2f} of these images unexplained (photographs: below {FAMILIAR:g}), so a small "
+          "one begins anew")  # fmt: skip
+    return "narrow"
 
 
-def chosen(config: GeneratorSettings, generator: Generator, code: Tensor, images: int) -> GeneratorSettings:
+def chosen(config: GeneratorSettings, generator: Generator, kind: str) -> GeneratorSettings:
     """The settings with every `auto` decided, and one line of output that says how.
 
     The decision follows from settings, weights, shipped bundles and the data alone: a resumed run takes the same.
@@ -43,14 +76,11 @@ def chosen(config: GeneratorSettings, generator: Generator, code: Tensor, images
     Args:
         config: the settings.
         generator: G, built.
-        code: codes of some images, (N, *code_shape).
-        images: number of training images.
+        kind: its `breadth`.
     """
     update: dict[str, Any] = {}
     reasons = []
-    kind = "wide"
     if config.generator.get("widths") == "auto":
-        kind = breadth(code, images)
         update["generator"] = config.generator | {"widths": WIDTHS[kind]}
         reasons.append(f"generator.widths=[{','.join(map(str, WIDTHS[kind]))}]")
     if config.module["optimiser_g"].get("lr") == "auto":
@@ -66,6 +96,10 @@ def chosen(config: GeneratorSettings, generator: Generator, code: Tensor, images
     if config.iterations == "auto":
         update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else kind]
         reasons.append(f"iterations={update['iterations']}")
+    if config.module["pixels_first"] == "auto":
+        first = min(PIXELS_FIRST[kind], int(update.get("iterations", config.iterations)) // 2)
+        update["module"] = update.get("module", config.module) | {"pixels_first": first}
+        reasons.append(f"module.pixels_first={first}")
     if reasons:
         print(f"recipe: {' '.join(reasons)}")
     return config.model_copy(update=update)
