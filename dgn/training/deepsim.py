@@ -47,8 +47,7 @@ class DeepsimTraining(pl.LightningModule):
         own_clocks: whether that share counts each player's updates, as Caffe's solvers do, or iterations.
         iterations: of the whole run.
         pixels_first: iterations at the beginning in which G learns from the pixel loss alone; neither C nor D runs.
-        warm_up: iterations after these until the feature loss has its full weight and the adversarial loss is
-            switched on.
+        warm_up: iterations after them until the feature loss has full weight and the adversarial one is switched on.
         ema: decay of an exponential moving average of G's weights, or None.
         export_weights: "raw" or "ema": the weights that are evaluated first, drawn, and written to the bundle.
         accumulate: parts that a batch is split into for gradient accumulation.
@@ -121,10 +120,7 @@ class DeepsimTraining(pl.LightningModule):
         return self.iteration < self.pixels_first
 
     def real(self, x: Tensor, index: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The codes of real images and their features in the comparator; one pass if both are one network.
-
-        No features while G learns from pixels alone.
-        """
+        """The codes of real images and their features in C, none while `alone`; one pass if both are one network."""
         with torch.no_grad():
             if self.alone:
                 return self.encoder(x) if self.kept is None else self.kept(index), {}
@@ -210,7 +206,7 @@ class DeepsimTraining(pl.LightningModule):
             logs.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
         if trains:
             self._update("d", optimiser)
-        self.log_d = mean(logs)
+        self.log_d = losses.mean(logs)
         return dict(self.log_d)
 
     def _step_g(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
@@ -231,7 +227,7 @@ class DeepsimTraining(pl.LightningModule):
             if self.average is not None:
                 self.average.update_parameters(self.generator)
         self.discriminator.requires_grad_(True)
-        return mean(logs)
+        return losses.mean(logs)
 
     def _update(self, player: str, optimiser: Any) -> None:
         """An optimiser step with the accumulated gradients."""
@@ -298,8 +294,3 @@ class DeepsimTraining(pl.LightningModule):
         state = self.state_dict()
         frozen = {k: v for k, v in state.items() if k.startswith(FROZEN)}
         checkpoint["state_dict"] |= frozen
-
-
-def mean(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each value over the parts of a batch."""
-    return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}

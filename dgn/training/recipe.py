@@ -2,8 +2,8 @@
 
 A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
 term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
-nobody recognises. Few images that are no photographs get a small G that begins with pixels alone. docs/training.md says
-how far each was tried.
+nobody recognises. Few images that are no photographs are learned faster if G begins with pixels alone. docs/training.md
+says how far each was tried.
 """
 
 from typing import Any
@@ -19,11 +19,12 @@ from dgn.networks.settings import NetworkSettings
 from dgn.training.settings import GeneratorSettings
 
 FEW = 20_000  # training images; of fewer a smaller G learns more in the same time
-FAMILIAR = 0.5  # images are like the shipped G's own if it leaves at most this share of them unexplained
+FAMILIAR = 0.5  # images are like those of the shipped G if it leaves at most this share of them unexplained
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
 RATE = {"wide": 3e-4, "narrow": 1e-3}
 ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
-PIXELS_FIRST = {"wide": 0, "narrow": 1200}  # iterations, of a short run at most half
+PIXELS_FIRST = 0.4  # share of the iterations, for few images unlike those of the shipped G
+MOST_PIXELS = 600  # iterations; also what a resumed, longer run keeps to
 CODE_WEIGHT = 0.3  # where E is the comparator
 WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
 
@@ -33,42 +34,28 @@ def same_network(one: NetworkSettings, other: NetworkSettings) -> bool:
     return all(getattr(one, key) == getattr(other, key) for key in ("builder", "args", "weights", "input"))
 
 
-def familiar(config: GeneratorSettings, shown: Tensor) -> float | None:
-    """What the G that inverts the comparator leaves unexplained of images (N, 3, H, W) in [0, 1]; None without one."""
+def breadth(code: Tensor, images: int) -> str:
+    """The size of a G with widths=auto, "wide" or "narrow", for codes like these, (N, *code_shape).
+
+    A vector gets the shipped Gs' size, so that their weights can be used.
+    """
+    return "narrow" if code.ndim == 4 and images < FEW else "wide"
+
+
+def familiar(config: GeneratorSettings, shown: Tensor) -> bool:
+    """Whether the shipped G that inverts the comparator, if there is one, can draw images (N, 3, H, W) like these."""
     for path in lookup.shipped().values():
         prior = bundle.load(path)
         theirs = config.comparator.model_copy(update={"layer": prior.record.get("layer")})
         if prior.generator.size == config.data.crop and inverted.inverts(prior, theirs):
             observer = zoo.features(config.observer, str(config.observer.layer), activated=True, role="observer")
-            return candidates.unexplained(prior, theirs, observer, shown.split(data.BATCH))
-    return None
+            return candidates.unexplained(prior, theirs, observer, shown.split(data.BATCH)) <= FAMILIAR
+    return True
 
 
-def breadth(config: GeneratorSettings, code: Tensor, images: int, shown: Tensor) -> str:
-    """The size of a G with widths=auto, "wide" or "narrow"; "wide" also where the widths are set.
-
-    Narrow for few images and a map code, or images unlike those that the shipped G was trained on. Other vectors get
-    the shipped G's size, so that its weights can be used.
-
-    Args:
-        config: the settings.
-        code: codes of some images, (N, *code_shape).
-        images: number of training images.
-        shown: those images, (N, 3, H, W).
-    """
-    if config.generator.get("widths") != "auto" or images >= FEW:
-        return "wide"
-    if code.ndim == 4:
-        return "narrow"
-    missed = familiar(config, shown)
-    if missed is None or missed <= FAMILIAR:
-        return "wide"
-    print(f"the shipped G leaves {missed:.2f} of these images unexplained (photographs: below {FAMILIAR:g}), so a small "
-          "one begins anew")  # fmt: skip
-    return "narrow"
-
-
-def chosen(config: GeneratorSettings, generator: Generator, kind: str) -> GeneratorSettings:
+def chosen(
+    config: GeneratorSettings, generator: Generator, code: Tensor, images: int, shown: Tensor
+) -> GeneratorSettings:
     """The settings with every `auto` decided, and one line of output that says how.
 
     The decision follows from settings, weights, shipped bundles and the data alone: a resumed run takes the same.
@@ -76,11 +63,15 @@ def chosen(config: GeneratorSettings, generator: Generator, kind: str) -> Genera
     Args:
         config: the settings.
         generator: G, built.
-        kind: its `breadth`.
+        code: codes of some images, (N, *code_shape).
+        images: number of training images.
+        shown: the images of the codes, (N, 3, H, W) in [0, 1].
     """
     update: dict[str, Any] = {}
     reasons = []
+    kind = "wide"
     if config.generator.get("widths") == "auto":
+        kind = breadth(code, images)
         update["generator"] = config.generator | {"widths": WIDTHS[kind]}
         reasons.append(f"generator.widths=[{','.join(map(str, WIDTHS[kind]))}]")
     if config.module["optimiser_g"].get("lr") == "auto":
@@ -97,9 +88,11 @@ def chosen(config: GeneratorSettings, generator: Generator, kind: str) -> Genera
         update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else kind]
         reasons.append(f"iterations={update['iterations']}")
     if config.module["pixels_first"] == "auto":
-        first = min(PIXELS_FIRST[kind], int(update.get("iterations", config.iterations)) // 2)
+        iterations = int(update.get("iterations", config.iterations))
+        few = images < FEW and not familiar(config, shown)
+        first = min(MOST_PIXELS, round(PIXELS_FIRST * iterations)) if few else 0
         update["module"] = update.get("module", config.module) | {"pixels_first": first}
-        reasons.append(f"module.pixels_first={first}")
+        reasons.append(f"module.pixels_first={first}" + " (images unlike the shipped G's)" * few)
     if reasons:
         print(f"recipe: {' '.join(reasons)}")
     return config.model_copy(update=update)

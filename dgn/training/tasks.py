@@ -29,7 +29,7 @@ from dgn.training.code_cache import Kept, keep
 from dgn.training.deepsim import Comparator, DeepsimTraining
 from dgn.training.discriminator import Discriminator
 from dgn.training.export import LATEST, Export
-from dgn.training.recipe import WIDTHS, breadth, chosen, same_network
+from dgn.training.recipe import FEW, WIDTHS, breadth, chosen, same_network
 from dgn.training.settings import (
     ClassifierSettings,
     GeneratorSettings,
@@ -104,9 +104,8 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
             check_arithmetic(read, values_of(read), noise(read.contract), config.trainer["precision"], role)
     code = encoder(some[0])
     kept = keep(encoder, datamodule, config)
-    kind = breadth(config, code, len(datamodule.train), some[0])
-    generator = build_generator(config.generator, code, kind)
-    config = chosen(config, generator, kind)
+    generator = build_generator(config.generator, code, len(datamodule.train))
+    config = chosen(config, generator, code, len(datamodule.train), some[0])
     begun: dict[str, Any] = {"encoder_sha256": inverted.identity(config.encoder),
                              "comparator_sha256": zoo.identity(config.comparator)}  # fmt: skip
     if not checkpoint(config, output):
@@ -238,10 +237,10 @@ def encoder_and_comparator(config: GeneratorSettings, feature: Mapping[str, Any]
     return read, lpips or (read if same else zoo.features(comparator, layers, activated=True, role="comparator"))
 
 
-def build_generator(settings: Mapping[str, Any], code: torch.Tensor, kind: str = "wide") -> Generator:
+def build_generator(settings: Mapping[str, Any], code: torch.Tensor, images: int = FEW) -> Generator:
     """A new G for codes like `code`: the class that `kind` names, with the other settings as its arguments.
 
-    `kind` is the `breadth` that widths=auto means.
+    `images` is the number of training images, on which widths=auto depends.
 
     UserError for arguments that this class does not take, and for a G that could not be written to a bundle.
     """
@@ -252,7 +251,7 @@ def build_generator(settings: Mapping[str, Any], code: torch.Tensor, kind: str =
     try:
         args = {key: value for key, value in settings.items() if key != "kind"}
         if args.get("widths") == "auto":
-            args["widths"] = WIDTHS[kind]
+            args["widths"] = WIDTHS[breadth(code, images)]
         generator = cls.for_codes(code, **arguments(cls.for_codes, args, "generator.", filled=("codes",)))
         arguments(cls, json.loads(json.dumps(generator.args)), f"{cls.__name__}.args.")
     except (TypeError, ValueError, AttributeError) as error:
