@@ -2,8 +2,8 @@
 
 A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
 term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
-nobody recognises. Few images that are no photographs are learned faster if G begins with pixels alone. docs/training.md
-says how far each was tried.
+nobody recognises, unless it is weak and comes late. Few images that are no photographs are learned faster if G begins
+with pixels alone. docs/training.md says how far each was tried.
 """
 
 from typing import Any
@@ -23,9 +23,10 @@ FAMILIAR = 0.5  # images are like those of the shipped G if it leaves at most th
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
 RATE = {"wide": 3e-4, "narrow": 1e-3}
 ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
-PIXELS_FIRST = 0.4  # share of the iterations, for few images unlike those of the shipped G
-MOST_PIXELS = 600  # iterations; also what a resumed, longer run keeps to
+PIXELS_FIRST = 0.5  # share of the iterations, for few images unlike those of the shipped G
+MOST_PIXELS = 1000  # iterations; also what a resumed, longer run keeps to
 CODE_WEIGHT = 0.3  # where E is the comparator
+WEAK_CODE_WEIGHT = 0.1  # for a vector code of few images unlike those of the shipped G, after the pixels alone
 WITHOUT = {"code_scale", "code_shape"}  # arguments of a G that follow its codes
 
 
@@ -70,6 +71,8 @@ def chosen(
     update: dict[str, Any] = {}
     reasons = []
     kind = "wide"
+    undecided = "auto" in (config.module["pixels_first"], config.loss["code"]["weight"])
+    unlike = undecided and images < FEW and not familiar(config, shown)
     if config.generator.get("widths") == "auto":
         kind = breadth(code, images)
         update["generator"] = config.generator | {"widths": WIDTHS[kind]}
@@ -81,7 +84,8 @@ def chosen(
         update["init"] = _initial(config, generator)
         reasons.append(f"init={update['init'] or 'null'}")
     if config.loss["code"]["weight"] == "auto":
-        weight = CODE_WEIGHT if same_network(config.encoder, config.comparator) else 0
+        weak = WEAK_CODE_WEIGHT if unlike and code.ndim == 2 else 0
+        weight = CODE_WEIGHT if same_network(config.encoder, config.comparator) else weak
         update["loss"] = config.loss | {"code": config.loss["code"] | {"weight": weight}}
         reasons.append(f"loss.code.weight={weight}")
     if config.iterations == "auto":
@@ -89,12 +93,11 @@ def chosen(
         reasons.append(f"iterations={update['iterations']}")
     if config.module["pixels_first"] == "auto":
         iterations = int(update.get("iterations", config.iterations))
-        few = images < FEW and not familiar(config, shown)
-        first = min(MOST_PIXELS, round(PIXELS_FIRST * iterations)) if few else 0
+        first = min(MOST_PIXELS, round(PIXELS_FIRST * iterations)) if unlike else 0
         update["module"] = update.get("module", config.module) | {"pixels_first": first}
-        reasons.append(f"module.pixels_first={first}" + " (images unlike the shipped G's)" * few)
+        reasons.append(f"module.pixels_first={first}")
     if reasons:
-        print(f"recipe: {' '.join(reasons)}")
+        print(f"recipe: {' '.join(reasons)}" + " (few images, unlike those of the shipped G)" * unlike)
     return config.model_copy(update=update)
 
 

@@ -45,27 +45,28 @@ def test_auto_follows_from_encoder_and_generator(words, codes, init, code, itera
     ],
 )
 def test_a_map_code_and_few_images_get_a_small_generator(codes, images, widths, rate, iterations):
-    config = chosen(*LITE0, "module.pixels_first=0", codes=codes, images=images)
+    config = chosen(*LITE0, "module.pixels_first=0", "loss.code.weight=0", codes=codes, images=images)
     assert config.generator["widths"] == recipe.WIDTHS[widths]
     assert (config.module["optimiser_g"]["lr"], config.iterations) == (rate, iterations)
 
 
 @pytest.mark.parametrize(
-    ("images", "familiar", "words", "first"),
+    ("images", "familiar", "words", "first", "code"),
     [
-        (3000, False, (), 600),
-        (3000, False, ("iterations=50",), 20),
-        (3000, False, ("iterations=10000",), 600),
-        (3000, False, ("module.pixels_first=7",), 7),
-        (3000, True, (), 0),
-        (20_000, False, (), 0),
+        (3000, False, (), 750, 0.1),
+        (3000, False, ("iterations=50",), 25, 0.1),
+        (3000, False, ("iterations=10000",), 1000, 0.1),
+        (3000, False, ("module.pixels_first=7", "loss.code.weight=0"), 7, 0),
+        (3000, True, (), 0, 0),
+        (20_000, False, (), 0, 0),
     ],
 )
 def test_few_images_unlike_those_of_the_shipped_generator_begin_with_pixels(
-    monkeypatch, images, familiar, words, first
+    monkeypatch, images, familiar, words, first, code
 ):
     monkeypatch.setattr(recipe, "familiar", lambda config, shown: familiar)
-    assert chosen(*LITE0, *words, codes=(8, 128), images=images).module["pixels_first"] == first
+    config = chosen(*LITE0, *words, codes=(8, 128), images=images)
+    assert (config.module["pixels_first"], config.loss["code"]["weight"]) == (first, code)
 
 
 def test_photographs_are_familiar_and_noise_is_not():
