@@ -280,10 +280,12 @@ class DeepsimTraining(pl.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
         checkpoint |= {"iteration": self.iteration, "images": self.images, "updates": dict(self.updates),
                        "balance": self.balance.state(), "log_d": dict(self.log_d), "begun": dict(self.begun),
-                       "code_scale": self.generator.args.get("code_scale")}  # fmt: skip
+                       "code_scale": self.generator.args.get("code_scale"), "alone": self.alone}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
+        if not checkpoint.get("alone", False):  # a longer run, for which `auto` is more, does not go back to pixels
+            self.pixels_first = min(self.pixels_first, self.iteration)
         self.updates = dict(checkpoint["updates"])
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dgn.base.typed import Count, Positive
+from dgn.base.typed import Positive
 
 
 def half_sum(x: Tensor, y: Tensor, scale: float = 1.0) -> Tensor:
@@ -37,15 +37,6 @@ def relative(x: Tensor, y: Tensor) -> Tensor:
     difference = F.mse_loss(x, y, reduction="none").sum(axes)
     energy = x.square().sum(axes)
     return (difference / energy.maximum(1e-3 * energy.mean()).clamp_min(1e-12)).mean()
-
-
-def pooled(x: Tensor, y: Tensor, cells: Count) -> Tensor:
-    """`relative` of maps (N, C, H, W) averaged in `cells` × `cells` parts of the image: what is there, not just where.
-
-    A code that does not hold where the stripes of a pattern lie cannot match them position by position: the best guess
-    is grey. It can match how much of each feature a part of the image has.
-    """
-    return relative(*(F.adaptive_avg_pool2d(maps, cells) for maps in (x, y)))
 
 
 def per_position(x: Tensor, y: Tensor) -> Tensor:

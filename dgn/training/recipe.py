@@ -71,7 +71,7 @@ def chosen(
     update: dict[str, Any] = {}
     reasons = []
     kind = "wide"
-    undecided = "auto" in (config.module["pixels_first"], config.loss["code"]["weight"])
+    undecided = "auto" in (config.pixels_first, config.loss["code"]["weight"])
     unlike = undecided and images < FEW and not familiar(config, shown)
     if config.generator.get("widths") == "auto":
         kind = breadth(code, images)
@@ -91,11 +91,10 @@ def chosen(
     if config.iterations == "auto":
         update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else kind]
         reasons.append(f"iterations={update['iterations']}")
-    if config.module["pixels_first"] == "auto":
+    if config.pixels_first == "auto":
         iterations = int(update.get("iterations", config.iterations))
-        first = min(MOST_PIXELS, round(PIXELS_FIRST * iterations)) if unlike else 0
-        update["module"] = update.get("module", config.module) | {"pixels_first": first}
-        reasons.append(f"module.pixels_first={first}")
+        update["pixels_first"] = min(MOST_PIXELS, round(PIXELS_FIRST * iterations)) if unlike else 0
+        reasons.append(f"pixels_first={update['pixels_first']}")
     if reasons:
         print(f"recipe: {' '.join(reasons)}" + " (few images, unlike those of the shipped G)" * unlike)
     return config.model_copy(update=update)

@@ -156,6 +156,7 @@ def assembled(
     return instantiate(config.module, _partial_=True)(
         encoder=encoder, comparator=comparator, observer=observed(config.observer), kept=kept, begun=begun,
         generator=generator, discriminator=discriminator, iterations=config.iterations,
+        pixels_first=config.pixels_first,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
 

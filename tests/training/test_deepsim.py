@@ -250,6 +250,15 @@ def test_pixels_come_first_without_comparator_and_discriminator(training):
     assert logs[2]["share/pixel"] == 1 and logs[3]["share/adversarial"] > 0
 
 
+@pytest.mark.parametrize(("steps", "first"), [(2, 2), (1, 9)])
+def test_a_longer_run_does_not_go_back_to_pixels(training, steps, first):
+    _, _, trainer = run(training(pixels_first=2), steps=steps)
+    state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+    longer = training(pixels_first=9)
+    longer.on_load_checkpoint(state)
+    assert longer.pixels_first == first
+
+
 def test_a_paused_player_stays_as_it_is(training):
     balance = Released(low=0.1, high=0.5, top=10)
     balance.train_d = False
