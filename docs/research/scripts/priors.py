@@ -24,7 +24,13 @@ from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
 from dgn.networks.features import Features
 
-MIST = {"init": None, "loss.code.weight": 0.3, "generator.widths": [256, 192, 96, 48], "module.optimiser_g.lr": 3e-4}
+MIST = {
+    "init": None,
+    "pixels_first": 0,
+    "loss.code.weight": 0.3,
+    "generator.widths": [256, 192, 96, 48],
+    "module.optimiser_g.lr": 3e-4,
+}
 PRIORS: dict[str, dict | str] = {  # a bundle that ships, or settings of dgn train
     "caffenet64-fc6": "caffenet64-fc6",
     "efficientnet_lite0-global_pool": "efficientnet_lite0-global_pool",
