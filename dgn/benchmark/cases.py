@@ -56,7 +56,9 @@ def build(name: str) -> Case:
 
 def training(*words: str) -> GeneratorSettings:
     """The settings of dgn train with these words, and what `auto` is where the encoder is the comparator."""
-    config = check(configured("train", [f"loss.code.weight={CODE_WEIGHT}", *words], []), GeneratorSettings)
+    config = check(
+        configured("train", [f"loss.code.weight={CODE_WEIGHT}", "pixels_first=0", *words], []), GeneratorSettings
+    )
     optimiser = config.module["optimiser_g"]
     rate = RATE["wide"] if optimiser["lr"] == "auto" else optimiser["lr"]
     return config.model_copy(update={"module": config.module | {"optimiser_g": optimiser | {"lr": rate}}})

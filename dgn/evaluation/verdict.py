@@ -22,7 +22,7 @@ def weak(errors: Mapping[str, float]) -> str:
 
 
 def after_training(
-    errors: Mapping[str, float], name: str, shipped: float | None, *, iterations: int, images: int
+    errors: Mapping[str, float], name: str, shipped: float | None, *, iterations: int, images: int, vector: bool
 ) -> str:
     """What to say of a new prior, in one or two sentences; "" where nothing is wrong with it.
 
@@ -32,12 +32,11 @@ def after_training(
         shipped: its number on the same images; None where it was not measured.
         iterations: that it was trained for.
         images: in the training data.
+        vector: whether the code is one, which holds little of where things are: then another layer is the first advice.
     """
-    remedies = (
-        f"train on (the same line with resume=true iterations={2 * iterations})",
-        "an earlier encoder.layer, which holds more of the image",
-        f"more training images than {images:,}",
-    )
+    longer = f"train on (the same line with resume=true iterations={2 * iterations})"
+    earlier = "an earlier encoder.layer" + ", a map, which holds more of the image" * vector
+    remedies = (*((earlier, longer) if vector else (longer, earlier)), f"more training images than {images:,}")
     said = [weak(errors) + f"; try: {'; '.join(remedies)}"] if weak(errors) else []
     if shipped is not None and KEY in errors and shipped < errors[KEY]:
         said.append(f"the shipped prior shows more of these images ({shipped:.2f} instead of {errors[KEY]:.2f}): "

@@ -46,7 +46,8 @@ class DeepsimTraining(pl.LightningModule):
         schedule: from the finished share of the run, in [0, 1), to the factor on both learning rates.
         own_clocks: whether that share counts each player's updates, as Caffe's solvers do, or iterations.
         iterations: of the whole run.
-        warm_up: iterations until the feature loss has its full weight and the adversarial loss is switched on.
+        pixels_first: iterations at the beginning in which G learns from the pixel loss alone; neither C nor D runs.
+        warm_up: iterations after them until the feature loss has full weight and the adversarial one is switched on.
         ema: decay of an exponential moving average of G's weights, or None.
         export_weights: "raw" or "ema": the weights that are evaluated first, drawn, and written to the bundle.
         accumulate: parts that a batch is split into for gradient accumulation.
@@ -74,6 +75,7 @@ class DeepsimTraining(pl.LightningModule):
         schedule: Callable[[float], float],
         own_clocks: bool,
         iterations: Count,
+        pixels_first: Annotated[int, Field(ge=0)],
         warm_up: Annotated[int, Field(ge=0)],
         ema: Share | None,
         export_weights: Literal["raw", "ema"],
@@ -91,7 +93,8 @@ class DeepsimTraining(pl.LightningModule):
         self.pixel, self.feature, self.adversarial, self.code = pixel, feature, adversarial, code
         self.balance, self.schedule, self.own_clocks = balance, schedule, own_clocks
         self.optimiser_g, self.optimiser_d = optimiser_g, optimiser_d
-        self.iterations, self.warm_up, self.share_every = iterations, warm_up, share_every
+        self.iterations, self.share_every = iterations, share_every
+        self.pixels_first, self.warm_up = pixels_first, warm_up
         self.accumulate, self.clip, self.export_weights = accumulate, clip, export_weights
         # Batch norm's running statistics are G's own: they are averages already. Averaged once more, as timm's
         # ModelEmaV3 does, they lag: an error of fc6 of 96.0 instead of 93.8 % after 120 small iterations.
@@ -111,9 +114,16 @@ class DeepsimTraining(pl.LightningModule):
         self.rates = [optimiser.defaults["lr"] for optimiser in optimisers]
         return optimisers
 
+    @property
+    def alone(self) -> bool:
+        """Whether this iteration has the pixel loss alone."""
+        return self.iteration < self.pixels_first
+
     def real(self, x: Tensor, index: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The codes of real images and their features in the comparator; one pass if both are one network."""
+        """The codes of real images and their features in C, none while `alone`; one pass if both are one network."""
         with torch.no_grad():
+            if self.alone:
+                return self.encoder(x) if self.kept is None else self.kept(index), {}
             if self.kept is not None:
                 return self.kept(index), self.comparator.all(x)
             seen = self.encoder.all(x)
@@ -122,9 +132,11 @@ class DeepsimTraining(pl.LightningModule):
 
     def terms(self, x: Tensor, y: Tensor, code: Tensor, compared: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """G's losses before their weights, by name."""
+        pixel = {"pixel": self.pixel["distance"](x, y)}
+        if self.alone:
+            return pixel
         fake = self.comparator.all(y)
-        terms = {
-            "pixel": self.pixel["distance"](x, y),
+        terms = pixel | {
             "feature": losses.features(self.feature["distance"], compared, fake, self.feature["layers"]),
             "adversarial": self.adversarial["kind"].wish(self.discriminator(y, code)),
         }
@@ -135,8 +147,9 @@ class DeepsimTraining(pl.LightningModule):
 
     def weights(self) -> dict[str, float]:
         """The terms' weights at this iteration."""
-        ramp = min(1.0, self.iteration / self.warm_up) if self.warm_up else 1.0
-        adversarial = self.adversarial["weight"] if self.iteration >= self.warm_up else 0.0
+        done = max(0, self.iteration - self.pixels_first)
+        ramp = min(1.0, done / self.warm_up) if self.warm_up else 1.0
+        adversarial = self.adversarial["weight"] if done >= self.warm_up else 0.0
         return {
             "pixel": self.pixel["weight"],
             "feature": ramp * self.feature["weight"],
@@ -152,7 +165,8 @@ class DeepsimTraining(pl.LightningModule):
         log = {"code/rms": torch.stack([code.square().mean() for _, code, _ in reals]).mean().sqrt()}
         log |= self._step_d(reals, whole, optimiser_d)
         log |= self._step_g(reals, whole, optimiser_g)
-        self._decide(log)
+        if not self.alone:
+            self._decide(log)
         self.iteration += 1
         return log | {f"balance/{k}": torch.tensor(float(v)) for k, v in self.balance.state().items()}
 
@@ -178,7 +192,7 @@ class DeepsimTraining(pl.LightningModule):
 
     def _step_d(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
         trains = self.balance.train_d
-        if not (trains or self.balance.watches):
+        if self.alone or not (trains or self.balance.watches):
             return dict(self.log_d)
         kind, logs = self.adversarial["kind"], []
         for x, code, _ in reals:
@@ -192,7 +206,7 @@ class DeepsimTraining(pl.LightningModule):
             logs.append({"loss/d_real": real.detach(), "loss/d_fake": generated.detach()})
         if trains:
             self._update("d", optimiser)
-        self.log_d = mean(logs)
+        self.log_d = losses.mean(logs)
         return dict(self.log_d)
 
     def _step_g(self, reals: Sequence[Real], whole: Tensor | None, optimiser: Any) -> dict[str, Tensor]:
@@ -204,16 +218,16 @@ class DeepsimTraining(pl.LightningModule):
             log = {f"loss/{name}": value.detach() for name, value in terms.items()}
             if (self.iteration + 1) % self.share_every == 0:  # the iteration that is logged
                 log |= self._shares(terms, weights, y)
-            if self.balance.train_g:
+            if self.balance.train_g or self.alone:
                 total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
                 self.manual_backward(total / len(reals))
             logs.append(log)
-        if self.balance.train_g:
+        if self.balance.train_g or self.alone:
             self._update("g", optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.generator)
         self.discriminator.requires_grad_(True)
-        return mean(logs)
+        return losses.mean(logs)
 
     def _update(self, player: str, optimiser: Any) -> None:
         """An optimiser step with the accumulated gradients."""
@@ -266,10 +280,12 @@ class DeepsimTraining(pl.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(frozen)}
         checkpoint |= {"iteration": self.iteration, "images": self.images, "updates": dict(self.updates),
                        "balance": self.balance.state(), "log_d": dict(self.log_d), "begun": dict(self.begun),
-                       "code_scale": self.generator.args.get("code_scale")}  # fmt: skip
+                       "code_scale": self.generator.args.get("code_scale"), "alone": self.alone}  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration, self.images = checkpoint["iteration"], checkpoint["images"]
+        if not checkpoint.get("alone", False):  # a longer run, for which `auto` is more, does not go back to pixels
+            self.pixels_first = min(self.pixels_first, self.iteration)
         self.updates = dict(checkpoint["updates"])
         self.log_d = {name: value.to(self.device) for name, value in checkpoint["log_d"].items()}
         self.balance.restore(checkpoint["balance"])
@@ -280,8 +296,3 @@ class DeepsimTraining(pl.LightningModule):
         state = self.state_dict()
         frozen = {k: v for k, v in state.items() if k.startswith(FROZEN)}
         checkpoint["state_dict"] |= frozen
-
-
-def mean(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each value over the parts of a batch."""
-    return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}

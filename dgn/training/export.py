@@ -66,7 +66,9 @@ class Export:
     def _verdict(self, errors: Mapping[str, float]) -> str:
         """What is wrong with G, if anything: by its own number, and beside the encoder's default bundle."""
         module, config = self.module, self.config
-        after = partial(verdict.after_training, errors, iterations=module.iteration, images=len(self.datamodule.train))
+        vector = len(module.generator.code_shape) == 1
+        images = len(self.datamodule.train)
+        after = partial(verdict.after_training, errors, iterations=module.iteration, images=images, vector=vector)
         name = config.encoder.default_bundle
         shipped = bundle.load(path) if (path := lookup.shipped().get(name)) else None
         network = candidates.encoder_of(shipped, [config.comparator]) if shipped else None
@@ -74,8 +76,8 @@ class Export:
             return after(name, None)
         if inverted.inverts(shipped, config.encoder):
             return after(name, None)
-        images = (x for (x,) in held_out(module, self.datamodule))
-        number = candidates.unexplained(shipped, network, module.observer, images, module.device)
+        shown = (x for (x,) in held_out(module, self.datamodule))
+        number = candidates.unexplained(shipped, network, module.observer, shown, module.device)
         return after(name, number)
 
     def _write(self, path: Path, moments: Moments, errors: Mapping[str, float]) -> None:

@@ -5,7 +5,7 @@ The released files weigh *half-sums over 0-255 pixels*: 2e-6 · ½ Σ (255 x −
 written down here once; `relative` is what works at 64 px.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -53,6 +53,11 @@ def features(
     """Σ weight · distance(real, fake) over the comparator's layers; a weight of null or 0 leaves a layer out."""
     terms = [weight * distance(real[layer], fake[layer]) for layer, weight in layers.items() if weight]
     return torch.stack(terms).sum()
+
+
+def mean(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each value over the parts of a batch."""
+    return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}
 
 
 class LogLoss:

@@ -88,6 +88,7 @@ class GeneratorSettings(LoopSettings):
     kept_codes: Count
     code_cache: str | None
     init: str | None
+    pixels_first: Annotated[int, Field(ge=0)] | Literal["auto"]
     stop_at: Positive | None
 
     @field_validator("loss")

@@ -108,7 +108,7 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
     code = encoder(some[0])
     kept = keep(encoder, datamodule, config)
     generator = build_generator(config.generator, code, len(datamodule.train))
-    config = chosen(config, generator, code, len(datamodule.train))
+    config = chosen(config, generator, code, len(datamodule.train), some[0])
     begun: dict[str, Any] = {"encoder_sha256": inverted.identity(config.encoder),
                              "comparator_sha256": zoo.identity(config.comparator)}  # fmt: skip
     if not checkpoint(config, output):
@@ -159,6 +159,7 @@ def assembled(
     return instantiate(config.module, _partial_=True)(
         encoder=encoder, comparator=comparator, observer=observed(config.observer), kept=kept, begun=begun,
         generator=generator, discriminator=discriminator, iterations=config.iterations,
+        pixels_first=config.pixels_first,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ import pytest
 from dgn.evaluation import verdict
 from dgn.report import method
 
-RUN = {"iterations": 2000, "images": 3000}
+RUN = {"iterations": 2000, "images": 3000, "vector": False}
 
 
 @pytest.mark.parametrize("value", [0.1, 0.79, float("nan")])
@@ -18,6 +18,9 @@ def test_a_weak_prior_is_told_with_its_number_and_what_to_try():
     said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2, **RUN)
     assert "leave 1.07 of what another network sees" in said and "\n" not in said
     assert "resume=true iterations=4000" in said and "more training images than 3,000" in said
+    assert said.index("resume=true") < said.index("an earlier encoder.layer")
+    said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2, **RUN | {"vector": True})
+    assert said.index("an earlier encoder.layer, a map") < said.index("resume=true")
 
 
 def test_a_better_shipped_prior_is_named():

@@ -43,7 +43,7 @@ def build(config, layer):
     discriminator = Discriminator(code_shape=code.shape[1:], outputs=2, **node["discriminator"])
     module = instantiate(node["module"], _partial_=True)(
         encoder=read, comparator=read, kept=None, begun={}, generator=build_generator(node["generator"], code),
-        discriminator=discriminator, iterations=composed.iterations,
+        discriminator=discriminator, iterations=composed.iterations, pixels_first=0,
         **{name: loss[name] for name in ("pixel", "feature", "adversarial", "code", "balance")},
     )  # fmt: skip
     return module.double()

@@ -39,7 +39,7 @@ def training(tiny, contract, generator):
             code={"weight": code, "distance": losses.relative}, balance=balance or Alternate(1),
             optimiser_g=STEP, optimiser_d=STEP, schedule=lambda done: 1.0, iterations=4, warm_up=warm_up,
             ema=ema, share_every=1,
-            **({"own_clocks": False, "export_weights": "raw", "accumulate": 1, "clip": None} | more),
+            **({"pixels_first": 0, "own_clocks": False, "export_weights": "raw", "accumulate": 1, "clip": None} | more),
         ).double()  # fmt: skip
 
     return build
@@ -234,6 +234,29 @@ def test_the_warm_up_begins_with_pixels_alone(training):
     assert logs[1]["share/adversarial"] == 0
     assert 0 < logs[1]["share/feature"] < 1
     assert logs[2]["share/adversarial"] > 0
+
+
+def test_pixels_come_first_without_comparator_and_discriminator(training):
+    module = training(pixels_first=2, code=0.3)
+    before = copies(module)
+    logs, *_ = run(module, steps=2)
+    after = copies(module)
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"generator"}
+    assert {name for name in logs[1] if name.startswith("loss/")} == {"loss/pixel"}
+    assert module.balance.count == 0
+    logs, *_ = run(training(pixels_first=2, warm_up=1), steps=4)
+    assert [log.get("share/feature", 0) > 0 for log in logs] == [False, False, False, True]  # the warm-up comes after
+    assert logs[2]["share/pixel"] == 1 and logs[3]["share/adversarial"] > 0
+
+
+@pytest.mark.parametrize(("steps", "first"), [(2, 2), (1, 9)])
+def test_a_longer_run_does_not_go_back_to_pixels(training, steps, first):
+    _, _, trainer = run(training(pixels_first=2), steps=steps)
+    state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+    longer = training(pixels_first=9)
+    longer.on_load_checkpoint(state)
+    assert longer.pixels_first == first
 
 
 def test_a_paused_player_stays_as_it_is(training):

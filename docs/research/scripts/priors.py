@@ -24,7 +24,13 @@ from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
 from dgn.networks.features import Features
 
-MIST = {"init": None, "loss.code.weight": 0.3, "generator.widths": [256, 192, 96, 48], "module.optimiser_g.lr": 3e-4}
+MIST = {
+    "init": None,
+    "pixels_first": 0,
+    "loss.code.weight": 0.3,
+    "generator.widths": [256, 192, 96, 48],
+    "module.optimiser_g.lr": 3e-4,
+}
 PRIORS: dict[str, dict | str] = {  # a bundle that ships, or settings of dgn train
     "caffenet64-fc6": "caffenet64-fc6",
     "efficientnet_lite0-global_pool": "efficientnet_lite0-global_pool",
@@ -108,8 +114,8 @@ def missed(real: Tensor, drawn: Tensor) -> float:
     return metrics.unexplained(targets, residuals)
 
 
-def named_pictures(prior: Bundle, nets: dict[str, nn.Module], root: Path, out: Path) -> tuple[float, float]:
-    """How much of the pictures of the classes the second network names, in %; their mean score over real images'."""
+def pictures(prior: Bundle, net: nn.Module, root: Path, out: Path) -> tuple[Tensor, Tensor, float]:
+    """Pictures of every class through a prior, their labels, and their mean score over that of the best real image."""
     classes = sorted(folder.name for folder in (root / "train").iterdir())
     words: dict[str, Any] = {
         "classes": classes,
@@ -118,21 +124,21 @@ def named_pictures(prior: Bundle, nets: dict[str, nn.Module], root: Path, out: P
         "resume": True,
         "data": {"root": root, "workers": 0},
     }
-    made = dgn.synthesize(nets["net"], "all", prior=prior, quiet=True, output=out, **words)
+    made = dgn.synthesize(net, "all", prior=prior, quiet=True, output=out, **words)
     labels = torch.tensor([classes.index(row["label"]) for row in made.table()])
     relative = [row["relative"] for row in made.table()]
-    return shapes.right(nets["second"], made.images, labels), sum(relative) / len(relative)
+    return made.images, labels, sum(relative) / len(relative)
 
 
-def trained(name: str, settings: dict | str, root: Path, out: Path) -> Bundle:
-    """The prior of that name."""
+def trained(name: str, settings: dict | str, root: Path, out: Path, *words: str) -> Bundle:
+    """The prior of that name; `words` are further settings."""
     if isinstance(settings, str):
         return dgn.load_bundle(settings)
     folder = out / name.replace(", ", "-").replace(" ", "_")
     own = {"_target_": "shapes.ShapeNet", "weights": out / "net.pth", "input": INPUT,
            "args": {"classes": len(list((root / "train").iterdir()))}}  # fmt: skip
     return dgn.load_bundle(
-        dgn.train(data={"root": root, "workers": 0}, encoder=own, output=folder, resume=True, **settings)
+        dgn.train(*words, data={"root": root, "workers": 0}, encoder=own, output=folder, resume=True, **settings)
     )
 
 
@@ -171,7 +177,8 @@ def main() -> None:
             continue
         prior = trained(name, PRIORS[name], root, asked.out)
         row = {"prior": name, **measures(prior, nets, images, labels)}
-        row["pictures named"], row["relative"] = named_pictures(prior, nets, root, asked.out / "pictures" / name)
+        made, wanted, row["relative"] = pictures(prior, nets["net"], root, asked.out / "pictures" / name)
+        row["pictures named"] = shapes.right(nets["second"], made, wanted)
         rows.append({key: str(value) for key, value in row.items()})
         with file.open("w", newline="") as table:
             writer = csv.DictWriter(table, list(rows[0]))
