@@ -94,7 +94,7 @@ def _curve(axis: Any, points: Sequence[Point], axes: tuple[str, str]) -> None:
                       label=name, ls="-" if name else "")  # fmt: skip
     if any(series):
         axis.legend(fontsize=7)
-    if len(points) <= 12:
+    elif len(points) <= 12:  # a line's points are told by their place
         for one in points:
             axis.annotate(one.name, (one.x, one.y), xytext=(4, 4), textcoords="offset points", fontsize=7)
     axis.set_xlabel(axes[0], fontsize=8)
