@@ -119,7 +119,7 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
         _add(section, run, name, whole, output)
     methods = [run.about.get("method") or {} for run in runs]
-    measures = {name: measured.read(run.folder) for run, name in zip(runs, _names(runs), strict=True)}
+    measures = {name: measured.read(run.folder) for run, name in zip(runs, _columns(runs), strict=True)}
     rows = [row for run in runs for row in run.rows]
     page = template("page.html.j2").render(
         title=names_only(title or TITLE), sections=list(sections.values()), summary=_summary(sections), whole=whole,
@@ -171,6 +171,12 @@ def _names(runs: Sequence[Run]) -> list[str]:
             alone = short.count(run.folder.name) == 1
             names.append(run.folder.name.replace("_", " ") if alone else _apart(run.folder, runs))
     return names
+
+
+def _columns(runs: Sequence[Run]) -> list[str]:
+    """What a run's column of measures is called; names of strips can be alike in the sections of two targets."""
+    names = _names(runs)
+    return names if len(set(names)) == len(names) else [_apart(run.folder, runs) for run in runs]
 
 
 def _apart(folder: Path, runs: Sequence[Run]) -> str:

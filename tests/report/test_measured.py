@@ -1,5 +1,6 @@
 """Tables of measures: written, read back, and shown."""
 
+import json
 import math
 
 import pytest
@@ -54,3 +55,15 @@ def test_the_page_has_the_table_escaped_and_of_several_runs_the_differences(tmp_
     measured.write(both / "differences.csv", [difference])
     page = write_page([one, two], both).read_text()
     assert "0.125 [0.250, 0.750]" in page and "<th>one − two</th>" in page and "0.375 [0.250, 0.500]" in page
+
+
+def test_runs_of_two_targets_through_one_generator_have_a_column_each(tmp_path, run_folder):
+    folders = [run_folder(tmp_path / name) for name in ("early", "late")]
+    for folder, value in zip(folders, (0.125, 0.625), strict=True):
+        measured.write(folder / "measures.csv", [ONE | {"value": value}])
+    about = json.loads((folders[1] / "manifest.json").read_text())
+    about["target"]["name"] = "another"
+    (folders[1] / "manifest.json").write_text(json.dumps(about))
+    page = write_page(folders, tmp_path).read_text()
+    assert "<th>early</th>" in page and "<th>late</th>" in page
+    assert "0.125 [0.250, 0.750]" in page and "0.625 [0.250, 0.750]" in page
