@@ -1,7 +1,7 @@
 """A claim's figure: pictures of its runs at the left, bars or the curve of its table at the right."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,16 @@ ACROSS, DOWN = 8, 10  # pictures that a figure has at most
 COLORS = ("#35567c", "#c2703d", "#5d8a4b", "#8a5d8a", "#777777")  # of the series of a curve
 
 
-def write(path: Path, folder: Path, rows: Sequence[Measure], shown: str | None, found: Analysis) -> bool:
+def write(
+    path: Path,
+    folder: Path,
+    rows: Sequence[Measure],
+    shown: str | None,
+    found: Analysis,
+    unpictured: Collection[str] = (),
+) -> bool:
     """Write the figure of the runs in `folder` as JPEG, atomically; False where there is nothing to show."""
-    sheet, bars = _runs(folder), _bars(rows, shown)
+    sheet, bars = _runs(folder, unpictured), _bars(rows, shown)
     if not sheet and not bars and not found.points:
         return False
     figure, axes = _canvas(len(sheet), bool(bars or found.points))
@@ -56,10 +63,11 @@ def _canvas(runs: int, numbers: bool) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _runs(folder: Path) -> dict[str, list[Path]]:
+def _runs(folder: Path, unpictured: Collection[str]) -> dict[str, list[Path]]:
     """By the name of a run, the first pictures of its units; at most `DOWN` runs, evenly chosen."""
     runs = sorted(folder.glob("*/results.csv"), key=lambda path: path.stat().st_mtime)  # in the order of the panels
     runs = runs or [path for path in [folder / "results.csv"] if path.exists()]
+    runs = [path for path in runs if path.parent.name not in unpictured]
     chosen = runs if len(runs) <= DOWN else [runs[i * (len(runs) - 1) // (DOWN - 1)] for i in range(DOWN)]
     found = {}
     for path in chosen:

@@ -53,6 +53,7 @@ class ClaimSettings(Settings):
         effects: the rows that decide.
         changes: what scale or data may change.
         told: what was found, in plain words; null until it was measured.
+        unpictured: runs that the figure leaves out, because their pictures are photographs that are not ours to show.
     """
 
     claim: str
@@ -67,6 +68,7 @@ class ClaimSettings(Settings):
     effects: list[EffectSettings]
     changes: str
     told: str | None
+    unpictured: list[str] = []
 
 
 class PaperSettings(Settings):
