@@ -68,7 +68,7 @@ class ClaimSettings(Settings):
     effects: list[EffectSettings]
     changes: str
     told: str | None
-    unpictured: list[str] = []
+    unpictured: tuple[str, ...] = ()
 
 
 class PaperSettings(Settings):

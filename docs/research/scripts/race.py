@@ -132,7 +132,7 @@ def told(asked: Asked, which: str, took: dict[str, float]) -> None:
     """Measure a race: its table, and its figure."""
     folders = {name: asked.out / which / name for name in took}
     folders |= {name: asked.out / "controls" / name for name in sorted(asked.controls)}
-    drawn = {name: folder for name, folder in folders.items() if name != "real_image"}  # photographs are not ours to show
+    drawn = {name: folder for name, folder in folders.items() if name != "real_image"}  # photographs are not ours
     figure(drawn).save(asked.out / f"{which}.png")
     ordered = [OURS, *(name for name in folders if name != OURS)]
     words = [*judged(asked), *asked.real, "measures=[recognised,driven,natural,various]"]
