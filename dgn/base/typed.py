@@ -165,7 +165,8 @@ def sentence(error: ValidationError, values: Any, path: str, model: Any) -> str:
             return f"{key}={shown} is out of range: set {key} to {', or to '.join([bound, *choices])}"
     if said := next((said for one in same if (said := _length(one))), ""):
         instead = f", or to {KINDS['int_type']}" if "int_type" in kinds else ""
-        return f"{key}={shown} has {len(value)}: set {key} to {said}{instead}"
+        count = f"{len(value)} value{'s' * (len(value) != 1)}"
+        return f"{key}={shown} has {count}: set {key} to {said}{instead}"
     wanted = list(dict.fromkeys(KINDS[one["type"]] for one in same if one["type"] in KINDS))
     if choices and wanted:
         return f"{key}={shown} is neither {wanted[0]} nor {' nor '.join(choices)}: set {key} to one of them"

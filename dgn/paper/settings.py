@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from dgn.base.errors import UserError, nearest
 from dgn.base.typed import NotNegative, Settings
@@ -68,7 +68,7 @@ class ClaimSettings(Settings):
     effects: list[EffectSettings]
     changes: str
     told: str | None
-    unpictured: tuple[str, ...] = ()
+    unpictured: list[str] = Field(default_factory=list)
 
 
 class PaperSettings(Settings):

@@ -148,7 +148,7 @@ def test_a_header_with_other_values_is_an_error_not_a_crash(small_bundle, tmp_pa
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("code_shape", [], "code_shape=.* cannot be used: .* at least 1 item"),
+        ("code_shape", [], "code_shape=.* has 0 values: set code_shape to a list of at least 1"),
         ("code_shape", [1023], "layers.0.weight of its generator is"),
         ("size", 0, "size=0 is out of range: set size to 1 or more"),
         ("size", 17, "gives .*, not images of 17 px"),

@@ -51,7 +51,7 @@ def test_what_is_no_input_gets_a_sentence(contract):
         ({"mean": ["a", "b", "c"]}, "target.input.mean=a is not a number"),
         ({"std": "abc"}, "std=abc is not a list or a number"),
         ({"std": [1, 0, 1]}, "std=0 is out of range: set target.input.std to more than 0"),
-        ({"mean": []}, r"target\.input\.mean=\[\] is not a number"),
+        ({"mean": []}, r"target\.input\.mean=\[\] has 0 values: set target.input.mean to a list of at least 1"),
         ({"mean": [0.4, 0.5]}, r"target\.input\.mean=\[0.4, 0.5\] has 2 values for 3 channels: set one value, or one"),
     ):
         with pytest.raises(UserError, match=words):

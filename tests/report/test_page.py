@@ -258,7 +258,7 @@ def test_a_page_that_cannot_be_made_is_a_sentence(tmp_path, sweep_folder):
         (["page", run, run], "needs its own folder: add --output DIR"),
         (["page", run, sweep_folder, "--output", tmp_path], "is a sweep"),
         (["page", tmp_path / "none"], "it does not exist"),
-        (["page", tmp_path], "it has no manifest.json"),
+        (["page", tmp_path], "is not the folder of a finished run: did you mean .*/a[?]"),
         (["page", broken], "is not a run's config"),
     ):
         with pytest.raises(SystemExit, match=sentence):
