@@ -1,18 +1,24 @@
 """A claim's figure: pictures of its runs at the left, bars or the curve of its table at the right."""
 
 import math
-from collections.abc import Collection, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.files import whole
+from dgn.base.folders import EXPERIMENTS
 from dgn.measures.intervals import Measure
 from dgn.paper.table import Analysis, Point
 from dgn.report import results
 
 ACROSS, DOWN = 8, 10  # pictures that a figure has at most
+LETTERS, LINES = 13, 2  # of a unit's name above its pictures
+AXES = {"log2_rank": "mean log₂ rank at the judge (lower: recognised more)", "kid": "KID to real images (lower: nearer)"}
 COLORS = ("#35567c", "#c2703d", "#5d8a4b", "#8a5d8a", "#777777")  # of the series of a curve
 
 
@@ -25,12 +31,17 @@ def write(
     unpictured: Collection[str] = (),
 ) -> bool:
     """Write the figure of the runs in `folder` as JPEG, atomically; False where there is nothing to show."""
-    sheet, bars = _runs(folder, unpictured), _bars(rows, shown)
+    order = _order(folder)
+    sheet, bars = _runs(folder, order, unpictured), _bars(rows, shown, order)
     if not sheet and not bars and not found.points:
         return False
     figure, axes = _canvas(len(sheet), bool(bars or found.points))
-    for place, (name, files) in enumerate(sheet.items()):
-        for column, file in enumerate(files):
+    names = {tuple(row.label for row, _ in pictures) for pictures in sheet.values()}
+    for place, (name, pictures) in enumerate(sheet.items()):
+        for column, (row, file) in enumerate(pictures):
+            if place == 0 and len(names) == 1:  # every row has the same units
+                where = ((column + 0.48) / ACROSS, 1 + 0.08 / len(sheet))
+                axes["sheet"].text(*where, _short(row.label), ha="center", va="bottom", fontsize=6.5)
             box = axes["sheet"].inset_axes(
                 (column / ACROSS, 1 - (place + 1) / len(sheet), 0.96 / ACROSS, 0.94 / len(sheet))
             )
@@ -63,9 +74,24 @@ def _canvas(runs: int, numbers: bool) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _runs(folder: Path, unpictured: Collection[str]) -> dict[str, list[Path]]:
-    """By the name of a run, the first pictures of its units; at most `DOWN` runs, evenly chosen."""
-    runs = sorted(folder.glob("*/results.csv"), key=lambda path: path.stat().st_mtime)  # in the order of the panels
+def _order(folder: Path) -> dict[str, int]:
+    """The place of each run in its experiment, by the name; none of an experiment that does not stand there."""
+    path = EXPERIMENTS / "paper" / f"{folder.name}.yaml"
+    panels = yaml.safe_load(path.read_text(encoding="utf-8"))["panels"] if path.exists() else {}
+    return {name: place for place, name in enumerate(panels)}
+
+
+def _short(name: str) -> str:
+    """A unit's name in few short lines."""
+    lines = textwrap.wrap(name, LETTERS) or [name]
+    return "\n".join(line[:LETTERS] for line in lines[:LINES])
+
+
+def _runs(
+    folder: Path, order: Mapping[str, int], unpictured: Collection[str]
+) -> dict[str, list[tuple[results.Row, Path]]]:
+    """By the name of a run, the first picture of each of its units; at most `DOWN` runs, evenly chosen."""
+    runs = sorted(folder.glob("*/results.csv"), key=lambda path: (order.get(path.parent.name, 0), path))
     runs = runs or [path for path in [folder / "results.csv"] if path.exists()]
     runs = [path for path in runs if path.parent.name not in unpictured]
     chosen = runs if len(runs) <= DOWN else [runs[i * (len(runs) - 1) // (DOWN - 1)] for i in range(DOWN)]
@@ -73,13 +99,13 @@ def _runs(folder: Path, unpictured: Collection[str]) -> dict[str, list[Path]]:
     for path in chosen:
         rows = {row.unit: row for row in reversed(results.read(path))}
         first = list(reversed(list(rows.values())))[:ACROSS]
-        found[path.parent.name] = [path.parent / row.image for row in first]
+        found[path.parent.name] = [(row, path.parent / row.image) for row in first]
     return found
 
 
-def _bars(rows: Sequence[Measure], shown: str | None) -> list[tuple[str, Measure]]:
-    """What `shown` has of each run, by its name; differences are no runs."""
-    pairs = [(one.name.partition(": "), one) for one in rows]
+def _bars(rows: Sequence[Measure], shown: str | None, order: Mapping[str, int]) -> list[tuple[str, Measure]]:
+    """What `shown` has of each run, by its name, in the order of the runs; differences are no runs."""
+    pairs = sorted(((one.name.partition(": "), one) for one in rows), key=lambda pair: order.get(pair[0][0], 0))
     return [(of, one) for (of, _, name), one in pairs if name == shown and " − " not in of and one.value == one.value]
 
 
@@ -89,7 +115,7 @@ def _bar_chart(axis: Any, bars: Sequence[tuple[str, Measure]], name: str) -> Non
     axis.barh(places, values, color="#8fa8c8", xerr=_errors([(one.value, one.low, one.high) for _, one in bars]))
     axis.set_yticks(places, [of for of, _ in bars], fontsize=8)
     axis.invert_yaxis()
-    axis.set_xlabel(name, fontsize=8)
+    axis.set_xlabel(next((label for key, label in AXES.items() if key in name), name), fontsize=8)
 
 
 def _curve(axis: Any, points: Sequence[Point], axes: tuple[str, str]) -> None:

@@ -39,7 +39,7 @@ def growth(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
     ahead = [(sign / len(moments), both[place], end[place], chance[place])
              for both in moments.values() for place, sign in ((0, 1.0), (1, -1.0))]  # fmt: skip
     found.append(moved("pictures − accuracy: mean way", ahead))
-    return Analysis(found, points, ("iterations", "way from chance to the end"))
+    return Analysis(found, points, ("iterations", "way from chance (0) to the end (1)"))
 
 
 def ranks(run: Finished, eye: Eye) -> Values:

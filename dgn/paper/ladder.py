@@ -29,7 +29,7 @@ def ladder(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> An
         found.append(Measure(f"{name}: CKA with {ENCODER}", alike, float("nan"), float("nan"), len(encoder)))
         points.append(Point(name, alike, rank.value, rank.low, rank.high))
     over = spearman("targets: Spearman of CKA and log2_rank", [p.x for p in points], [p.y for p in points])
-    return Analysis([*found, over], points, (f"linear CKA with {ENCODER}", "mean log2 rank at the judge"))
+    return Analysis([*found, over], points, (f"linear CKA with {ENCODER}", "mean log₂ rank at the judge"))
 
 
 def features(network: NetworkSettings, real: RealImages) -> Tensor:

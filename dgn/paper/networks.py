@@ -20,8 +20,8 @@ MEASURED = {"top1": "val/top1", "top5": "val/top5", "unexplained": f"val/{verdic
 SECTION = """## The networks
 
 Trained for these claims, each by `dgn LINE output=runs/paper/NAME`. Held-out: the class is the first, and among the
-first five, %; of a generator, what its reconstructions leave [unexplained](training.md#what-to-look-at-while-it-runs),
-lower is better. Those that ship are in [their card](../dgn/assets/README.md).
+first five, %; of a generator, what its reconstructions leave [unexplained](training.md#what-to-look-at-while-it-runs):
+0 is perfect, at 1 the mean would have done as well. Those that ship are in [their card](../dgn/assets/README.md).
 
 | NAME | LINE | iterations | images seen | held-out |
 | --- | --- | --- | --- | --- |
@@ -77,9 +77,9 @@ def read(docs: Path) -> list[Record]:
 
 
 def _trained(name: str, line: str, log: Path) -> Record | None:
-    """What a training's log says at its end; None where there is no log."""
+    """What a training's log says at its end; 0 iterations where it has none, as nothing was trained."""
     if not log.exists():
-        return None
+        return Record(name, line, "0", "0")
     with log.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     last = {row["metric"]: row["value"] for row in rows}
@@ -95,6 +95,6 @@ def section(records: Iterable[Record]) -> str:
 
 def _rows(records: Iterable[Record]) -> Iterator[str]:
     for one in records:
-        held = f"{one.top1} / {one.top5} %" if one.top1 else f"unexplained {one.unexplained}"
-        line = one.line.replace("{images}", "DIR").replace("{places}", "DIR")
+        held = f"{one.top1} / {one.top5} %" if one.top1 else f"unexplained {one.unexplained}" if one.unexplained else ""
+        line = one.line.replace("{images}", "TINY").replace("{places}", "MINIPLACES")
         yield f"| `{one.name}` | `{line}` | {int(one.iterations):,} | {int(one.images):,} | {held} |"

@@ -1,5 +1,6 @@
 """docs/paper.md, written anew from the claims' tables: nothing in it is typed by hand but the claims' own words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,22 +16,24 @@ Each claim of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)) th
 an effect, its 95 % interval and the line that makes it again:
 
 ```bash
-make paper IMAGES=DIR PLACES=DIR JUDGE=FILE        # everything that is missing, in order; a stopped one goes on
+make paper IMAGES=TINY PLACES=MINIPLACES JUDGE=FILE    # everything that is missing, in order; a stopped one goes on
 {commands}
 ```
 
-`DIR` are Tiny ImageNet and MiniPlaces as folders (`train/CLASS/`, `val/CLASS/`), `FILE` is the judge's weights
-([judge.md](judge.md)). This page is written by that command from the claims' tables.
+`TINY` and `MINIPLACES` are the folders of Tiny ImageNet and MiniPlaces (`train/CLASS/`, `val/CLASS/`), `FILE` is the
+judge's weights ([judge.md](judge.md)). This page is written by that command from the claims' tables.
 
 **The verdict** follows from the interval alone: *confirmed* where all of it lies on the claimed side of 0, *refuted*
 where all of it lies on the other, else *undecided*; also undecided below {fewest} pictures. Of several effects all must
 be confirmed, and one that is refuted refutes the claim. A claim of no correlation is confirmed where the interval lies
-within {near:g} of 0.
+within {near:g} of 0, and refuted where all of it lies farther away.
 
-- Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)).
-- Settings were chosen on even classes; all classes here are odd ones.
-- "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is lower where the judge
-  names the class earlier; other rows as in [measures.md](measures.md#the-measures).
+- Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)); over units, pairs of classes or
+  settings where the claim is about those. n counts pictures, of a difference those of both runs.
+- Settings were chosen on even classes; all classes here are odd ones. Hidden units are the first of their layer.
+- "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is the judge's: log₂ of the
+  rank that it gives the class, lower where it recognises more; other rows as in
+  [measures.md](measures.md#the-measures).
 """
 NAMES = {"above": "above 0", "below": "below 0", "none": f"within {verdict.NEAR:g} of 0"}
 
@@ -40,7 +43,7 @@ def write(settings: PaperSettings, docs: Path) -> Path:
 
     A table that lacks a row that decides is from before the claim had it: the claim counts as not measured.
     """
-    told = {name: table.read(docs / "paper", name) for name in settings.claims}
+    told = {name: table.read(docs / "paper", settings.first_of(name)) for name in settings.claims}
     told = {name: rows for name, rows in told.items() if decides(settings.claims[name], rows)}
     path = docs / "paper.md"
     write_text(path, text(settings, told, docs))
@@ -54,27 +57,30 @@ def decides(claim: ClaimSettings, rows: Sequence[Measure]) -> bool:
 
 def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: Path) -> str:
     """The page, of the claims' rows by the claims' names."""
-    commands = "\n".join(f"make paper ONLY={name} {_paths(settings.claims[name])}" for name in told)
+    commands = "\n".join(command(name, settings) for name in told)
     parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR)]
     parts += [_summary(settings, told)] if told else []
     parts += [_section(name, settings, rows, docs) for name, rows in told.items()]
     if records := networks.read(docs / "paper"):
         parts.append(networks.section(records))
     if left := [name for name in settings.claims if name not in told]:
-        lines = [f"- `{name}`: {settings.claims[name].claim}" for name in left]
-        parts.append("## Not measured yet\n\n`make paper ONLY=NAME` measures them:\n\n" + "\n".join(lines) + "\n")
+        lines = [f"- `{command(name, settings)}`: {settings.claims[name].claim}" for name in left]
+        parts.append("## Not measured yet\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def _paths(claim: ClaimSettings) -> str:
-    """The paths that a claim's lines ask for, as the Makefile takes them."""
-    words = " ".join([*claim.words, *(word for call in claim.measured for word in call.words)])
-    keys = {"{images}": "IMAGES=DIR", "{places}": "PLACES=DIR", "{judge_weights}": "JUDGE=FILE"}
-    return " ".join(word for key, word in keys.items() if key in words)
+def command(name: str, settings: PaperSettings) -> str:
+    """The line that settles a claim, with the paths that it asks for."""
+    claim = settings.claims[name]
+    words = [*claim.words, *(word for call in claim.measured for word in call.words)]
+    words += [*(f"{{{key}}}" for key in claim.reads), *(settings.made[need].line for need in claim.needs)]
+    keys = {"{images}": "IMAGES=TINY", "{places}": "PLACES=MINIPLACES", "{judge_weights}": "JUDGE=FILE"}
+    paths = [word for key, word in keys.items() if key in " ".join(words)]
+    return " ".join(["make paper", f"ONLY={name}", *paths])
 
 
 def _summary(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
-    lines = ["| claim | verdict | effect [95 % interval] | n | what may change |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| claim | verdict | effect [95 % interval] | n | what differs from the paper |", "| --- | --- | --- | --- | --- |"]
     for name, rows in told.items():
         claim = settings.claims[name]
         found = table.effects(claim, rows)
@@ -92,9 +98,12 @@ def _section(name: str, settings: PaperSettings, rows: Sequence[Measure], docs: 
     parts = [f"## {name}\n", f"{claim.claim} ({claim.section})\n", "\n".join(decided) + "\n"]
     if claim.told:
         parts.append(claim.told.strip() + "\n")
-    if (docs / "images" / f"paper_{name}.jpg").exists():
-        parts.append(f"![{claim.section}: {name}](images/paper_{name}.jpg)\n")
-    parts.append(f"All numbers: [paper/{name}.csv](paper/{name}.csv).\n")
+    first = settings.first_of(name)
+    if first != name:
+        parts.append(f"The figure is that of [{first}](#{first}).\n")
+    elif (docs / "images" / f"paper_{name}.jpg").exists():
+        parts.append(f"![Pictures and numbers of the claim: {claim.claim}](images/paper_{name}.jpg)\n")
+    parts.append(f"All numbers: [paper/{first}.csv](paper/{first}.csv).\n")
     return "\n".join(parts)
 
 
@@ -104,11 +113,11 @@ def _effect(effect: EffectSettings, one: Measure) -> str:
 
 
 def interval(one: Measure) -> str:
-    """A number as people read it; "none" for a missing one."""
+    """A number as people read it, with a minus sign; "none" for a missing one."""
     if one.value != one.value:
         return "none"
     bounds = f" [{digits(one.low)}, {digits(one.high)}]" if one.low == one.low and one.high == one.high else ""
-    return digits(one.value) + bounds
+    return re.sub(r"(?<![\de])-", "−", digits(one.value) + bounds)
 
 
 def _code(name: str) -> str:

@@ -23,7 +23,7 @@ ACROSS, SECONDS = 5, 0.5  # pictures in a row of a frame; that a frame is shown
 def along(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
     """Write the runs step_00, step_05, … as the frames of `path.gif`; and the judge's mean log₂ rank by the step."""
     animate(folder)
-    return Analysis([], points(rows), ("steps", "mean log2 rank at the judge"))
+    return Analysis([], points(rows), ("steps", "mean log₂ rank at the judge"))
 
 
 def points(rows: Sequence[Measure]) -> list[Point]:

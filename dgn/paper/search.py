@@ -14,12 +14,15 @@ from dgn.report import results
 def score_and_judge(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> Analysis:
     """Spearman's correlation, over the runs in `folder`, of the mean score and the judge's mean log₂ rank.
 
-    Recognisable pictures have low ranks: where the score told them, the correlation would be near -1. UserError for
-    runs without a judge.
+    Recognisable pictures have low ranks: where the score told them, the correlation would be near -1. A second row has
+    the half of the settings with the higher scores, which leaves out those that took too few or too small steps.
+    UserError for runs without a judge.
     """
     points = [_point(path.parent.name, results.read(path)) for path in sorted(folder.glob("*/results.csv"))]
-    found = spearman("settings: Spearman of score and log2_rank", [p.x for p in points], [p.y for p in points])
-    return Analysis([found], points, ("mean score", "mean log2 rank at the judge"))
+    upper = sorted(points, key=lambda point: point.x)[len(points) // 2 :]
+    found = [spearman(f"{which}: Spearman of score and log2_rank", [p.x for p in those], [p.y for p in those])
+             for which, those in (("settings", points), ("upper half of the settings", upper))]  # fmt: skip
+    return Analysis(found, points, ("mean score", "mean log₂ rank at the judge"))
 
 
 def _point(name: str, rows: Sequence[results.Row]) -> Point:

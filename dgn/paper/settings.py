@@ -49,6 +49,7 @@ class ClaimSettings(Settings):
         hours: that pictures and measures take on two cores.
         measured: calls of `dgn measure` on its runs.
         analysis: "module:function" that gives further rows; null: none.
+        reads: keys of the paths that the analysis reads: images, judge_weights.
         shown: the measure that the figure's bars show; null: no bars.
         effects: the rows that decide.
         changes: what scale or data may change.
@@ -68,6 +69,7 @@ class ClaimSettings(Settings):
     effects: list[EffectSettings]
     changes: str
     told: str | None
+    reads: list[str] = Field(default_factory=list)
     unpictured: list[str] = Field(default_factory=list)
 
 
@@ -106,6 +108,16 @@ class PaperSettings(Settings):
                     raise UserError(f"{key} has no value: set {key}={'FILE' if key == 'judge_weights' else 'DIR'}")
                 word = word.replace(f"{{{key}}}", path)
         return word
+
+    def first_of(self, name: str) -> str:
+        """The first claim with the same runs, measures and analysis: its table and its figure are this one's, too."""
+        claim = self.claims[name]
+        return next(
+            other
+            for other, one in self.claims.items()
+            if (one.experiment, one.measured, one.analysis, one.shown)
+            == (claim.experiment, claim.measured, claim.analysis, claim.shown)
+        )
 
     def chosen(self, names: list[str]) -> dict[str, ClaimSettings]:
         """The claims of these names, all for none; UserError for one that does not exist."""

@@ -14,6 +14,7 @@ def settle(name: str, settings: PaperSettings) -> verdict.Verdict:
     found = table.analysed(name, folder, settings, rows)
     rows += found.rows
     effects = table.effects(claim, rows)
-    figures.write(docs / "images" / f"paper_{name}.jpg", folder, rows, claim.shown, found, claim.unpictured)
-    table.write(docs / "paper", name, rows, found.points)
+    kept = settings.first_of(name)
+    figures.write(docs / "images" / f"paper_{kept}.jpg", folder, rows, claim.shown, found, claim.unpictured)
+    table.write(docs / "paper", kept, rows, found.points)
     return verdict.of_claim([verdict.of_effect(effects[one.name], one.claimed) for one in claim.effects])

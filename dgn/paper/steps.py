@@ -73,6 +73,8 @@ def plan(settings: PaperSettings, names: Sequence[str]) -> list[Step]:
     UserError for an unknown claim, and for a path that a step needs and that is not set.
     """
     chosen = settings.chosen(list(names))
+    for key in {key for claim in chosen.values() for key in claim.reads}:
+        settings.filled(f"{{{key}}}")  # now, and not after hours
     needed = dict.fromkeys(need for claim in chosen.values() for need in claim.needs)
     steps = [step for claim in chosen.values() for step in _of_claim(settings, claim)]
     return [*(_training(settings, need) for need in needed), *{step.name: step for step in steps}.values()]

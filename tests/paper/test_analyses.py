@@ -44,7 +44,7 @@ def test_the_correlation_of_score_and_judge_is_over_runs(tmp_path):
         changed = [results.Row(**vars(one) | {"score": float(i), "judge_rank": 2**i}) for one in rows]
         results.write(folder / "results.csv", changed)
     found = search.score_and_judge(tmp_path, None, [])
-    assert found.rows[0].value == 1 and found.rows[0].n == 5
+    assert found.rows[0].value == 1 and found.rows[0].n == 5 and found.rows[1].n == 3
     assert [(point.x, point.y) for point in found.points] == [(i, i) for i in range(5)]
     results.write(folder / "results.csv", [results.Row(**vars(one) | {"judge_rank": None}) for one in rows])
     with pytest.raises(UserError, match="no picture of p4 was judged"):

@@ -31,7 +31,7 @@ def test_a_network_has_its_last_evaluation_and_what_it_has_seen(paper, trained):
     assert networks.update(settings, paper_docs(settings)) == networks.read(paper_docs(settings))
     assert len(networks.read(paper_docs(settings))) == 1
     text = page.write(settings, page_docs(settings)).read_text()
-    assert "| `net` | `train experiment=networks/net data.root=DIR` | 100 | 12,800 | 41.3 / 70.2 % |" in text
+    assert "| `net` | `train experiment=networks/net data.root=MINIPLACES` | 100 | 12,800 | 41.3 / 70.2 % |" in text
 
 
 def test_a_generator_has_what_it_leaves_unexplained(paper, trained):
@@ -40,8 +40,13 @@ def test_a_generator_has_what_it_leaves_unexplained(paper, trained):
     assert (one.unexplained, one.top1) == ("0.942", "") and "| unexplained 0.942 |" in networks.section([one])
 
 
-def test_a_network_without_a_log_or_that_is_not_there_has_no_row(paper, trained):
+def test_a_network_without_a_log_was_not_trained(paper, trained):
     (trained / networks.LOG).unlink()
+    (one,) = networks.update(paper(), paper_docs(paper()))
+    assert one == networks.Record("net", NET["line"], "0", "0") and "| 0 | 0 |  |" in networks.section([one])
+
+
+def test_a_network_that_is_not_there_has_no_row(paper):
     assert networks.update(paper(), paper_docs(paper())) == [] and networks.read(paper_docs(paper())) == []
     assert "## The networks" not in page.write(paper(), page_docs(paper())).read_text()
 

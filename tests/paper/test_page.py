@@ -33,21 +33,21 @@ def test_the_page_is_the_same_from_the_tables_alone(paper, finished):
     shutil.rmtree("runs")
     assert page.write(paper(), DOCS).read_text() == text
     summary = next(line for line in text.splitlines() if line.startswith("| [One is better"))
-    assert summary == (f"| [One is better than another.](#a_claim) | **confirmed** | `one − other: {KIND}` -1.50 "
-                       "[-2.00, -1.00] | 40 | Its size. |")  # fmt: skip
-    assert "make paper ONLY=a_claim JUDGE=FILE" in text and "![section 2: a_claim](images/paper_a_claim.jpg)" in text
+    assert summary == (f"| [One is better than another.](#a_claim) | **confirmed** | `one − other: {KIND}` −1.50 "
+                       "[−2.00, −1.00] | 40 | Its size. |")  # fmt: skip
+    assert "make paper ONLY=a_claim PLACES=MINIPLACES JUDGE=FILE" in text and "One is better than another.](images/paper_a_claim.jpg)" in text
     assert "Not measured yet" not in text
 
 
 def test_a_claim_without_a_table_is_named_and_nothing_is_said_of_it(paper):
     text = page.write(paper(), DOCS).read_text()
-    assert "## Not measured yet" in text and "`a_claim`: One is better" in text and "## a_claim" not in text
+    assert "## Not measured yet" in text and "PLACES=MINIPLACES JUDGE=FILE`: One is better" in text and "## a_claim" not in text
 
 
 def test_a_table_from_before_the_claim_had_another_effect_is_not_told(paper, finished):
     settle.settle("a_claim", paper())
     more = CLAIM | {"effects": [*CLAIM["effects"], {"name": "one − third: x", "claimed": "above"}]}
-    assert "- `a_claim`: One is better" in page.write(paper({"a_claim": more}), DOCS).read_text()
+    assert "JUDGE=FILE`: One is better" in page.write(paper({"a_claim": more}), DOCS).read_text()
 
 
 def test_an_effect_that_no_run_has_is_said(paper, finished):
@@ -73,3 +73,13 @@ def test_an_analysis_adds_rows_and_a_curve(paper, finished):
     assert rows_of(DOCS / "paper/a_claim.points.csv") == [
         {"name": "p", "x": "1", "y": "2", "low": "1.5", "high": "", "series": ""}
     ]
+
+
+def test_claims_of_the_same_runs_and_measures_share_a_table_and_a_figure(paper, finished):
+    opposite = CLAIM | {"claim": "The other is.", "effects": [{"name": f"one − other: {KIND}", "claimed": "above"}]}
+    both = paper({"a_claim": CLAIM, "opposite": opposite})
+    assert settle.settle("opposite", both) == "refuted"
+    assert not (DOCS / "paper/opposite.csv").exists() and not (DOCS / "images/paper_opposite.jpg").exists()
+    text = page.write(both, DOCS).read_text()
+    assert "| **confirmed** |" in text and "| **refuted** |" in text
+    assert "The figure is that of [a_claim](#a_claim)." in text and "paper/opposite.csv" not in text

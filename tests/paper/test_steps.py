@@ -42,6 +42,12 @@ def test_what_is_missing_is_one_sentence(paper, keys, names, sentence):
         steps.plan(paper(**keys), names)
 
 
+def test_what_an_analysis_reads_is_asked_for_before_the_first_step(paper):
+    read = CLAIM | {"reads": ["images"]}
+    with pytest.raises(UserError, match="images has no value: set images=DIR"):
+        steps.plan(paper({"a_claim": read}), [])
+
+
 @pytest.fixture
 def one_step(paper, tmp_path):
     (tmp_path / "net").write_bytes(b"weights")
