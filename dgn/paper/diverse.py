@@ -43,7 +43,11 @@ def diverse(folder: Path, settings: PaperSettings, rows: Sequence[Measure]) -> A
                spearman("classes: Spearman of the two spreads", [p.x for p in points], by_place)]  # fmt: skip
     last = sorted(points, key=lambda point: -point.y)[:WORST]
     named = [Measure(f"{p.name}: mean log2_rank", p.y, math.nan, math.nan, 1, f"spread {p.x:.3g}") for p in last]
-    return Analysis([found, *layered, *named], points, ("mean distance of a class's real images, judge's features", "mean log₂ rank at the judge"))
+    return Analysis(
+        [found, *layered, *named],
+        points,
+        ("mean distance of a class's real images, judge's features", "mean log₂ rank at the judge"),
+    )
 
 
 def mean_distance(features: Tensor) -> float:

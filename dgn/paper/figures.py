@@ -18,7 +18,10 @@ from dgn.report import results
 
 ACROSS, DOWN = 8, 10  # pictures that a figure has at most
 LETTERS, LINES = 13, 2  # of a unit's name above its pictures
-AXES = {"log2_rank": "mean log₂ rank at the judge (lower: recognised more)", "kid": "KID to real images (lower: nearer)"}
+AXES = {
+    "log2_rank": "mean log₂ rank at the judge (lower: recognised more)",
+    "kid": "KID to real images (lower: nearer)",
+}
 COLORS = ("#35567c", "#c2703d", "#5d8a4b", "#8a5d8a", "#777777")  # of the series of a curve
 
 

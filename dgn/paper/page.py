@@ -80,7 +80,10 @@ def command(name: str, settings: PaperSettings) -> str:
 
 
 def _summary(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
-    lines = ["| claim | verdict | effect [95 % interval] | n | what differs from the paper |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| claim | verdict | effect [95 % interval] | n | what differs from the paper |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, rows in told.items():
         claim = settings.claims[name]
         found = table.effects(claim, rows)

@@ -35,13 +35,20 @@ def test_the_page_is_the_same_from_the_tables_alone(paper, finished):
     summary = next(line for line in text.splitlines() if line.startswith("| [One is better"))
     assert summary == (f"| [One is better than another.](#a_claim) | **confirmed** | `one − other: {KIND}` −1.50 "
                        "[−2.00, −1.00] | 40 | Its size. |")  # fmt: skip
-    assert "make paper ONLY=a_claim PLACES=MINIPLACES JUDGE=FILE" in text and "One is better than another.](images/paper_a_claim.jpg)" in text
+    assert (
+        "make paper ONLY=a_claim PLACES=MINIPLACES JUDGE=FILE" in text
+        and "One is better than another.](images/paper_a_claim.jpg)" in text
+    )
     assert "Not measured yet" not in text
 
 
 def test_a_claim_without_a_table_is_named_and_nothing_is_said_of_it(paper):
     text = page.write(paper(), DOCS).read_text()
-    assert "## Not measured yet" in text and "PLACES=MINIPLACES JUDGE=FILE`: One is better" in text and "## a_claim" not in text
+    assert (
+        "## Not measured yet" in text
+        and "PLACES=MINIPLACES JUDGE=FILE`: One is better" in text
+        and "## a_claim" not in text
+    )
 
 
 def test_a_table_from_before_the_claim_had_another_effect_is_not_told(paper, finished):
