@@ -136,3 +136,9 @@ def test_a_mistake_is_a_sentence_and_leaves_nothing(begun, tmp_path, words, sent
 def test_a_bare_name_of_a_function_is_told_its_key(tmp_path):
     with pytest.raises(UserError, match=r"score=my_pkg\.rig names a function in the wrong place: set score\._target_="):
         dgn.Search("caffenet64-fc6", "score=my_pkg.rig", output=tmp_path / "cell")
+
+
+def test_pixels_are_searched_at_the_size_that_is_set(tmp_path):
+    words = ["generator=pixels", "target.input.size=12"]
+    search = dgn.Search("caffenet64-fc6", *words, output=tmp_path / "pixels", population=4)
+    assert search.ask().shape == (4, 3, 12, 12)
