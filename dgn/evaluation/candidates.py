@@ -50,6 +50,21 @@ def encoder_of(prior: Bundle, known: Sequence[NetworkSettings]) -> NetworkSettin
     return next((network for network in networks if inverted.inverts(prior, network)), None)
 
 
+def inverted_by(
+    prior: Bundle, network: NetworkSettings, known: Sequence[NetworkSettings], role: str
+) -> NetworkSettings:
+    """`network` if G inverts it, else the one of `known` or of conf/network that it inverts.
+
+    UserError if G inverts none of them: the sentence tells how to set `role`, the key of `network`.
+    """
+    if inverted.inverts(prior, network):
+        return network
+    found = encoder_of(prior, known)
+    if found is None:
+        inverted.same_encoder(prior, network, role)
+    return found or network
+
+
 def unexplained(
     prior: Bundle, network: NetworkSettings, observer: Features, batches: Iterable[Tensor], device: torch.device = CPU
 ) -> float:

@@ -10,8 +10,8 @@ from dgn import data
 from dgn.base.errors import UserError
 from dgn.base.typed import Count, validated
 from dgn.data.settings import UNCHANGED, DataSettings
+from dgn.evaluation.candidates import inverted_by
 from dgn.generators.bundle import Bundle
-from dgn.generators.inverted import same_encoder
 from dgn.networks import class_names, zoo
 from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.initial_code import Noise
@@ -32,6 +32,9 @@ class ClassCodes:
         data: settings of the data set: `data.root` has a folder for each class, of its name or its ImageNet number.
         encoder: settings of the network that the bundle's generator inverts; unused where the generator gives the code
             of a picture itself, as pixels do.
+
+    Attributes:
+        known: further networks that G may invert, the run's target.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class ClassCodes:
         self.choose, self.most = choose, most
         self.data = validated(DataSettings, data, "data.")
         self.encoder = validated(NetworkSettings, encoder, "start.encoder.")
+        self.known: Sequence[NetworkSettings] = ()
         self._target: Target | None = None
         self._units: Sequence[Unit] = ()
         self._images: Any = None
@@ -89,10 +93,10 @@ class ClassCodes:
             raise UserError(
                 f"this start needs units that are one class each, which {unit.text} is not: set other units"
             )
-        pictures = self._pictures(bundle, unit, name)
         if code_of := getattr(bundle.generator, "code_of", None):
-            return code_of(pictures)
-        same_encoder(bundle, self.encoder, "start.encoder")
+            return code_of(self._pictures(bundle, unit, name))
+        self.encoder = inverted_by(bundle, self.encoder, self.known, "start.encoder")
+        pictures = self._pictures(bundle, unit, name)
         encoder = zoo.features(self.encoder, str(self.encoder.layer), activated=True, role="start.encoder")
         return encoder(pictures)
 

@@ -17,6 +17,7 @@ from dgn.base import lightning, precision
 from dgn.base.errors import UserError
 from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
+from dgn.synthesis import initial_code
 from dgn.synthesis.evolution import sampler
 from dgn.synthesis.generations import Generations
 from dgn.synthesis.module import Synthesis
@@ -81,7 +82,7 @@ def climb(
         kind, score = Synthesis, target.score([unit for unit, _ in rows])
     seeds = [seed for _, seed in rows]
     unit = prior.moments.scale if ascent.units == "std" else 1.0
-    start = start or instantiate(config.start)
+    start = start or initial_code.of(config)
     if hasattr(start, "for_units"):
         start = start.for_units(target, [unit for unit, _ in rows])
     module = kind(

@@ -20,9 +20,9 @@ from dgn.base.files import write_text
 from dgn.base.typed import Count, Positive, validated
 from dgn.data import DataModule
 from dgn.data.settings import DataSettings
+from dgn.evaluation.candidates import inverted_by
 from dgn.evaluation.dataset_examples import UNCHANGED, Best, as_seen
 from dgn.generators.bundle import Bundle
-from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
 from dgn.synthesis.initial_code import Noise, RealCode
@@ -63,6 +63,9 @@ class Facets:
         among: images that are scored, spread evenly.
         data: settings of the images.
         encoder: settings of the network that the bundle's generator inverts; unused without `data.root`.
+
+    Attributes:
+        known: further networks that G may invert, the run's target.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Facets:
         self.count, self.best, self.apart, self.among = count, best, apart, among
         self.data = validated(DataSettings, data, "data.")
         self.encoder = validated(NetworkSettings, encoder, "start.encoder.")
+        self.known: Sequence[NetworkSettings] = ()
         self._target: Target | None = None
         self._units: Sequence[Unit] = ()
         self._faces: dict[str, list[Face]] = {}
@@ -85,6 +89,8 @@ class Facets:
     def describe(self) -> str:
         """What the search starts from, for the page."""
         few = "" if self.data.root else ", among the few in the generator's file"
+        if self.best <= self.count:
+            return f"the code of one of the {self.best} real images that fire the unit most{few}"
         return f"the mean code of one of {self.count} clusters of the real codes that fire the unit most{few}"
 
     def for_units(self, target: Target, units: Sequence[Unit]) -> "Facets":
@@ -96,10 +102,10 @@ class Facets:
         spread = Noise()(bundle, seeds, noise)
         if self._target is None:  # a trial before the target is known
             if self.data.root:
-                same_encoder(bundle, self.encoder, "start.encoder")
+                inverted_by(bundle, self.encoder, self.known, "start.encoder")
             else:
                 RealCode()(bundle, seeds, noise)  # refuses a bundle without codes
-            return bundle.moments.mean + spread
+            return bundle.moments.mean + torch.stack([torch.full_like(bundle.moments.mean, seed) for seed in seeds])
         every = self.faces(bundle, self._target)
         of = [every[unit.text] for unit in self._units]
         return torch.stack([faces[seed % len(faces)].code for faces, seed in zip(of, seeds, strict=True)]) + spread
@@ -108,7 +114,9 @@ class Facets:
     def faces(self, bundle: Bundle, target: Target) -> dict[str, list[Face]]:
         """The faces of every unit of the target, by its text, the largest first; found once."""
         if not self._faces:
-            scores, places, codes = self._of_images(target) if self.data.root else self._of_bundle(bundle, target)
+            scores, places, codes = (
+                self._of_images(bundle, target) if self.data.root else self._of_bundle(bundle, target)
+            )
             for unit, score, place in zip(target.units, scores.T, places.T, strict=True):
                 own = torch.stack([codes[i] for i in place.tolist()])
                 found = clusters(own, place.tolist(), score.tolist(), bundle.moments.std, self.count)
@@ -151,7 +159,7 @@ class Facets:
             best.add(table(target.features(bundle.generator(codes))), torch.arange(start, start + len(codes)))
         return *best.top(), dict(enumerate(bundle.codes))
 
-    def _of_images(self, target: Target) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
+    def _of_images(self, bundle: Bundle, target: Target) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
         """The same of images."""
         module, table = self._images(target), table_of(target).to(target.device)
         best = self._best(min(self.among, len(module.train)))
@@ -160,8 +168,9 @@ class Facets:
                 best.add(table(target.features(x.to(target.device))), index)
         scores, places = (part.cpu() for part in best.top())
         wanted = np.unique(places.numpy())
-        encoder = zoo.features(self.encoder, str(self.encoder.layer), activated=True, role="start.encoder")
-        side = self.encoder.input.size
+        network = inverted_by(bundle, self.encoder, self.known, "start.encoder")
+        encoder = zoo.features(network, str(network.layer), activated=True, role="start.encoder")
+        side = network.input.size
         size = {"sources": self.data.sources | {"size": side}, "resize": side, "crop": side}
         read = data.build(self.data.model_copy(update=size), UNCHANGED, seed=0).in_order(wanted)
         codes: dict[int, Tensor] = {}
@@ -181,7 +190,12 @@ def table_of(target: Target) -> ScoreTable:
 
 
 def clusters(codes: Tensor, places: list[int], scores: list[float], std: Tensor, count: int) -> list[Face]:
-    """k-means of codes (N, *code_shape), in units of `std`: at most `count` faces, the largest first."""
+    """k-means of codes (N, *code_shape), in units of `std`: at most `count` faces, the largest first.
+
+    Where there are no more codes than faces, each is one, in their order.
+    """
+    if len(codes) <= count:
+        return [Face(code, [place], [score]) for code, place, score in zip(codes, places, scores, strict=True)]
     scaled = (codes / std.clamp_min(1e-6)).flatten(1).double().numpy()
     middles, of = kmeans2(scaled, min(count, len(scaled)), minit="++", iter=50, rng=0, missing="warn")
     far = np.linalg.norm(scaled - middles[of], axis=1)

@@ -9,16 +9,26 @@ from torch import Tensor
 
 from dgn.base import images
 from dgn.base.errors import UserError
+from dgn.base.instantiate import instantiate
 from dgn.base.typed import validated
+from dgn.evaluation.candidates import inverted_by
 from dgn.generators.bundle import Bundle
-from dgn.generators.inverted import same_encoder
 from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
+from dgn.synthesis.settings import SynthesizeSettings
 
 
 def draw(seed: int, shape: Sequence[int]) -> Tensor:
     """N(0, 1) of `shape` from the row's seed."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def of(config: SynthesizeSettings) -> Any:
+    """The start that a run's settings name; it knows the run's target, which G may invert."""
+    start = instantiate(config.start)
+    if hasattr(start, "known") and zoo.identity(config.target):
+        start.known = [config.target]
+    return start
 
 
 class Noise:
@@ -62,12 +72,17 @@ class ImageCode(Noise):
     Without noise all seeds start from the same code; their transforms still differ, and so do their pictures.
 
     `encoder` has the settings of the network that the bundle's generator inverts; its weights and layer are checked
-    against the bundle's record, because a bundle never names code to run. UserError if they differ, or if the
-    generator has no record and takes codes of another shape.
+    against the bundle's record, because a bundle never names code to run. If they differ, one of `known` or a member of
+    conf/network takes its place where G inverts one. UserError if there is none, or if the generator has no record and
+    takes codes of another shape.
+
+    Attributes:
+        known: further networks that G may invert, the run's target.
     """
 
     def __init__(self, path: str, encoder: Mapping[str, Any], noisy: bool) -> None:
         self.path, self.noisy = Path(str(path)).expanduser(), noisy
+        self.known: Sequence[NetworkSettings] = ()
         self.encoder = validated(NetworkSettings, encoder, "start.encoder.")
         self._code: Tensor | None = None
 
@@ -84,8 +99,8 @@ class ImageCode(Noise):
     @torch.no_grad()
     def _encode(self, bundle: Bundle) -> Tensor:
         """The image's code, (1, *code_shape)."""
-        same_encoder(bundle, self.encoder, "start.encoder")
-        encoder = zoo.features(self.encoder, str(self.encoder.layer), activated=True, role="start.encoder")
+        network = inverted_by(bundle, self.encoder, self.known, "start.encoder")
+        encoder = zoo.features(network, str(network.layer), activated=True, role="start.encoder")
         code = encoder(images.read(self.path, encoder.contract.size))
         shape = tuple(bundle.generator.code_shape)
         if tuple(code.shape[1:]) != shape:

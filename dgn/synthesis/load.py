@@ -24,7 +24,7 @@ from dgn.networks.features import OUTPUT, Features
 from dgn.networks.settings import NetworkSettings
 from dgn.networks.validate import check, settle
 from dgn.networks.weights_file import find
-from dgn.synthesis import evolution, shown
+from dgn.synthesis import evolution, initial_code, shown
 from dgn.synthesis.inputs import networks, weights
 from dgn.synthesis.settings import SearchSettings, SynthesizeSettings
 from dgn.units.elements import Elements
@@ -62,7 +62,7 @@ def load(
     limits = instantiate(config.prior, prior.moments)
     limits.fits(prior)
     instantiate(config.ascent.transforms)
-    codes = instantiate(config.start)(prior, [config.seed, config.seed + 1], config.ascent.noise)
+    codes = initial_code.of(config)(prior, [config.seed, config.seed + 1], config.ascent.noise)
     evolution.check(instantiate(config.ascent.optimiser), limits, codes[0])
     prior = shown.shown(prior, config.stimulus)
     with torch.no_grad():

@@ -13,7 +13,6 @@ from torch import nn
 from dgn import loggers, report, settings
 from dgn.base import images, lightning
 from dgn.base.files import write_text
-from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
 from dgn.evaluation import patches
 from dgn.evaluation.dataset_examples import measure_levels, named, real_images, relate, write_real_images
@@ -23,7 +22,7 @@ from dgn.evaluation.verdict import weak
 from dgn.generators.bundle import Bundle
 from dgn.report import results
 from dgn.settings.check import check
-from dgn.synthesis import resume
+from dgn.synthesis import initial_code, resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
 from dgn.synthesis.inputs import bundle_file, prior_name, weights
 from dgn.synthesis.load import decided, load, load_judge
@@ -99,7 +98,7 @@ def synthesize(
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)
     if not (output / "manifest.json").exists():
-        start = instantiate(config.start)
+        start = initial_code.of(config)
         with loggers.observe(config, output) as logs:
             climb_all(config, prior, target, judge, batches, output, start, bar)
             shown = {unit for batch in batches.values() for unit, _ in batch}

@@ -165,7 +165,7 @@ def test_help_names_the_parts_without_loading_torch():
 
 def test_help_lists_what_chooses_a_member_and_only_members_that_the_command_takes():
     listed = {command: help_text.text(command, []).partition("Keys:")[0] for command in ("synthesize", "train")}
-    networks = "caffenet, caffenet64, caffenet64_bgr, caffenet64_mosaic, caffenet64_places, custom, efficientnet"
+    networks = "caffenet, caffenet64, caffenet64_bgr, caffenet64_blur, caffenet64_mosaic, caffenet64_places, custom"
     assert f"\nnetwork@target, network@judge: {networks}" in listed["synthesize"]
     assert "\ngenerator: bundle, called, custom, fourier, maco, pixels\n" in listed["synthesize"]
     assert "\ngenerator: deepsim, small\n" in listed["train"]

@@ -34,6 +34,15 @@ def test_bundles_in_the_folder_and_below_are_at_hand(tmp_path, shipped):
     assert own == {"a.bundle.safetensors", "runs/x/b.bundle.safetensors"}
 
 
+def test_what_a_bundle_inverts_takes_the_place_of_a_network_that_it_does_not(shipped):
+    right, wrong = candidates.named("caffenet64", "fc6"), candidates.named("caffenet64", "fc7")
+    assert candidates.inverted_by(shipped, right, [], "start.encoder") is right
+    assert candidates.inverted_by(shipped, wrong, [], "start.encoder").layer == "fc6"
+    unknown = bundle.Bundle(shipped.generator, shipped.moments, shipped.codes, shipped.record | {"encoder_sha256": "0" * 64})
+    with pytest.raises(UserError, match=r"set network@start\.encoder=caffenet64 start\.encoder\.layer=fc6"):
+        candidates.inverted_by(unknown, wrong, [], "start.encoder")
+
+
 def test_the_encoder_of_a_bundle_is_one_whose_weights_it_records(shipped):
     network = candidates.encoder_of(shipped, [])
     assert network is not None and (network.name, network.layer) == ("caffenet64", "fc6")

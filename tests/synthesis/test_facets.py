@@ -13,6 +13,7 @@ from dgn.base.instantiate import instantiate
 from dgn.generators.bundle import Bundle
 from dgn.generators.decoder import Decoder, measured
 from dgn.synthesis.facets import clusters
+from dgn.synthesis.load import load
 from dgn.units.target import Target
 
 DARK, LIGHT = torch.tensor([[0.0, 0.1], [0.1, 0.0], [0.1, 0.1]]), torch.tensor([[0.9, 1.0], [1.0, 0.9]])
@@ -67,7 +68,8 @@ def test_faces_are_exaggerated_about_their_common_mean(prior, target, synthesis)
 
 def test_fewer_codes_than_faces_are_each_a_face(prior):
     faces = clusters(LIGHT, [7, 3], [0.5, 0.25], prior.moments.std, 4)
-    assert sorted((face.places[0], face.scores[0]) for face in faces) == [(3, 0.25), (7, 0.5)]
+    assert [(face.places, face.scores) for face in faces] == [([7], [0.5]), ([3], [0.25])]
+    assert all(torch.equal(face.code, code) for face, code in zip(faces, LIGHT, strict=True))
 
 
 def test_the_nearest_to_the_mean_comes_first():
@@ -84,6 +86,21 @@ def test_what_does_not_go_together_is_said_before_anything_is_read(prior, synthe
     start = instantiate(synthesis("start=facets", f"data.root={image_tree}", "start.encoder.layer=fc7").start)
     with pytest.raises(UserError, match="set network@start"):
         start(Bundle(prior.generator, prior.moments, prior.codes, {"encoder": "caffenet64", "layer": "fc6"}), [0], 0.1)
+
+
+@pytest.mark.slow
+def test_examples_begin_at_the_images_that_fire_a_unit_most(small_bundle, image_tree, tmp_path, synthesis):
+    """The encoder is found by the bundle's record."""
+    words = [f"bundle={small_bundle}", f"data.root={image_tree}", "data.workers=0", "target.input.size=16"]
+    config = synthesis("start=examples", "seeds=3", "units=[0,2]", *words)
+    assert (config.start["count"], config.start["best"], config.prior["max_distance"]) == (3, 3, 0.4)
+    prior, target = load(config)[:2]
+    start = instantiate(config.start).for_units(target, [target.units[1]] * 3)
+    assert "code of one of the 3 real images" in start.describe()
+    found = start(prior, [0, 1, 2], 0.0)
+    faces = start.faces(prior, target)["2"]
+    assert [len(face.places) for face in faces] == [1, 1, 1] and faces[0].scores >= faces[1].scores >= faces[2].scores
+    assert torch.equal(found, torch.stack([face.code for face in faces]))
 
 
 @pytest.mark.slow

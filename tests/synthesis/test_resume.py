@@ -152,12 +152,12 @@ def test_a_run_whose_decoder_target_or_layer_changed_does_not_go_on(synthesis, u
         go()
 
 
-def test_a_mistake_in_the_start_leaves_nothing_behind(synthesis, tmp_path):
+def test_a_mistake_in_the_start_leaves_nothing_behind(synthesis, tmp_path, small_bundle):
     words = ("start=image", f"start.path={tmp_path / 'x.png'}", "units=[3]")
     with pytest.raises(UserError, match=r"x\.png"):
         synthesize(synthesis(*words), tmp_path / "out")
     with pytest.raises(UserError, match="this bundle inverts fc6"):
-        synthesize(synthesis(*words, "start.encoder.layer=fc7"), tmp_path / "out")
+        synthesize(synthesis(*words, f"bundle={small_bundle}", "start.encoder.layer=fc7"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
