@@ -114,17 +114,22 @@ def missed(real: Tensor, drawn: Tensor) -> float:
     return metrics.unexplained(targets, residuals)
 
 
-def pictures(prior: Bundle, net: nn.Module, root: Path, out: Path) -> tuple[Tensor, Tensor, float]:
-    """Pictures of every class through a prior, their labels, and their mean score over that of the best real image."""
+def pictures(
+    prior: Bundle, net: nn.Module, root: Path, out: Path, *words: str, **more: Any
+) -> tuple[Tensor, Tensor, float]:
+    """Pictures of every class through a prior, their labels, and their mean score over that of the best real image.
+
+    `words` and `more` are further settings.
+    """
     classes = sorted(folder.name for folder in (root / "train").iterdir())
-    words: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "classes": classes,
         "input": INPUT,
         "seeds": 3,
         "resume": True,
         "data": {"root": root, "workers": 0},
     }
-    made = dgn.synthesize(net, "all", prior=prior, quiet=True, output=out, **words)
+    made = dgn.synthesize(net, "all", *words, prior=prior, quiet=True, output=out, **settings | more)
     labels = torch.tensor([classes.index(row["label"]) for row in made.table()])
     relative = [row["relative"] for row in made.table()]
     return made.images, labels, sum(relative) / len(relative)
@@ -134,12 +139,16 @@ def trained(name: str, settings: dict | str, root: Path, out: Path, *words: str)
     """The prior of that name; `words` are further settings."""
     if isinstance(settings, str):
         return dgn.load_bundle(settings)
-    folder = out / name.replace(", ", "-").replace(" ", "_")
-    own = {"_target_": "shapes.ShapeNet", "weights": out / "net.pth", "input": INPUT,
-           "args": {"classes": len(list((root / "train").iterdir()))}}  # fmt: skip
+    folder, own = out / name.replace(", ", "-").replace(" ", "_"), studied(root, out)
     return dgn.load_bundle(
         dgn.train(*words, data={"root": root, "workers": 0}, encoder=own, output=folder, resume=True, **settings)
     )
+
+
+def studied(root: Path, out: Path) -> dict[str, Any]:
+    """The settings of the classifier under study as an encoder."""
+    args = {"classes": len(list((root / "train").iterdir()))}
+    return {"_target_": "shapes.ShapeNet", "weights": out / "net.pth", "input": INPUT, "args": args}
 
 
 def report(rows: list[dict[str, str]]) -> None:

@@ -2,14 +2,17 @@
 
 Draws shapes (`--digits`: scikit-learn's digits; `--root DIR`: other images, with a folder a class in train and val),
 trains a small classifier on them and a second one that takes no part. Then, for each of `--layers`, the prior that `dgn
-train` makes with its defaults and `--words`, in the folder OUT/LAYER-NAME beside its pictures; a copy of that folder
-under another NAME is trained on. OUT/numbers.csv keeps a line of each.
+train` makes with its defaults and `--words`, in the folder OUT/LAYER-NAME beside its pictures, which are made with
+`--pictures` and `--seeds`; a copy of that folder under another NAME is trained on, or gets other pictures if its own
+are deleted. OUT/numbers.csv keeps a line of each.
 """
 
 import argparse
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import priors
 import shapes
@@ -55,12 +58,20 @@ def reconstructed(prior: Bundle, net: nn.Module, images: Tensor, file: Path) -> 
     return drawn
 
 
-def measured(prior: Bundle, nets: dict[str, nn.Module], root: Path, folder: Path) -> dict[str, str]:
-    """The numbers of one prior: of reconstructions of the held-out images, and of pictures of the classes."""
+def measured(
+    prior: Bundle, nets: dict[str, nn.Module], root: Path, folder: Path, words: Sequence[str], seeds: int
+) -> dict[str, str]:
+    """The numbers of one prior: of reconstructions of the held-out images, and of pictures of the classes.
+
+    `words` are settings of the pictures, `seeds` how many of a class.
+    """
     images, labels = shapes.load(root / "val")
     drawn = reconstructed(prior, nets["net"], images, folder / "reconstructions.png")
-    made, wanted, relative = priors.pictures(prior, nets["net"], root, folder / "pictures")
-    convention.save(folder / "pictures.png", convention.grid(made, columns=15))
+    more: dict[str, Any] = {"seeds": seeds, "batch_size": 40}
+    if any(word.startswith("start=") for word in words):  # such a start encodes images
+        more["start.encoder"] = priors.studied(root, folder.parent) | {"layer": prior.record["layer"]}
+    made, wanted, relative = priors.pictures(prior, nets["net"], root, folder / "pictures", *words, **more)
+    convention.save(folder / "pictures.png", convention.grid(made, columns=seeds))
     return {
         "pictures named": named(nets["second"], made, wanted),
         "x best real": f"{relative:.2f}",
@@ -80,7 +91,9 @@ def main() -> None:
     images.add_argument("--root", type=Path)
     words.add_argument("--layers", nargs="*", default=["fc1", "conv3"])
     words.add_argument("--name", default="default")
-    words.add_argument("--words", nargs="*", default=[])
+    words.add_argument("--words", nargs="*", default=[], help="of dgn train")
+    words.add_argument("--pictures", nargs="*", default=[], help="words of dgn synthesize")
+    words.add_argument("--seeds", type=int, default=3, help="pictures of a class")
     asked = words.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     root = asked.root or asked.out / "images"
@@ -97,7 +110,7 @@ def main() -> None:
             continue
         prior = priors.trained(folder.name, {"encoder.layer": layer}, root, asked.out, *asked.words)
         row = {"prior": folder.name, "minutes of one core": f"{(time.process_time() - began) / 60:.1f}"}
-        rows.append(row | measured(prior, nets, root, folder))
+        rows.append(row | measured(prior, nets, root, folder, asked.pictures, asked.seeds))
         with file.open("w", newline="") as table:
             writer = csv.DictWriter(table, list(rows[0]))
             writer.writeheader()
