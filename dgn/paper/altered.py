@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dgn.measures.finished import Finished
-from dgn.measures.intervals import Measure, mean_over_classes, paired
+from dgn.measures.intervals import Measure, between_shares, mean_over_classes, share
 from dgn.measures.real import RealImages
 from dgn.paper import judged
 from dgn.paper.settings import PaperSettings
@@ -58,14 +58,13 @@ def _classes(folder: Path, half: int, real: RealImages) -> list[str]:
 
 
 def _shares(kind: str, what: str, called: Tensor, run: Finished, half: int) -> list[Measure]:
-    """The share of twins and of plain classes, and their difference over classes."""
-    values, channels = called.double().tolist(), _channels(run)
+    """The share of twins and of plain classes, and their difference."""
+    values, channels = called.tolist(), _channels(run)
     sides = [[(v, str(c % half)) for v, c in zip(values, channels, strict=True) if (c >= half) is twin]
              for twin in (True, False)]  # fmt: skip
     (twins, twin_classes), (plain, classes) = ([list(part) for part in zip(*side, strict=True)] for side in sides)
-    return [mean_over_classes(f"{kind} twin: {what}", twins, twin_classes),
-            mean_over_classes(f"{kind} plain: {what}", plain, classes),
-            paired(f"{kind} twin − {kind} plain: {what}", twins, plain, twin_classes, classes)]  # fmt: skip
+    found = share(f"{kind} twin: {what}", twins, twin_classes), share(f"{kind} plain: {what}", plain, classes)
+    return [*found, between_shares(f"{kind} twin − {kind} plain: {what}", *found)]
 
 
 def logistic(x: Tensor, y: Tensor, penalty: float = 1e-3) -> Told:

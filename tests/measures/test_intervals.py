@@ -121,3 +121,12 @@ def test_the_interval_of_a_correlation_holds_the_truth_about_as_often_as_it_says
         found = intervals.spearman("x", x.tolist(), y.tolist())
         held += found.low <= truth <= found.high
     assert 0.87 <= held / 150 <= 1
+
+
+def test_the_difference_of_two_shares_is_newcombes():
+    """Newcombe 1998, table II, example (a): 56 of 70 and 48 of 80."""
+    hits = [True] * 56 + [False] * 14, [True] * 48 + [False] * 32
+    found = intervals.between_shares("d", *(intervals.share("s", one) for one in hits))
+    assert (round(found.value, 4), round(found.low, 4), round(found.high, 4)) == (0.2, 0.0524, 0.3339)
+    all_and_none = intervals.between_shares("d", intervals.share("a", [True] * 25), intervals.share("b", [False] * 25))
+    assert all_and_none.value == all_and_none.high == 1 and 0.8 < all_and_none.low < 0.82 and all_and_none.n == 50
