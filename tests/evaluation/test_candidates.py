@@ -38,7 +38,9 @@ def test_what_a_bundle_inverts_takes_the_place_of_a_network_that_it_does_not(shi
     right, wrong = candidates.named("caffenet64", "fc6"), candidates.named("caffenet64", "fc7")
     assert candidates.inverted_by(shipped, right, [], "start.encoder") is right
     assert candidates.inverted_by(shipped, wrong, [], "start.encoder").layer == "fc6"
-    unknown = bundle.Bundle(shipped.generator, shipped.moments, shipped.codes, shipped.record | {"encoder_sha256": "0" * 64})
+    unknown = bundle.Bundle(
+        shipped.generator, shipped.moments, shipped.codes, shipped.record | {"encoder_sha256": "0" * 64}
+    )
     with pytest.raises(UserError, match=r"set network@start\.encoder=caffenet64 start\.encoder\.layer=fc6"):
         candidates.inverted_by(unknown, wrong, [], "start.encoder")
 
