@@ -16,7 +16,7 @@ from dgn.measures.intervals import Measure
 from dgn.paper.table import Analysis, Point
 from dgn.report import results
 
-ACROSS, DOWN = 8, 10  # pictures that a figure has at most
+ACROSS, DOWN = 8, 18  # pictures that a figure has at most
 LETTERS, LINES = 13, 2  # of a unit's name above its pictures
 AXES = {
     "log2_rank": "mean log₂ rank at the judge (lower: recognised more)",

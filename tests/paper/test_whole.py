@@ -8,10 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import squeezenet1_1
 
+from dgn.base import images
+from dgn.base.errors import UserError
+from dgn.measures.finished import Finished
 from dgn.measures.intervals import Measure
 from dgn.networks.caffenet import CaffeNet64
 from dgn.networks.fooled import Fooled
-from dgn.paper import altered, diverse, fooled, growth, ladder, pairs, travel
+from dgn.paper import altered, diverse, fooled, growth, ladder, pairs, patches, travel
 from tests.conftest import write_images
 from tests.run_folders import write_run
 
@@ -59,6 +62,31 @@ def test_growth(settings, runs):
     assert {"at_00250: held-out top-1", "at_00250: way of pictures", "at_00500: way of pictures"} <= set(rows)
     assert "pictures − accuracy: mean way" in {one.name for one in found.rows}
     assert rows["at_00500: way of pictures"] == pytest.approx(1)
+
+
+def test_patches(settings, runs):
+    """A channel of a map is compared in what it sees; a run without real images is told what to do."""
+    units = ("0", "1", "2", "3")
+    folder = runs("conv2", "pixels_conv2", units=units)
+    for path in folder.glob("*/manifest.json"):
+        about = json.loads(path.read_text())
+        path.write_text(json.dumps(about | {"target": about["target"] | {"layer": "conv2"}}))
+    with pytest.raises(UserError, match="conv2 has no real images: make it again with"):
+        patches.against_patches(folder, settings, [])
+    for name in ("conv2", "pixels_conv2"):
+        (folder / name / "real").mkdir()
+        lines = ["unit,rank,score,name,image"]
+        for u, unit in enumerate(units):
+            for n in range(2):
+                images.save(folder / name / f"real/{u}-{n}.png", torch.rand(3, 9 + n, 11))
+                lines.append(f"{unit},{n + 1},1.0,x.png,real/{u}-{n}.png")
+        (folder / name / "real.csv").write_text("\n".join(lines) + "\n")
+    rows = values(patches.against_patches(folder, settings, []))
+    assert set(rows) == {"conv2: kid/patches", "pixels_conv2: kid/patches", "conv2 − pixels_conv2: kid/patches"}
+    difference = rows["conv2: kid/patches"] - rows["pixels_conv2: kid/patches"]
+    assert rows["conv2 − pixels_conv2: kid/patches"] == pytest.approx(difference)
+    (part, *_) = patches.seen_parts(Finished.read(folder / "conv2"))
+    assert max(part.shape[1:]) < 64
 
 
 def test_ladder(settings, runs):
