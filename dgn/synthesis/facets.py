@@ -197,7 +197,7 @@ def clusters(codes: Tensor, places: list[int], scores: list[float], std: Tensor,
     if len(codes) <= count:
         return [Face(code, [place], [score]) for code, place, score in zip(codes, places, scores, strict=True)]
     scaled = (codes / std.clamp_min(1e-6)).flatten(1).double().numpy()
-    middles, of = kmeans2(scaled, min(count, len(scaled)), minit="++", iter=50, rng=0, missing="warn")
+    middles, of = kmeans2(scaled, count, minit="++", iter=50, rng=0, missing="warn")
     far = np.linalg.norm(scaled - middles[of], axis=1)
     faces = []
     for number in np.unique(of):
