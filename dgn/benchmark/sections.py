@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from dgn.base.errors import UserError
 from dgn.benchmark import PRECISIONS
 from dgn.benchmark.job import Job
+from dgn.benchmark.prior import RECIPES
 
 Measured = Sequence[dict[str, Any]]  # the results of a section's jobs, in their order
 
@@ -235,6 +236,44 @@ class Race(Section):
         return f"{', '.join(f'{name} {of}' for name, of in found['versions'].items())}\n\n{table(head, *rows)}"
 
 
+class Prior(Section):
+    """How long G takes from random weights, by earlier settings and by today's; only where it is asked for."""
+
+    title = "Prior"
+    folder = "runs/benchmark-prior"
+    units = ",".join(map(str, range(1, 200, 2)))  # the odd classes of Tiny ImageNet
+
+    def jobs(self) -> list[Job]:
+        judged = [word for word in self.settings if word.partition("judge")[0] in {"", "network@"}]
+        words = [word for word in self.settings if word not in judged]
+        if not self.quick and not any(word.startswith("data") for word in words):
+            raise UserError("the benchmark of priors trains on your images: write dgn benchmark prior data.root=DIR")
+        climb = [f"units=[{self.units}]", *judged]
+        if self.quick:
+            words = ["data=photos", "data.batch_size=4", "eval_every=1", "moments.images=8", "iterations=2", *words]
+            climb = ["units=[1,3]", "ascent.steps=1", *judged]
+        return [
+            Job(f"{name}'s settings", "dgn.benchmark.prior:trained",
+                {"words": [*recipe, *words], "climb": climb, "folder": None if self.quick else f"{self.folder}/{i}"})
+            for i, (name, recipe) in enumerate(RECIPES.items())
+        ]  # fmt: skip
+
+    def markdown(self, measured: Measured) -> str:
+        first = measured[0]["curve"][-1]
+        rows = []
+        for name, one in zip(RECIPES, measured, strict=True):
+            last = one["curve"][-1]
+            as_good = next((at for at in one["curve"] if at["code"] <= first["code"]), None)
+            rows.append(
+                (name, f"{last['images']:,.0f}", f"{last['seconds'] / 60:.0f}", f"{last['seconds'] / first['seconds']:.2f}",
+                 f"{last['code']:.3f}", f"{last['observer']:.3f}", f"{as_good['seconds'] / 60:.0f}" if as_good else "–",
+                 *(share(places, most) for places, most in ((one["ranks"], 1), (one["judged"], 1), (one["judged"], 5))))
+            )  # fmt: skip
+        head = ("settings", "images", "minutes", "× the first's", "unexplained: code", "observer",
+                "minutes to the first's code error", "target's top-1", "judge's top-1", "judge's top-5")  # fmt: skip
+        return table(head, *rows)
+
+
 def share(places: Sequence[int | None], most: int) -> str:
     """How many of the ranked pictures have a rank of at most `most`, with Wilson's 95 % interval of that share.
 
@@ -256,4 +295,6 @@ SECTIONS: dict[str, type[Section]] = {
     "rows": Rows,
     "startup": Startup,
     "race": Race,
+    "prior": Prior,
 }
+ONLY_ASKED = ("race", "prior")  # not part of `dgn benchmark`; they take settings

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dgn.base.errors import UserError
 from dgn.benchmark.job import Job, apart, here
-from dgn.benchmark.sections import SECTIONS, Machine, Section
+from dgn.benchmark.sections import ONLY_ASKED, SECTIONS, Machine, Section
 from dgn.cli.parser import Parser
 
 
@@ -23,8 +23,8 @@ def parser() -> Parser:
         "sections",
         metavar="SECTION",
         nargs="*",
-        help=f"{', '.join(SECTIONS)}; default: all but race, which takes settings of dgn synthesize as well: "
-        "race network@judge=squeezenet1_1 judge.weights=FILE",
+        help=f"{', '.join(SECTIONS)}; default: all but race and prior, which take settings as well: "
+        "race network@judge=squeezenet1_1 judge.weights=FILE; prior data.root=DIR (hours)",
     )
     options.add_argument(
         "--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing"
@@ -38,9 +38,9 @@ def chosen(names: Sequence[str], quick: bool) -> list[Section]:
     for name in names:
         if name not in SECTIONS:
             raise UserError(f"there is no section {name!r}: choose from {', '.join(SECTIONS)}")
-    if words and names != ["race"]:
-        raise UserError(f"only the race takes settings: write dgn benchmark race {' '.join(words)}")
-    asked = names or [name for name in SECTIONS if name != "race"]
+    if words and (len(names) != 1 or names[0] not in ONLY_ASKED):
+        raise UserError(f"only race or prior takes settings: write dgn benchmark race {' '.join(words)}")
+    asked = names or [name for name in SECTIONS if name not in ONLY_ASKED]
     return [Machine(quick), *(SECTIONS[name](quick, words) for name in SECTIONS if name in asked)]
 
 

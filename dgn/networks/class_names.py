@@ -18,6 +18,11 @@ def _table() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@cache
+def _words() -> dict[str, str]:
+    return {row["wnid"]: row["name"] for row in _table()}
+
+
 def imagenet() -> list[str]:
     """The names of the 1000 classes in their usual order."""
     return [row["name"] for row in _table() if row["index"]]
@@ -25,8 +30,7 @@ def imagenet() -> list[str]:
 
 def readable(classes: Sequence[str]) -> list[str]:
     """Folder names: WordNet numbers such as n01443537 become words, other names stay as they are."""
-    words = {row["wnid"]: row["name"] for row in _table()}
-    return [words.get(name, name) for name in classes]
+    return [_words().get(name, name) for name in classes]
 
 
 def from_file(path: Path) -> list[str]:

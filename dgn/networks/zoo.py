@@ -168,8 +168,8 @@ def classes(settings: NetworkSettings) -> list[str] | None:
     """The names of the network's outputs, in order; None if it has none.
 
     `classes` is "imagenet", "auto" (ImageNet's names, if there are 1000 outputs), a text file with one name a line, a
-    list, or null (or "weights"): those that the weights file carries, if it does. Raises UserError for a file that is
-    not one.
+    list, or null (or "weights"): those that the weights file carries, if it does. WordNet numbers become words. Raises
+    UserError for a file that is not one.
     """
     chosen = settings.classes
     if chosen is None and settings.members:
@@ -178,13 +178,13 @@ def classes(settings: NetworkSettings) -> list[str] | None:
         carried = carried_classes(settings.weights)
         return class_names.readable(carried) if carried else None
     if isinstance(chosen, list):
-        return class_names.complete(list(map(str, chosen)), "classes")
+        return class_names.readable(class_names.complete(list(map(str, chosen)), "classes"))
     if chosen in {"imagenet", "auto"}:
         return class_names.imagenet()
     path = Path(chosen).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file of class names {path}: set classes to an existing file, imagenet or null")
-    return class_names.from_file(path)
+    return class_names.readable(class_names.from_file(path))
 
 
 def classes_of(settings: NetworkSettings, outputs: int, role: str) -> list[str] | None:

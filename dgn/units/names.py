@@ -6,6 +6,7 @@ from difflib import SequenceMatcher, get_close_matches
 from functools import cached_property
 
 from dgn.base.errors import nearest
+from dgn.networks.class_names import readable
 
 SIGNS = {"-", "+"}
 MOST_SUGGESTED = 5
@@ -14,7 +15,8 @@ MOST_SUGGESTED = 5
 class ClassNames:
     """Finds elements by name.
 
-    Case, apostrophes, commas, hyphens and underscores do not matter; any synonym in "maillot, tank suit" matches.
+    Case, apostrophes, commas, hyphens and underscores do not matter; any synonym in "maillot, tank suit" matches, and
+    the WordNet number of a class of ImageNet.
     The closest spelling wins: ImageNet has "Cardigan", a dog, and "cardigan", a garment.
 
     Args:
@@ -39,6 +41,9 @@ class ClassNames:
 
         A sign at an end belongs to a name only where the class is spelt with it.
         """
+        (word,) = readable([name])
+        if word != name and name not in self._levels[0]:
+            return self.candidates(word)
         spellings = [name, name.lower()]
         if name[:1] not in SIGNS and name[-1:] not in SIGNS:
             spellings += [loose(name)] * 2

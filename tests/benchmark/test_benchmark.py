@@ -13,7 +13,7 @@ import torch
 
 from dgn.base import lightning
 from dgn.base.errors import UserError
-from dgn.benchmark import cases, climbing, race, sections, training
+from dgn.benchmark import cases, climbing, prior, race, sections, training
 from dgn.benchmark.job import Job, apart, here
 from dgn.cli import main
 from dgn.cli.benchmark import chosen
@@ -104,7 +104,8 @@ def test_an_unknown_section_is_one_sentence():
     with pytest.raises(SystemExit) as end:
         main(["benchmark", "trainig"])
     assert (
-        str(end.value) == "error: there is no section 'trainig': choose from synthesis, training, rows, startup, race"
+        str(end.value)
+        == "error: there is no section 'trainig': choose from synthesis, training, rows, startup, race, prior"
     )
 
 
@@ -119,12 +120,52 @@ def test_help_needs_no_torch():
     assert "--quick" in done.stdout
 
 
-def test_only_the_race_takes_settings_and_only_if_it_is_asked_for():
-    assert "Race" not in [section.title for section in chosen([], False)]
+def test_only_race_and_prior_take_settings_and_only_if_they_are_asked_for():
+    assert not {"Race", "Prior"} & {section.title for section in chosen([], False)}
     (_, race) = chosen(["race", "batch_size=4"], False)
     assert race.jobs()[0].args["words"][-2:] == ["seeds=1", "batch_size=4"]
     with pytest.raises(UserError, match="write dgn benchmark race seeds=2"):
         chosen(["rows", "seeds=2"], False)
+
+
+def test_the_benchmark_of_priors_needs_images_and_tells_the_judge_from_the_training():
+    with pytest.raises(UserError, match=r"write dgn benchmark prior data\.root=DIR"):
+        sections.Prior(quick=False).jobs()
+    first, today = sections.Prior(False, ["data.root=D", "judge.weights=F", "network@judge=squeezenet1_1"]).jobs()
+    assert first.args["words"][-2:] == ["iterations=17000", "data.root=D"] and today.args["words"] == ["data.root=D"]
+    assert first.args["climb"][1:] == ["judge.weights=F", "network@judge=squeezenet1_1"]
+    assert first.args["folder"] != today.args["folder"]
+
+
+def test_the_curve_of_a_prior_counts_the_seconds_of_iterations(tmp_path):
+    lines = ["iteration,images,metric,value"]
+    for images, rate in ((100, 50), (200, 100), (300, 25)):
+        lines.append(f"{images // 10},{images},images_per_second,{rate}")
+        if images != 200:
+            lines += [f"{images // 10},{images},val/unexplained/{name},{1 / images}" for name in ("fc6", "observer")]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines))
+    first, last = prior.curve(tmp_path / "metrics.csv")
+    assert first == {"images": 100, "seconds": 2, "code": 0.01, "observer": 0.01}
+    assert last["images"] == 300 and last["seconds"] == 2 + 1 + 4
+
+
+def test_the_table_of_priors_says_when_the_first_ones_error_was_reached():
+    errors = ((60, 0.8), (120, 0.5), (180, 0.3)), ((30, 0.6), (60, 0.5), (90, 0.4))
+    measured = [
+        {"curve": [{"images": 9, "seconds": at, "code": code, "observer": 1} for at, code in one],
+         "ranks": [1, 2], "judged": [3, 9]} for one in errors
+    ]  # fmt: skip
+    assert sections.Prior(True).markdown(measured[::-1]).splitlines()[-1].split(" | ")[2:7] == [
+        *("3", "2.00", "0.300", "1.000", "3")
+    ]
+    assert sections.Prior(True).markdown(measured).splitlines()[-1].split(" | ")[6] == "–"
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_priors_runs(capsys):
+    main(["benchmark", "prior", "--quick"])
+    lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "| 8 |" in line]
+    assert [line[0] for line in lines] == ["| commit `a4ca97c`", "| today's"]
 
 
 def test_a_race_without_the_libraries_says_what_to_install(monkeypatch):

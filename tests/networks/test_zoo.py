@@ -195,6 +195,9 @@ def test_there_is_one_name_for_each_output(network_settings):
 
 
 def test_class_names(network_settings, tmp_path):
+    (tmp_path / "numbers.txt").write_text("n01443537\nant\n")  # as ImageFolder.classes has them
+    for classes in (["n01443537", "ant"], str(tmp_path / "numbers.txt")):
+        assert zoo.classes(network_settings(classes=classes)) == ["goldfish", "ant"]
     assert zoo.classes(network_settings(classes=[0, "ant"])) == ["0", "ant"]
     with pytest.raises(UserError, match="classes has no class name for output 1"):
         zoo.classes(network_settings(classes=["ant", " "]))

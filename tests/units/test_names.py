@@ -16,6 +16,12 @@ def test_a_name_is_found_in_its_closest_spelling():
     assert names.find("-cardigan") is names.find("") is names.find(" ") is None
 
 
+def test_the_wordnet_number_of_a_class_is_a_name():
+    assert ClassNames(CLASSES).find("n01443537") == 3  # the goldfish
+    assert ClassNames(["n01443537", "goldfish"]).find("n01443537") == 0
+    assert ClassNames(CLASSES).find("n02119789") is None  # a kit fox
+
+
 @pytest.mark.parametrize(
     ("word", "suggestion"),
     [

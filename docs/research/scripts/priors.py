@@ -130,7 +130,7 @@ def pictures(
         "data": {"root": root, "workers": 0},
     }
     made = dgn.synthesize(net, "all", *words, prior=prior, quiet=True, output=out, **settings | more)
-    labels = torch.tensor([classes.index(row["label"]) for row in made.table()])
+    labels = torch.tensor([int(row["unit"]) for row in made.table()])
     relative = [row["relative"] for row in made.table()]
     return made.images, labels, sum(relative) / len(relative)
 
