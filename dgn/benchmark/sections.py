@@ -263,11 +263,12 @@ class Prior(Section):
         rows = []
         for name, one in zip(RECIPES, measured, strict=True):
             last = one["curve"][-1]
-            as_good = next((at for at in one["curve"] if at["code"] <= first["code"]), None)
+            as_good = [f"{at['seconds'] / 60:.0f}" for at in one["curve"] if at["code"] <= first["code"]]
+            seen = [share(places, most) for places, most in ((one["ranks"], 1), (one["judged"], 1), (one["judged"], 5))]
             rows.append(
-                (name, f"{last['images']:,.0f}", f"{last['seconds'] / 60:.0f}", f"{last['seconds'] / first['seconds']:.2f}",
-                 f"{last['code']:.3f}", f"{last['observer']:.3f}", f"{as_good['seconds'] / 60:.0f}" if as_good else "–",
-                 *(share(places, most) for places, most in ((one["ranks"], 1), (one["judged"], 1), (one["judged"], 5))))
+                (name, f"{last['images']:,.0f}", f"{last['seconds'] / 60:.0f}",
+                 f"{last['seconds'] / first['seconds']:.2f}", f"{last['code']:.3f}", f"{last['observer']:.3f}",
+                 *(as_good[:1] or ["–"]), *seen)
             )  # fmt: skip
         head = ("settings", "images", "minutes", "× the first's", "unexplained: code", "observer",
                 "minutes to the first's code error", "target's top-1", "judge's top-1", "judge's top-5")  # fmt: skip

@@ -54,4 +54,5 @@ class NetworkSettings(ModuleSettings):
     default_bundle: str
     max_mahalanobis: Positive | None
     steps: Count
+    coarse_size: Size | None
     input: InputSettings

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from dgn.base import images, lightning
-from dgn.base.errors import UserError
+from dgn.base.errors import UserError, first_line
 from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
@@ -116,6 +116,7 @@ def load_target(
     layers = layers_of(items, known, str(config.target.layer))
     features = _read_at(layers, config, network, memo)
     activations = check(features, probe, config.trainer["precision"])
+    check_coarse(features, probe, config)
     for name, place in features.places.items():
         print(f"note: layer {name} returns several tensors; using {place}")
     is_output = {layer: features.is_output(probe, x) for layer, x in activations.items()}
@@ -190,6 +191,22 @@ def check_items(
                             f"set {OUTPUT}:{element}")  # fmt: skip
         if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
+
+
+@torch.no_grad()
+def check_coarse(features: Features, probe: Tensor, config: SynthesizeSettings) -> None:
+    """UserError for a size of the first steps that the network does not take; `probe` (N, C, H, W) are images."""
+    size = config.target.coarse_size
+    if size is None or not config.ascent.coarse_fraction:
+        return
+    if features.contract.fit != "resize":
+        raise UserError(f"target.coarse_size={size} needs a target whose images are resized, not "
+                        f"input.fit={features.contract.fit}: set target.coarse_size=null")  # fmt: skip
+    try:
+        features.all(probe[:1], size)
+    except Exception as error:
+        raise UserError(f"the network fails on images of {images.px(size)} ({first_line(error)}): set another "
+                        "target.coarse_size, or target.coarse_size=null") from error  # fmt: skip
 
 
 def check_objective(objective: Any, units: Sequence[Unit], layers: Mapping[str, Elements]) -> None:

@@ -1,13 +1,18 @@
 """The shipped networks: pictures that the target recognises, and rows that do not see each other."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import nn
 
 from dgn.base import precision
+from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.generators import bundle, lookup
+from dgn.networks.features import Features
 from dgn.synthesis.climb import Bar, batch_of, climb
-from dgn.synthesis.load import load_target
+from dgn.synthesis.load import check_coarse, load_target
 from dgn.synthesis.run import describe
 
 WORDS = ("seeds=1", "ascent.steps=100")
@@ -71,6 +76,31 @@ def test_a_unit_at_one_place_is_not_moved(synthesis):
     assert at_one_place("lemon") == [False]
     assert at_one_place("conv5:3", "conv5:3@mean", "conv5:3@max", "conv5:3@center") == [False, False, False, True]
     assert at_one_place("conv5:3@2x1", "conv5:0.5*3@1x1+0.5*4@mean") == [True, True]
+
+
+def test_only_units_at_no_place_are_seen_in_small_pictures(synthesis):
+    def any_size(*units):
+        return load_target(synthesis().model_copy(update={"units": list(units)}), torch.rand(2, 3, 64, 64)).any_size
+
+    assert any_size("lemon") and any_size("conv5:3", "conv5:3@max")
+    assert not any_size("conv5:3", "conv5:3@center")
+
+
+def test_a_size_that_the_network_does_not_take_is_refused(synthesis, contract):
+    def tried(*words, fit="resize"):
+        layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
+        check_coarse(
+            Features(layers, "1", replace(contract, size=64, fit=fit), False),
+            torch.rand(2, 3, 64, 64),
+            synthesis(*words),
+        )
+
+    with pytest.raises(UserError, match=r"fails on images of 48 px .*: set another target\.coarse_size, or target"):
+        tried("target.coarse_size=48")
+    tried("target.coarse_size=64")
+    tried("target.coarse_size=48", "ascent.coarse_fraction=0")
+    with pytest.raises(UserError, match=r"needs a target whose images are resized, not input\.fit=crop"):
+        tried("target.coarse_size=64", fit="crop")
 
 
 def watch_moves(monkeypatch):
