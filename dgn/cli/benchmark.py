@@ -23,8 +23,8 @@ def parser() -> Parser:
         "sections",
         metavar="SECTION",
         nargs="*",
-        help=f"{', '.join(SECTIONS)}; default: all but race and prior, which take settings as well: "
-        "race network@judge=squeezenet1_1 judge.weights=FILE; prior data.root=DIR (hours)",
+        help=f"{', '.join(SECTIONS)}; default: the first four. race and prior run only if asked for, and "
+        "take settings: race network@judge=squeezenet1_1 judge.weights=FILE, or prior data.root=DIR, which takes hours",
     )
     options.add_argument(
         "--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing"

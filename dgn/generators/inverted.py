@@ -5,6 +5,7 @@ import hashlib
 import torch
 
 from dgn.base.errors import UserError
+from dgn.base.folders import members
 from dgn.generators.bundle import Bundle
 from dgn.networks import zoo
 from dgn.networks.settings import NetworkSettings
@@ -49,7 +50,9 @@ def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
     if record.get("encoder_sha256", "") is None:
         raise UserError(f"this bundle inverts {layer} of {encoder}, but does not record the weights: train it again, "
                         "or set bundle=ANOTHER")  # fmt: skip
-    words = [f"network@{role}={encoder}", f"{role}.layer={layer}"]
+    own = encoder not in members("network")
+    words = [f"{role}._target_={encoder} {role}.weights=…" if own else f"network@{role}={encoder}"]
+    words.append(f"{role}.layer={layer}")
     if record.get("encoder_size"):
         words.append(f"{role}.input.size={record['encoder_size']}")
     raise UserError(f"this bundle inverts {layer} of {encoder}: set {' '.join(words)}, or bundle=ANOTHER")
