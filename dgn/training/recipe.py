@@ -21,7 +21,7 @@ from dgn.training.settings import GeneratorSettings
 FEW = 20_000  # training images; of fewer a smaller G learns more in the same time
 FAMILIAR = 0.5  # images are like those of the shipped G if it leaves at most this share of them unexplained
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
-RATE = {"wide": 3e-4, "narrow": 1e-3}
+RATE = {"warm": 3e-4, "wide": 1e-3, "narrow": 1e-3}
 ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
 PIXELS_FIRST = 0.5  # share of the iterations, for few images unlike those of the shipped G
 MOST_PIXELS = 1000  # iterations; also what a resumed, longer run keeps to
@@ -77,19 +77,20 @@ def chosen(
         kind = breadth(code, images)
         update["generator"] = config.generator | {"widths": WIDTHS[kind]}
         reasons.append(f"generator.widths=[{','.join(map(str, WIDTHS[kind]))}]")
-    if config.module["optimiser_g"].get("lr") == "auto":
-        update["module"] = config.module | {"optimiser_g": config.module["optimiser_g"] | {"lr": RATE[kind]}}
-        reasons.append(f"module.optimiser_g.lr={RATE[kind]:g}")
     if config.init == "auto":
         update["init"] = _initial(config, generator)
         reasons.append(f"init={update['init'] or 'null'}")
+    begun = "warm" if update.get("init", config.init) else kind
+    if config.module["optimiser_g"].get("lr") == "auto":
+        update["module"] = config.module | {"optimiser_g": config.module["optimiser_g"] | {"lr": RATE[begun]}}
+        reasons.append(f"module.optimiser_g.lr={RATE[begun]:g}")
     if config.loss["code"]["weight"] == "auto":
         weak = WEAK_CODE_WEIGHT if unlike and code.ndim == 2 else 0
         weight = CODE_WEIGHT if same_network(config.encoder, config.comparator) else weak
         update["loss"] = config.loss | {"code": config.loss["code"] | {"weight": weight}}
         reasons.append(f"loss.code.weight={weight}")
     if config.iterations == "auto":
-        update["iterations"] = ITERATIONS["warm" if update.get("init", config.init) else kind]
+        update["iterations"] = ITERATIONS[begun]
         reasons.append(f"iterations={update['iterations']}")
     if config.pixels_first == "auto":
         iterations = int(update.get("iterations", config.iterations))

@@ -40,7 +40,7 @@ def test_auto_follows_from_encoder_and_generator(words, codes, init, code, itera
     ("codes", "images", "widths", "rate", "iterations"),
     [
         ((8, 96, 8, 8), 3000, "narrow", 1e-3, 2000),
-        ((8, 96, 8, 8), 20_000, "wide", 3e-4, 20_000),
+        ((8, 96, 8, 8), 20_000, "wide", 1e-3, 20_000),
         ((8, 128), 3000, "wide", 3e-4, 1500),  # so that the shipped G's weights fit
     ],
 )
@@ -87,7 +87,7 @@ def test_what_is_set_stays(capsys):
 def test_the_choice_is_one_line_and_is_not_made_twice(capsys):
     config = chosen(*LITE0, codes=(8, 1280))
     assert capsys.readouterr().out == (
-        "recipe: generator.widths=[256,192,96,48] module.optimiser_g.lr=0.0003 init=caffenet64-fc6 loss.code.weight=0 "
+        "recipe: generator.widths=[256,192,96,48] init=caffenet64-fc6 module.optimiser_g.lr=0.0003 loss.code.weight=0 "
         "iterations=1500 pixels_first=0\n"
     )
     code = torch.rand(8, 1280)
