@@ -42,7 +42,7 @@ SLIDERS = (
     Slider("shrink", "prior.shrink", 0.9, 1, 0.001),
     Slider("transform strength", "ascent.transform_strength", 0, 2, 0.1),
 )
-GROUPS = {"start": ("noise", "mean", "real", "facets"), "objective": ("logit", "log_probability", "margin")}
+GROUPS = {"start": ("noise", "mean", "real", "facets", "examples"), "objective": ("logit", "log_probability", "margin")}
 
 
 class Choices:
@@ -72,7 +72,8 @@ class Choices:
         if layer != self._network(network).layer:
             words.append(f"target.layer={layer}")
         words += [f"units={listed(unit)}", "seeds=1", "batch_size=1"]
-        had = {key: default for key, default in self.defaults(network).items() if default is not None}
+        defaults = self.defaults(network, values.get("start")) | {"start": self.defaults(network)["start"]}
+        had = {key: default for key, default in defaults.items() if default is not None}
         changed = {k: v for k, v in values.items() if v is not None and k in had and v != had[k]}
         kept = [word for word in self.words if not word.startswith("units_file=")]  # it would outdo the unit
         return replaced(kept, dict(word.split("=", 1) for word in words) | changed)
@@ -96,9 +97,10 @@ class Choices:
                 return named[0]
         return layer
 
-    def _composed(self, network: str) -> tuple[SynthesizeSettings, dict[str, Any]]:
+    def _composed(self, network: str, start: str | None = None) -> tuple[SynthesizeSettings, dict[str, Any]]:
         words = [] if network == self._default else [f"network@target={network}"]
-        return configure(None, None, [*self.words, *words])
+        kept = self.words if start is None else replaced(self.words, {"start": start})
+        return configure(None, None, [*kept, *words])
 
     def _target(self, network: str) -> NetworkSettings:
         return self._of(network)[0].target
@@ -107,9 +109,12 @@ class Choices:
         target = self._network(network)
         return layers(zoo.module(target), zoo.contract(target))
 
-    def defaults(self, network: str) -> dict[str, Any]:
-        """The network's value of every slider's key and every group; None for a key that the config does not have."""
-        config, members = self._of(network)
+    def defaults(self, network: str, start: str | None = None) -> dict[str, Any]:
+        """The network's value of every slider's key and every group; None for a key that the config does not have.
+
+        `start` is another choice of that group, which may set numbers, such as the step.
+        """
+        config, members = self._of(network, start)
         values = settings.counted(config.plain())
         numbers = {slider.key: values.get(slider.key) for slider in SLIDERS}
         return numbers | {group: members[group] for group in GROUPS} | {"seed": config.seed}

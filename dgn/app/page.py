@@ -105,6 +105,8 @@ def build(choices: Choices, runs: Path) -> gr.Blocks:
         keep.click(write, live, [told, keep], **quick)  # one at a time
         network.input(lambda name: (*of_network(choices, name), choices.defaults(name)["ascent.steps"]), network,
                       [layer, unit, values["ascent.steps"]], **unqueued)  # fmt: skip
+        values["start"].input(lambda name, start: of_start(choices, name, start), [network, values["start"]],
+                              [values[s.key] for s in SLIDERS], **unqueued)  # fmt: skip
         layer.input(
             lambda name, layer, unit: of_layer(choices, name, layer, unit), [network, layer, unit], unit, **unqueued
         )
@@ -169,10 +171,16 @@ def groups(choices: Choices) -> dict[str, gr.Number | gr.Dropdown]:
         for group, members in GROUPS.items():
             default = defaults[group]
             offered = members if default in members else (*members, default)
-            inputs[group] = gr.Dropdown(list(offered), value=default, label=group, min_width=80, elem_id=group)
-        inputs["seed"] = gr.Number(defaults["seed"], label="seed", precision=0, minimum=0, min_width=60,
+            inputs[group] = gr.Dropdown(list(offered), value=default, label=group, min_width=130, elem_id=group)
+        inputs["seed"] = gr.Number(defaults["seed"], label="seed", precision=0, minimum=0, min_width=130,
                                    elem_id="seed")  # fmt: skip
     return inputs
+
+
+def of_start(choices: Choices, network: str, start: str) -> list[Any]:
+    """The sliders' values with this start; those that the config does not have stay."""
+    defaults = choices.defaults(network, start)
+    return [gr.skip() if defaults[slider.key] is None else defaults[slider.key] for slider in SLIDERS]
 
 
 def whole(value: Any) -> Any:

@@ -92,6 +92,9 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Stopped as stopped:
+        if command == "app":
+            print("the explorer has ended; what was kept stays", file=sys.stderr)
+            raise
         hint = (
             "to continue, run the same command with resume=true"
             if command in {"synthesize", "search", "train"}

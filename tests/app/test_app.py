@@ -211,6 +211,18 @@ def test_a_number_that_the_config_does_not_have_is_not_typed(word, left):
     assert without.compose(typed).units == ["lemon"]
 
 
+def test_a_start_brings_its_own_step(offered):
+    assert offered.defaults("caffenet64")["ascent.step"] == 0.5
+    assert offered.defaults("caffenet64", "examples")["ascent.step"] == 0.1
+    near = {"start": "examples", "ascent.step": 0.1}
+    assert offered.typed("caffenet64", "fc8", "lemon", near)[-1] == "start=examples"
+    assert offered.typed("caffenet64", "fc8", "lemon", near | {"ascent.step": 0.5})[-1] == "ascent.step=0.5"
+    back = choices.Choices(["start=examples"]).typed(
+        "caffenet64", "fc8", "lemon", {"start": "noise", "ascent.step": 0.5}
+    )
+    assert back == ["units=[lemon]", "seeds=1", "batch_size=1", "start=noise"]
+
+
 def test_how_long_a_climb_is_by_default_depends_on_the_network(offered):
     chosen = ("efficientnet_lite0", "classifier", "lemon")
     assert offered.defaults("caffenet64")["ascent.steps"] == 200
