@@ -10,9 +10,9 @@ from typing import Any
 import dgn
 
 RECIPES: dict[str, list[str]] = {
-    "commit `a4ca97c`": [
-        *("module.optimiser_g.lr=3e-4", "pixels_first=0", "loss.code.weight=0.3", "loss.warm_up=300"),
-        "iterations=17000",
+    "of the first G that shipped": [  # 544,000 images, docs/research/training.md
+        *("module.optimiser_g.lr=3e-4", "loss.feature.weight=0.6", "loss.code.weight=0"),
+        *("loss.adversarial.weight=0.15", "loss.balance.every=2", "iterations=17000"),
     ],
     "today's": [],
 }

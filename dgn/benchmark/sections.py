@@ -253,7 +253,7 @@ class Prior(Section):
             words = ["data=photos", "data.batch_size=4", "eval_every=1", "moments.images=8", "iterations=2", *words]
             climb = ["units=[1,3]", "ascent.steps=1", *judged]
         return [
-            Job(f"{name}'s settings", "dgn.benchmark.prior:trained",
+            Job(f"settings {name}", "dgn.benchmark.prior:trained",
                 {"words": [*recipe, *words], "climb": climb, "folder": None if self.quick else f"{self.folder}/{i}"})
             for i, (name, recipe) in enumerate(RECIPES.items())
         ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What a training takes where its settings leave it open (`auto`): G's first weights, the code term, the length.
 
-A G that can already paint learns the codes of another encoder in minutes, from random weights it takes hours. The code
-term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
+A G that can already paint learns the codes of another encoder in minutes, from random weights it takes an hour. The
+code term helps where E is the comparator. Through another, small E it does harm: G then pleases E with textures that
 nobody recognises, unless it is weak and comes late. Few images that are no photographs are learned faster if G begins
 with pixels alone. docs/training.md says how far each was tried.
 """
@@ -22,7 +22,7 @@ FEW = 20_000  # training images; of fewer a smaller G learns more in the same ti
 FAMILIAR = 0.5  # images are like those of the shipped G if it leaves at most this share of them unexplained
 WIDTHS = {"wide": [256, 192, 96, 48], "narrow": [128, 64, 32, 16]}
 RATE = {"warm": 3e-4, "wide": 1e-3, "narrow": 1e-3}
-ITERATIONS = {"warm": 1500, "wide": 20_000, "narrow": 2000}
+ITERATIONS = {"warm": 1500, "wide": 5600, "narrow": 2000}
 PIXELS_FIRST = 0.5  # share of the iterations, for few images unlike those of the shipped G
 MOST_PIXELS = 1000  # iterations; also what a resumed, longer run keeps to
 CODE_WEIGHT = 0.3  # where E is the comparator

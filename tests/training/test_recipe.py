@@ -22,12 +22,12 @@ def chosen(*words, codes=(8, 1024), images=100_000, shown=None):
 @pytest.mark.parametrize(
     ("words", "codes", "init", "code", "iterations"),
     [
-        ((), (8, 1024), None, 0.3, 20_000),  # the code that the shipped G inverts: trained anew
+        ((), (8, 1024), None, 0.3, 5600),  # the code that the shipped G inverts: trained anew
         (("encoder.layer=fc7",), (8, 1024), "caffenet64-fc6", 0.3, 1500),
         (LITE0, (8, 1280), "caffenet64-fc6", 0, 1500),
-        ((*LITE0, "init=null"), (8, 1280), None, 0, 20_000),
-        ((*LITE0, "generator.widths=[64,32]"), (8, 1280), None, 0, 20_000),  # no shipped G is like it
-        (("encoder.layer=conv5",), (8, 128, 4, 4), None, 0.3, 20_000),
+        ((*LITE0, "init=null"), (8, 1280), None, 0, 5600),
+        ((*LITE0, "generator.widths=[64,32]"), (8, 1280), None, 0, 5600),  # no shipped G is like it
+        (("encoder.layer=conv5",), (8, 128, 4, 4), None, 0.3, 5600),
         ((*LITE0, "iterations=7", "loss.code.weight=0.1"), (8, 1280), "caffenet64-fc6", 0.1, 7),
     ],
 )
@@ -40,7 +40,7 @@ def test_auto_follows_from_encoder_and_generator(words, codes, init, code, itera
     ("codes", "images", "widths", "rate", "iterations"),
     [
         ((8, 96, 8, 8), 3000, "narrow", 1e-3, 2000),
-        ((8, 96, 8, 8), 20_000, "wide", 1e-3, 20_000),
+        ((8, 96, 8, 8), 20_000, "wide", 1e-3, 5600),
         ((8, 128), 3000, "wide", 3e-4, 1500),  # so that the shipped G's weights fit
     ],
 )
