@@ -7,15 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import dgn
+from dgn.synthesis.api import synthesize
+from dgn.training.train import train
 
-RECIPES: dict[str, list[str]] = {
-    "of the first G that shipped": [  # 544,000 images, docs/research/training.md
-        *("module.optimiser_g.lr=3e-4", "loss.feature.weight=0.6", "loss.code.weight=0"),
-        *("loss.adversarial.weight=0.15", "loss.balance.every=2", "iterations=17000"),
-    ],
-    "today's": [],
-}
 KEYS = {"val/unexplained/fc6": "code", "val/unexplained/observer": "observer"}
 
 
@@ -32,9 +26,9 @@ def trained(words: Sequence[str], climb: Sequence[str], folder: str | None) -> d
         with TemporaryDirectory() as scratch:
             return trained(words, climb, scratch)
     output = Path(folder)
-    bundle = dgn.train("init=null", *words, output=output / "prior", resume=True)
+    bundle = train("init=null", *words, output=output / "prior", resume=True)
     words = [*climb, f"bundle={bundle}"]
-    rows = dgn.synthesize("caffenet64", None, *words, output=output / "pictures", resume=True, quiet=True).table()
+    rows = synthesize("caffenet64", None, *words, output=output / "pictures", resume=True, quiet=True).table()
     return {
         "curve": curve(output / "prior" / "metrics.csv"),
         "ranks": [row["rank"] for row in rows],
