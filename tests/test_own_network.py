@@ -69,7 +69,7 @@ def test_the_readmes_listing(folder):
 @pytest.mark.slow
 def test_the_readmes_python(folder):
     (code,) = blocks(PYTHON, "python")
-    assert len([text for text in code.splitlines() if text]) == 5
+    assert len([text for text in code.splitlines() if text]) == 7
     quick = code.replace("seeds=4", "seeds=2, quiet=True, ascent={'steps': 2}")
     assert quick != code
     shown = run(folder, "-c", f"{quick}\nprint(pictures.images.shape)")
