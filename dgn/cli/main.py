@@ -60,6 +60,10 @@ def train() -> None:
     main(["train", *sys.argv[1:]])
 
 
+RESUME = "; to continue, run the same command with resume=true"
+HINTS = {"synthesize": RESUME, "search": RESUME, "train": RESUME, "app": ""}  # after a stop; the explorer has no rest
+
+
 def start(name: str, words: Sequence[str]) -> None:
     """Run one command with its arguments."""
     if name != "benchmark":  # it measures a quiet machine
@@ -92,15 +96,9 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Stopped as stopped:
-        if command == "app":
-            print("the explorer has ended; what was kept stays", file=sys.stderr)
-            raise
-        hint = (
-            "to continue, run the same command with resume=true"
-            if command in {"synthesize", "search", "train"}
-            else "to continue, run the same command again"
+        print(
+            f"stopped: {stopped.what}{HINTS.get(command, '; to continue, run the same command again')}", file=sys.stderr
         )
-        print(f"stopped: {stopped.what}; {hint}", file=sys.stderr)
         raise
     except Exception as error:
         explain(error, command, words)

@@ -99,7 +99,7 @@ def climb(
         steps=ascent.steps,
         moves=[0.0 if target.at_one_place(unit) else ascent.transform_strength for unit, _ in rows],
         coarse=ascent.coarse_fraction,
-        coarse_size=config.target.coarse_size if target.any_size else None,
+        coarse_size=config.target.coarse_size,
         whole=ascent.full_view_fraction,
         render=ascent.render,
     )

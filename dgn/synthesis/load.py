@@ -116,7 +116,6 @@ def load_target(
     layers = layers_of(items, known, str(config.target.layer))
     features = _read_at(layers, config, network, memo)
     activations = check(features, probe, config.trainer["precision"])
-    check_coarse(features, probe, config)
     for name, place in features.places.items():
         print(f"note: layer {name} returns several tensors; using {place}")
     is_output = {layer: features.is_output(probe, x) for layer, x in activations.items()}
@@ -136,7 +135,7 @@ def load_target(
     if isinstance(objective, Level) and not objective.measured and not config.data.root:
         raise UserError("objective=level takes percentiles of real images: set data.root=DIR, or the level itself by "
                         "objective.value=…")  # fmt: skip
-    return Target(
+    target = Target(
         features,
         units,
         lambda rows: Turns(rows, objective) if isinstance(objective, Alternate) else Scorer(rows, objective),
@@ -144,6 +143,8 @@ def load_target(
         classes=names[one] if one else None,
         maps=[layer for layer, x in activations.items() if x.ndim == 4 and x[0, 0].numel() > 1],
     )
+    check_coarse(target, probe, config)
+    return target
 
 
 def _read_at(
@@ -194,14 +195,18 @@ def check_items(
 
 
 @torch.no_grad()
-def check_coarse(features: Features, probe: Tensor, config: SynthesizeSettings) -> None:
-    """UserError for a size of the first steps that the network does not take; `probe` (N, C, H, W) are images."""
-    size = config.target.coarse_size
+def check_coarse(target: Target, probe: Tensor, config: SynthesizeSettings) -> None:
+    """UserError for a size of the first steps that the network or a unit does not take; `probe`: images."""
+    size, features = config.target.coarse_size, target.features
     if size is None or not config.ascent.coarse_fraction:
         return
     if features.contract.fit != "resize":
         raise UserError(f"target.coarse_size={size} needs a target whose images are resized, not "
                         f"input.fit={features.contract.fit}: set target.coarse_size=null")  # fmt: skip
+    for unit in target.units:
+        if not target.any_size(unit):
+            raise UserError(f"the unit {unit.text!r} is read at places of a map, which inputs of another size move: "
+                            "set target.coarse_size=null")  # fmt: skip
     try:
         features.all(probe[:1], size)
     except Exception as error:

@@ -147,8 +147,7 @@ def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
         generator=g, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
         seeds=[0, 1], views=Parts(), step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, coarse=0.0,
-        coarse_size=None,
-        render="before_last_step",
+        coarse_size=None, render="before_last_step",
     )  # fmt: skip
     lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
         module, torch.utils.data.DataLoader(torch.arange(10))
