@@ -94,8 +94,7 @@ def network_settings():
                 "interpolation": "bilinear", "fit": "resize"} | keys.pop("input", {})  # fmt: skip
         node = {"name": "net", "_target_": builder, "args": {}, "weights": None, "strict": True, "by_order": False,
                 "prefix": None, "layer": "output", "classes": None, "members": {}, "eval_layers": [], "steps": 200,
-                "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "coarse_size": None,
-                "input": size}  # fmt: skip
+                "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "input": size}  # fmt: skip
         return NetworkSettings.model_validate(node | keys)
 
     return build

@@ -210,8 +210,6 @@ def lead(
         end=0.0,
         steps=settings.steps,
         moves=[0.0] * len(changed.start),
-        coarse=0.0,
-        coarse_size=None,
         whole=0.0,
         render="last",
     )

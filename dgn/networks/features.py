@@ -69,17 +69,14 @@ class Features(nn.Module):
         """Stays in eval mode whatever is asked: the network under study is not trained."""
         return super().train(False)
 
-    def forward(self, x: Tensor, size: int | Sequence[int] | None = None) -> Any:
+    def forward(self, x: Tensor) -> Any:
         """Images (N, C, H, W) in [0, 1] to the first layer's activation, at least fp32, or where `every` to `all`."""
-        activations = self.all(x, size)
+        activations = self.all(x)
         return activations if self.every else activations[self.layers[0]]
 
-    def all(self, x: Tensor, size: int | Sequence[int] | None = None) -> dict[str, Tensor]:
-        """The activations of every named layer, from one pass: (N, D), maps (N, C, H, W) or tokens (N, T, D).
-
-        `size` is that of the network's input, pixels; None: the contract's.
-        """
-        return self._read(x, on=False, size=size)[0]
+    def all(self, x: Tensor) -> dict[str, Tensor]:
+        """The activations of every named layer, from one pass: (N, D), maps (N, C, H, W) or tokens (N, T, D)."""
+        return self._read(x, on=False)[0]
 
     def whole(self, x: Tensor) -> tuple[dict[str, Tensor], Any]:
         """`all`, and what the network puts out; None where it fails behind the layers."""
@@ -99,17 +96,17 @@ class Features(nn.Module):
             for output in parts(self.whole(x)[1]).values()
         )
 
-    def _input(self, x: Tensor, size: int | Sequence[int] | None) -> Tensor:
-        return arranged(self.contract.normalise(self.contract.fitted(x, size)), self.channels_last)
+    def _input(self, x: Tensor) -> Tensor:
+        return arranged(self.contract.normalise(self.contract.fitted(x)), self.channels_last)
 
-    def _read(self, x: Tensor, on: bool, size: int | Sequence[int] | None = None) -> tuple[dict[str, Tensor], Any]:
+    def _read(self, x: Tensor, on: bool) -> tuple[dict[str, Tensor], Any]:
         """The activations, and, where the pass goes `on` behind the layers, what the network puts out."""
         count, output = len(x), None
         x = torch.cat([x, x]) if count < self.least else x
         activations: dict[str, Tensor] = {}
         with self._reading(activations, len(x), on):
             try:
-                output = self.network(self._input(x, size))
+                output = self.network(self._input(x))
             except _Reached:
                 pass
             except Exception:

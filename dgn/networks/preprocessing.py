@@ -41,13 +41,8 @@ class Preprocessing:
         mean, std = ([value] if isinstance(value, float) else value for value in (settings.mean, settings.std))
         return cls(**settings.plain() | {"mean": mean, "std": std})
 
-    def fitted(self, x: Tensor, size: int | Sequence[int] | None = None) -> Tensor:
-        """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger.
-
-        Another `size` is for fit="resize" alone.
-        """
-        if size is not None:
-            return images.resize(x, size, self.interpolation)
+    def fitted(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) brought to this size; a crop is taken only where the image is larger."""
         if self.fit == "none":
             return x
         if self.fit == "crop" and all(map(operator.gt, x.shape[-2:], images.sides(self.size))):

@@ -54,5 +54,4 @@ class NetworkSettings(ModuleSettings):
     default_bundle: str
     max_mahalanobis: Positive | None
     steps: Count
-    coarse_size: Size | None
     input: InputSettings

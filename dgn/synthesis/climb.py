@@ -98,8 +98,6 @@ def climb(
         end=ascent.end * unit,
         steps=ascent.steps,
         moves=[0.0 if target.at_one_place(unit) else ascent.transform_strength for unit, _ in rows],
-        coarse=ascent.coarse_fraction,
-        coarse_size=config.target.coarse_size,
         whole=ascent.full_view_fraction,
         render=ascent.render,
     )

@@ -56,7 +56,7 @@ class Generations(Synthesis):
 
     def _generation(self, row: int, sampler: Sampler, i: int) -> None:
         codes = sampler.ask(self.step_at(i)).to(self.code)
-        scores: Tensor = self.score[row](self.target(self._shown(self.generator(codes), row, i), self._size(i)))  # type: ignore[index]
+        scores: Tensor = self.score[row](self.target(self._shown(self.generator(codes), row, i)))  # type: ignore[index]
         there = torch.isfinite(scores)
         self.alive[row] = there.sum() >= sampler.fewest
         if not self.alive[row]:

@@ -97,9 +97,7 @@ class Live:
         end = ascent.step + (ascent.end - ascent.step) * steps / total
         end = float(f"{end:.12g}")  # to be read; the step itself is a float32
         whole = max(0, steps - (total - round(ascent.full_view_fraction * total))) / steps
-        coarse = min(steps, round(ascent.coarse_fraction * total)) / steps
-        shares = {"coarse_fraction": coarse, "full_view_fraction": whole}
-        now = {"steps": steps, "end": end, **{key: float(f"{share:.12g}") for key, share in shares.items()}}
+        now = {"steps": steps, "end": end, "full_view_fraction": float(f"{whole:.12g}")}
         self.changed = {f"ascent.{key}": value for key, value in now.items()}
         self.config = self.config.model_copy(update={"ascent": ascent.model_copy(update=now)})
         climbed.curves = climbed.curves[:, :steps]

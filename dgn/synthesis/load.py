@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from dgn.base import images, lightning
-from dgn.base.errors import UserError, first_line
+from dgn.base.errors import UserError
 from dgn.base.folders import CONF
 from dgn.base.instantiate import instantiate
 from dgn.base.memo import Memo
@@ -135,7 +135,7 @@ def load_target(
     if isinstance(objective, Level) and not objective.measured and not config.data.root:
         raise UserError("objective=level takes percentiles of real images: set data.root=DIR, or the level itself by "
                         "objective.value=…")  # fmt: skip
-    target = Target(
+    return Target(
         features,
         units,
         lambda rows: Turns(rows, objective) if isinstance(objective, Alternate) else Scorer(rows, objective),
@@ -143,8 +143,6 @@ def load_target(
         classes=names[one] if one else None,
         maps=[layer for layer, x in activations.items() if x.ndim == 4 and x[0, 0].numel() > 1],
     )
-    check_coarse(target, probe, config)
-    return target
 
 
 def _read_at(
@@ -192,26 +190,6 @@ def check_items(
                             f"set {OUTPUT}:{element}")  # fmt: skip
         if item == element and not element.isdecimal() and element in dict(features.network.named_modules()):
             raise UserError(f"{item!r} is a layer: name an element of it as well, such as {item}:3")
-
-
-@torch.no_grad()
-def check_coarse(target: Target, probe: Tensor, config: SynthesizeSettings) -> None:
-    """UserError for a size of the first steps that the network or a unit does not take; `probe`: images."""
-    size, features = config.target.coarse_size, target.features
-    if size is None or not config.ascent.coarse_fraction:
-        return
-    if features.contract.fit != "resize":
-        raise UserError(f"target.coarse_size={size} needs a target whose images are resized, not "
-                        f"input.fit={features.contract.fit}: set target.coarse_size=null")  # fmt: skip
-    for unit in target.units:
-        if not target.any_size(unit):
-            raise UserError(f"the unit {unit.text!r} is read at places of a map, which inputs of another size move: "
-                            "set target.coarse_size=null")  # fmt: skip
-    try:
-        features.all(probe[:1], size)
-    except Exception as error:
-        raise UserError(f"the network fails on images of {images.px(size)} ({first_line(error)}): set another "
-                        "target.coarse_size, or target.coarse_size=null") from error  # fmt: skip
 
 
 def check_objective(objective: Any, units: Sequence[Unit], layers: Mapping[str, Elements]) -> None:

@@ -25,8 +25,7 @@ class Synthesis(pl.LightningModule):
     order, for every row by itself:
 
         score     s = h(T(G(y)))                T: the part of the picture that the target sees, in the last steps
-                                                the whole (not in the paper: `transforms`); h sees small pictures in
-                                                the first steps (not in the paper: `coarse`)
+                                                the whole (not in the paper: `transforms`)
         gradient  g = P(∂s/∂y)                  P: the identity, or along the axes of real codes (not in the paper:
                                                 `Ellipsoid.uphill`; other methods add a term: `regularisers`, `ppgn`)
         step      y ← y + αᵢ · g / mean|g|      αᵢ = α₀ + (α_end − α₀) · i / n (released code: `NormalisedGradient`)
@@ -49,8 +48,6 @@ class Synthesis(pl.LightningModule):
         step, end: α₀ and α_end, in absolute numbers of the code.
         steps: n.
         moves: strength of the transforms, one per row, see `transforms`; 0 is off.
-        coarse: share of the steps, at the beginning, in which the target's input has the side `coarse_size`, pixels,
-            which takes less time; None: it is the contract's in all steps.
         whole: share of the steps, at the end, in which the target sees the whole picture: recognisable parts need not
             make a recognisable whole, and the whole is what is shown.
         render: "last" shows the final code, "before_last_step" the one before its last update, as released, "best"
@@ -87,8 +84,6 @@ class Synthesis(pl.LightningModule):
         end: float,
         steps: int,
         moves: Sequence[float],
-        coarse: float,
-        coarse_size: int | Sequence[int] | None,
         whole: float,
         render: str,
     ) -> None:
@@ -97,7 +92,6 @@ class Synthesis(pl.LightningModule):
         self.generator, self.target, self.score, self.prior = generator, target, score, prior
         self.optimiser, self.step_size, self.end, self.steps = optimiser, step, end, steps
         self.render, self.parts = render, steps - round(whole * steps) if any(moves) else 0
-        self.coarse, self.coarse_size = round(coarse * steps), coarse_size
         self.seeds, self.outside = seeds, views.outside
         # all draws at once, moved to the device with the module: a draw in the loop would wait for it
         self.register_buffer(
@@ -120,15 +114,11 @@ class Synthesis(pl.LightningModule):
         pictures = self.generator(self.code)
         if isinstance(self.score, Turns):
             self.score.turn = i
-        score = self.score(self.target(self._seen(pictures, i), self._size(i)))
+        score = self.score(self.target(self._seen(pictures, i)))
         gradient = self._gradient(score)
         step = Step(i, self.seeds, self.code.detach().clone(), self.first, pictures.detach(), gradient)
         self._climb(step, score.detach())
         return score.detach()
-
-    def _size(self, i: int) -> int | Sequence[int] | None:
-        """The size of the target's input in step i; None: its contract's."""
-        return self.coarse_size if i < self.coarse else None
 
     def _seen(self, pictures: Tensor, i: int) -> Tensor:
         """T: what the target sees of the pictures in step i; those of rows that are not moved to the bit."""

@@ -22,7 +22,6 @@ class AscentSettings(Settings):
     noise: NotNegative
     transforms: dict[str, Any]
     transform_strength: NotNegative
-    coarse_fraction: Share
     full_view_fraction: Share
     render: Literal["last", "before_last_step", "best", "first"]
 

@@ -58,10 +58,6 @@ class Target:
         """Whether a unit is read at one place of a map: what it sees must not be moved away from there."""
         return any(isinstance(term.place, int) and (term.layer or self.layer) in self.maps for term in unit.terms)
 
-    def any_size(self, unit: Unit) -> bool:
-        """Whether a unit is the same for inputs of another size: it is not read at places of a map."""
-        return all(term.place in {"mean", "max"} for term in unit.terms if (term.layer or self.layer) in self.maps)
-
     def wanted(self, unit: Unit) -> str | None:
         """The name of the class that a unit maximises, if the unit is one output whose name no other output has."""
         if not self.maximised:

@@ -45,7 +45,7 @@ def test_no_key_of_the_default_network_stays_with_ones_own(config):
     assert own == {
         "name": NET, "_target_": NET, "args": {"depth": 3}, "weights": None, "strict": True, "by_order": False,
         "prefix": None, "layer": "output", "classes": None, "eval_layers": [],
-        "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "steps": 200, "coarse_size": None, "members": {},
+        "default_bundle": "caffenet64-fc6", "max_mahalanobis": 1.5, "steps": 200, "members": {},
         "input": {"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1, "channels": 3,
                   "order": "rgb", "interpolation": "bilinear", "fit": "resize"},
     }  # fmt: skip

@@ -1,21 +1,14 @@
 """The shipped networks: pictures that the target recognises, and rows that do not see each other."""
 
-from dataclasses import replace
-
 import pytest
 import torch
-from torch import nn
 
 from dgn.base import precision
-from dgn.base.errors import UserError
 from dgn.evaluation import judge
 from dgn.generators import bundle, lookup
-from dgn.networks.features import Features
 from dgn.synthesis.climb import Bar, batch_of, climb
-from dgn.synthesis.load import check_coarse, load_target
+from dgn.synthesis.load import load_target
 from dgn.synthesis.run import describe
-from dgn.units.objective import Logit, Scorer
-from dgn.units.target import Target
 
 WORDS = ("seeds=1", "ascent.steps=100")
 
@@ -78,31 +71,6 @@ def test_a_unit_at_one_place_is_not_moved(synthesis):
     assert at_one_place("lemon") == [False]
     assert at_one_place("conv5:3", "conv5:3@mean", "conv5:3@max", "conv5:3@center") == [False, False, False, True]
     assert at_one_place("conv5:3@2x1", "conv5:0.5*3@1x1+0.5*4@mean") == [True, True]
-
-
-def test_units_at_places_of_a_map_are_not_seen_in_small_pictures(synthesis):
-    def loaded(units):
-        return load_target(synthesis("target.coarse_size=48", f"units={units}"), torch.rand(2, 3, 64, 64))
-
-    target = loaded("[conv5:3,conv5:3@max]")
-    assert [target.any_size(unit) for unit in target.units] == [True, True] and loaded("lemon")
-    with pytest.raises(UserError, match=r"'3@center' is read at places of a map, .* set target\.coarse_size=null"):
-        loaded("[conv5:3,conv5:3@center]")
-
-
-def test_a_size_that_the_network_does_not_take_is_refused(synthesis, contract):
-    def tried(*words, fit="resize"):
-        layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
-        features = Features(layers, "1", replace(contract, size=64, fit=fit), False)
-        target = Target(features, [], lambda rows: Scorer(rows, Logit()), is_output=True)
-        check_coarse(target, torch.rand(2, 3, 64, 64), synthesis(*words))
-
-    with pytest.raises(UserError, match=r"fails on images of 48 px .*: set another target\.coarse_size, or target"):
-        tried("target.coarse_size=48")
-    tried("target.coarse_size=64")
-    tried("target.coarse_size=48", "ascent.coarse_fraction=0")
-    with pytest.raises(UserError, match=r"needs a target whose images are resized, not input\.fit=crop"):
-        tried("target.coarse_size=64", fit="crop")
 
 
 def watch_moves(monkeypatch):

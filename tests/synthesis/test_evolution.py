@@ -120,8 +120,7 @@ def generations(tiny, contract, generator, moments):
             generator=generator(), target=target, prior=prior or Box(moments, k=3, lower="auto", shrink=1),
             score=[units.Scorer([unit] * 6, units.Logit()) for unit in chosen], codes=codes.clone(), seeds=seeds,
             optimiser=make or cma(population=6), views=Parts(),
-            step=0.5, end=0, steps=steps, moves=[moves] * len(codes), coarse=0.0, coarse_size=None,
-            whole=0.0, render=render,
+            step=0.5, end=0, steps=steps, moves=[moves] * len(codes), whole=0.0, render=render,
         )  # fmt: skip
         trainer = lightning.trainer(CPU, [], [], max_epochs=1)
         trainer.fit(module, torch.utils.data.DataLoader(torch.arange(steps)))

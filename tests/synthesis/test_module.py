@@ -22,12 +22,12 @@ CPU = {"accelerator": "cpu", "devices": 1}
 
 def climb(generator, target, moments, chosen, codes, precision="64-true", steps=200, step=8.0, end=1e-10,
           lower="zero", render="before_last_step", moves=0.0, whole=0.0, seeds=None, plugin=None,
-          round=None, coarse=0.0, coarse_size=None):  # fmt: skip
+          round=None):  # fmt: skip
     module = Synthesis(
         generator=generator, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower=lower, shrink=0.99, round=round), codes=codes.clone(),
         optimiser=NormalisedGradient, seeds=seeds or range(len(codes)), views=Parts(), step=step, end=end, steps=steps,
-        moves=[moves] * len(codes), whole=whole, render=render, coarse=coarse, coarse_size=coarse_size,
+        moves=[moves] * len(codes), whole=whole, render=render,
     )  # fmt: skip
     if precision == "64-true":
         module.double()
@@ -117,18 +117,6 @@ def test_the_last_steps_see_the_whole(setting, monkeypatch, steps, whole, last):
         assert torch.equal(seen[step], maps.double())
 
 
-@pytest.mark.parametrize(("coarse", "size", "small"), [(0.6, 8, 6), (0.6, None, 0), (1.0, [8, 12], 10), (0.0, 8, 0)])
-def test_the_first_steps_see_small_pictures(generator, moments, contract, coarse, size, small):
-    seen = []
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    network.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape[2:])))
-    target = Features(network, "2", replace(contract, size=16), False)
-    chosen = units.parse(["1"], (4,), None)
-    climb(generator(), target, moments, chosen, torch.rand(1, 12), "32-true", steps=10, coarse=coarse, coarse_size=size)
-    sides = tuple(size) if isinstance(size, list) else (size, size)
-    assert seen == [sides] * small + [(16, 16)] * (10 - small)
-
-
 def test_seeds_of_one_code_see_other_parts_and_give_other_pictures(setting):
     g, target, moments = setting
     chosen, codes = units.parse(["1", "1", "1"], (7,), None), torch.ones(3, 12)
@@ -146,8 +134,8 @@ def test_a_row_that_is_not_moved_is_to_the_bit_as_if_none_were(setting):
     module = Synthesis(
         generator=g, target=target, score=units.Scorer(chosen, units.Logit()),
         prior=Box(moments, k=3, lower="zero", shrink=0.99), codes=codes.clone(), optimiser=NormalisedGradient,
-        seeds=[0, 1], views=Parts(), step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0, coarse=0.0,
-        coarse_size=None, render="before_last_step",
+        seeds=[0, 1], views=Parts(), step=1.0, end=1e-10, steps=10, moves=[0.0, 1.0], whole=0.0,
+        render="before_last_step",
     )  # fmt: skip
     lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1).fit(
         module, torch.utils.data.DataLoader(torch.arange(10))
@@ -268,7 +256,7 @@ def test_a_prior_sees_the_step_and_has_the_last_word(setting):
     module = Synthesis(
         generator=g, target=target, score=units.Scorer(units.parse(["1", "2"], (7,), None), units.Logit()), prior=prior,
         codes=codes.clone(), optimiser=NormalisedGradient, seeds=[4, 8], views=Parts(), step=1.0, end=1.0, steps=3,
-        moves=[1.0, 1.0], coarse=0.0, coarse_size=None, whole=0.0, render="last",
+        moves=[1.0, 1.0], whole=0.0, render="last",
     )  # fmt: skip
     trainer = lightning.trainer(CPU | {"precision": "32-true"}, [], [], max_epochs=1)
     trainer.fit(module, torch.utils.data.DataLoader(torch.arange(3)))

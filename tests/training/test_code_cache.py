@@ -46,9 +46,9 @@ class Counting(Features):
 
     seen = 0
 
-    def all(self, x, size=None):
+    def all(self, x):
         self.seen += len(x)
-        return super().all(x, size)
+        return super().all(x)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_stopped_computation_goes_on(encoder, settings, image_tree, tmp_path, 
     data, expected = module(image_tree), keep(encoder, module(image_tree), settings(tmp_path / "whole"))
     encoder.seen = 0
     monkeypatch.setattr("dgn.data.loader.BATCH", 4)
-    monkeypatch.setattr(Counting, "all", lambda self, x, size=None: stop_after(self, x, 9))
+    monkeypatch.setattr(Counting, "all", lambda self, x: stop_after(self, x, 9))
     with pytest.raises(KeyboardInterrupt):
         keep(encoder, data, settings(tmp_path / "codes"))
     monkeypatch.undo()
