@@ -24,7 +24,8 @@ def parser() -> Parser:
         metavar="SECTION",
         nargs="*",
         help=f"{', '.join(SECTIONS)}; default: the first four. race and prior run only if asked for, and "
-        "take settings: race network@judge=squeezenet1_1 judge.weights=FILE, or prior data.root=DIR, which takes hours",
+        "take settings: race network@judge=squeezenet1_1 judge.weights=FILE, or prior data.root=DIR, which takes an "
+        "hour or more",
     )
     options.add_argument(
         "--quick", action="store_true", help="tiny sizes, to try the command; the numbers mean nothing"
