@@ -40,11 +40,11 @@ def at_hand(folder: Path) -> dict[str, Path]:
 
 
 def encoder_of(prior: Bundle, known: Sequence[NetworkSettings]) -> NetworkSettings | None:
-    """The network that G inverts: one of `known` or a member of conf/network; None if it is neither."""
+    """The network that G inverts, with the input of that size: one of `known` or a member of conf/network, or None."""
     name, layer, size = (prior.record.get(key) for key in ("encoder", "layer", "encoder_size"))
     if not name or not layer or not prior.record.get("encoder_sha256"):
         return None
-    networks = [network.model_copy(update={"layer": layer}) for network in known]
+    networks = [inverted.at_size(network, size).model_copy(update={"layer": layer}) for network in known]
     if name in members("network"):
         networks.append(named(name, layer, size))
     return next((network for network in networks if inverted.inverts(prior, network)), None)

@@ -71,11 +71,11 @@ def choose(module: data.DataModule, target: Target) -> str:
     few = [unit.label for unit, v, t in zip(target.units, val, train, strict=True) if v < ENOUGH <= t]
     if not few:
         return "val"
-    reason = f"{few[0]} has fewer than {ENOUGH} held-out images"
+    reason = f"{few[0]} has fewer than {ENOUGH} held-out images to compare with"
     if len(module.train) > MOST:
         print(f"real images: {reason}, so no relative score: set real_from=train to score {len(module.train)} images")
         return "val"
-    print(f"real images: scoring the training images, because {reason}: set real_from=val for the held-out ones")
+    print(f"real images: of the training images, because {reason}")
     return "train"
 
 

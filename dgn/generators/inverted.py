@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 
+from dgn.base import images
 from dgn.base.errors import UserError
 from dgn.base.folders import members
 from dgn.generators.bundle import Bundle
@@ -41,6 +42,11 @@ def inverts(bundle: Bundle, network: NetworkSettings) -> bool:
     return record["encoder_sha256"] is not None and record["encoder_sha256"] == identity(network)
 
 
+def at_size(network: NetworkSettings, size: int | None) -> NetworkSettings:
+    """A network with an input of `size`, pixels; None: as it is."""
+    return network.model_copy(update={"input": network.input.model_copy(update={"size": size})}) if size else network
+
+
 def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
     """UserError where `network`, whose settings are the key `role`, is not what G inverts, see `inverts`."""
     if inverts(bundle, network):
@@ -50,6 +56,10 @@ def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
     if record.get("encoder_sha256", "") is None:
         raise UserError(f"this bundle inverts {layer} of {encoder}, but does not record the weights: train it again, "
                         "or set bundle=ANOTHER")  # fmt: skip
+    if inverts(bundle, at_size(network, record.get("encoder_size"))):
+        raise UserError(f"this bundle inverts {layer} of {encoder} at {images.px(record['encoder_size'])}, not at "
+                        f"{images.px(network.input.size)}: set {role}.input.size={record['encoder_size']}, or "
+                        "bundle=ANOTHER")  # fmt: skip
     own = encoder not in members("network")
     words = [f"{role}._target_={encoder} {role}.weights=…" if own else f"network@{role}={encoder}"]
     words.append(f"{role}.layer={layer}")

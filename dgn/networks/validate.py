@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dgn.base import precision
 from dgn.base.errors import UserError, first_line
-from dgn.base.images import sides
+from dgn.base.images import px, sides
 from dgn.networks import layout
 from dgn.networks.features import Features, lazy
 from dgn.networks.layout import close
@@ -70,14 +70,17 @@ def initialise(network: nn.Module, contract: Preprocessing, role: str = "target"
 def settle(reader: Features, role: str = "target") -> Features:
     """Find the memory format and minimum batch size of `reader` on two images.
 
-    UserError if it fails. Prints a note if the rows of a batch depend on each other.
+    UserError if it fails. Prints a note if the rows of a batch depend on each other, and a warning if the network fails
+    behind its layers, as it does on images of another size than its own.
     """
-    images = noise(reader.contract)
+    images, whole = noise(reader.contract), True
 
     def run(channels_last: bool) -> list[Tensor]:
         reader.channels_last = channels_last
         x = images.clone().requires_grad_()
+        nonlocal whole
         activations, output = reader.whole(x)
+        whole = whole and output is not None
         weighted = [_weighted(activation) for activation in activations.values() if activation.requires_grad]
         if channels_last and weighted:  # not compared: at a nonlinearity's kink it may go either way
             torch.autograd.grad(torch.stack(weighted).sum(), x, allow_unused=True)
@@ -86,6 +89,9 @@ def settle(reader: Features, role: str = "target") -> Features:
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         last = tried(reader.network, lambda: layout.settle(reader.network, run), reader.contract, role)
     reader.channels_last = last
+    if not whole:
+        print(f"warning: the {role} fails behind {', '.join(reader.layers)} on images of "
+              f"{px(reader.contract.size)}: set {role}.input.size if it was trained at another size")  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]), first_pass(reader.contract, role):
         if not _rows_apart(reader, images):
             print(f"note: the {role}'s values for an image depend on the other images in its batch (batch statistics "

@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Tensor]:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         content = _loaded(path)
     except Exception as error:  # torch's unpickler raises a dozen kinds for files that hold no weights
-        raise _objects(path, error) or unreadable(path, error) from None
+        raise _text(path) or _objects(path, error) or unreadable(path, error) from None
     tensors = dict(_tensors(content))
     if not tensors:
         raise UserError(f"{path} has no state dict: write one with torch.save(net.state_dict(), FILE)")
@@ -70,6 +70,18 @@ def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
                 yield f"{prefix}{name}", value
             elif isinstance(name, str):
                 yield from _tensors(value, f"{prefix}{name}.")
+
+
+def _text(path: Path) -> UserError | None:
+    """The sentence for a file of text, in which torch would find a Python object."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(1000)
+    except (OSError, UnicodeDecodeError):
+        return None
+    if path.suffix == SUFFIX or not text or not text.translate({ord(c): " " for c in "\t\r\n"}).isprintable():
+        return None
+    return UserError(f"{path} is a text file: set a file with a state dict, .safetensors or .pth")
 
 
 def _objects(path: Path, error: Exception) -> UserError | None:

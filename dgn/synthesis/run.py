@@ -24,6 +24,7 @@ from dgn.report import results
 from dgn.settings.check import check
 from dgn.synthesis import initial_code, resume
 from dgn.synthesis.climb import Bar, Climbed, Rows, climb
+from dgn.synthesis.initial_code import Noise
 from dgn.synthesis.inputs import bundle_file, prior_name, weights
 from dgn.synthesis.load import decided, load, load_judge
 from dgn.synthesis.provenance import contents, manifest, method
@@ -94,6 +95,9 @@ def synthesize(
           f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {prior_name(config)}")  # fmt: skip
     if said := weak(prior.record.get("errors", {})):
         print(f"warning: {said}; set bundle=auto data.root=DIR to see which one shows more")
+    elif len(prior.generator.code_shape) == 3 and prior.record and isinstance(initial_code.of(config), Noise):
+        print("note: a map code says what is where, and noise says nothing: if the pictures show nothing, set "
+              "start=examples data.root=DIR, which begins at real images")  # fmt: skip
     used = weights(config)
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)

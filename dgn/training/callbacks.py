@@ -116,7 +116,11 @@ class Keeper(Callback):
         self.ended = time.monotonic()
 
     def _estimate(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
-        """Print once, after the first iterations, how fast the run is and how long the rest of it takes."""
+        """Print how fast the run is and how long its rest takes, once after the first iterations, and once more after
+        those with pixels alone, which are faster than the others."""
+        alone = getattr(module, "pixels_first", 0)
+        if module.iteration == alone:
+            self.begun = alone
         timed = module.iteration - self.begun - 1  # without the first one, which also sets things up
         if timed not in {0, TIMED} or not trainer.is_global_zero:
             return
@@ -125,9 +129,11 @@ class Keeper(Callback):
             self.timed_from = time.monotonic()
             return
         seconds = (time.monotonic() - self.timed_from) / TIMED
-        left = self.iterations - module.iteration
+        whole = module.iteration > alone
+        left = (self.iterations if whole else alone) - module.iteration
         rate = trainer.datamodule.batch_size * trainer.world_size / seconds
-        text = f"about {duration(left * seconds)} left for {left:,} iterations, without evaluations"
+        of_pixels = "" if whole else " with pixels alone, and longer for each of the others"
+        text = f"about {duration(left * seconds)} left for {left:,} iterations{of_pixels}, without evaluations"
         self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:

@@ -116,8 +116,8 @@ def test_training_images_are_scored_where_few_are_held_out(target, data, monkeyp
         return which, capsys.readouterr().out.splitlines()[1:]
 
     assert chosen(2, "bread", "cup") == ("val", [])
-    assert chosen(4, "d", "bread") == ("train", ["real images: scoring the training images, because bread has fewer "
-        "than 4 held-out images: set real_from=val for the held-out ones"])  # fmt: skip
+    assert chosen(4, "d", "bread") == ("train", ["real images: of the training images, because bread has fewer "
+        "than 4 held-out images to compare with"])  # fmt: skip
     assert chosen(5, "bread") == ("val", [])  # there are too few of those, too
     assert chosen(4, "d", "0.5*bread+0.5*cup") == ("val", [])  # no image is of these
     assert chosen(7, "3", output=False)[0] == "train"

@@ -35,6 +35,14 @@ def test_networks_without_a_file_are_told_apart_by_their_weights(random, wider):
         inverted.same_encoder(bundle, wider, "encoder")
 
 
+def test_another_size_alone_is_told_as_such(random):
+    bundle = of(encoder_sha256=inverted.identity(random))
+    larger = inverted.at_size(random, 96)
+    assert inverted.at_size(random, None) is random
+    with pytest.raises(UserError, match=r"Linear at 8 px, not at 96 px: set target\.input\.size=8, or bundle=ANOTHER"):
+        inverted.same_encoder(bundle, larger, "target")
+
+
 def test_an_unknown_encoder_is_not_any_encoder(random, wider):
     for node in (random, wider):
         assert not inverted.inverts(of(encoder_sha256=None), node)

@@ -47,18 +47,28 @@ def test_a_map_can_be_measured_per_element():
 
 def test_the_axes_are_the_principal_components_of_the_whole():
     generator = torch.Generator().manual_seed(0)
-    codes = torch.randn(300, 6, generator=generator) * torch.tensor([9, 3, 1, 0.3, 0.1, 0.1])
-    codes = codes @ torch.linalg.qr(torch.randn(6, 6, generator=generator))[0] + 5
+    codes = torch.randn(400, 150, generator=generator) * torch.linspace(9, 1, 150) ** 1.2
+    codes = codes @ torch.linalg.qr(torch.randn(150, 150, generator=generator))[0] + 5
     one, two = Moments(), Moments()
     for part, found in ((codes[:7], one), (codes[7:], two)):
         for batch in part.split(50):
             found.update(batch)
     one.merge(two)
-    _, spread, directions = torch.linalg.svd((codes - codes.mean(0)).double() / 300**0.5, full_matrices=False)
+    _, spread, directions = torch.linalg.svd((codes - codes.mean(0)).double() / 400**0.5, full_matrices=False)
     share = spread.square().cumsum(0) / spread.square().sum()
-    assert share[0] < 0.9 < share[1] and one.axes.shape == (2, 6)
-    expected = (spread[:2, None] * directions[:2]).float()
+    count = int((share < 0.9).sum()) + 1
+    assert 64 < count < 150 and one.axes.shape == (count, 150)
+    expected = (spread[:count, None] * directions[:count]).float()
     torch.testing.assert_close(one.axes * (one.axes * expected).sum(1, keepdim=True).sign(), expected)
+
+
+@pytest.mark.parametrize(("elements", "kept"), [(100, 64), (20, 20)])
+def test_a_code_whose_variance_is_in_two_axes_keeps_more_of_them(elements, kept):
+    moments = Moments()
+    spread = torch.ones(elements)
+    spread[:2] = 100
+    moments.update(torch.randn(500, elements) * spread)
+    assert moments.axes.shape == (kept, elements)
 
 
 @pytest.mark.parametrize("shape", [(3, 6), (20, 4, 2, 2), (2, 5000)], ids=["few", "maps", "wide"])

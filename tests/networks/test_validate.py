@@ -1,5 +1,7 @@
 """A target that cannot be climbed is refused before anything runs."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -167,3 +169,13 @@ def test_the_arithmetic_of_the_run_is_tried(contract):
     with pytest.raises(UserError, match=r"the target runs in fp32 but not in bf16-mixed .*trainer.precision=32-true"):
         check(target, noise(contract), "bf16-mixed")
     check_arithmetic(target, lambda x: [target.network.inner(x)], noise(contract), "bf16-mixed")
+
+
+def test_a_network_that_fails_behind_its_layer_is_told(tiny, contract, capsys):
+    settle(Features(tiny, "conv", contract, False))
+    assert capsys.readouterr().out == ""
+    settle(Features(tiny, "conv", replace(contract, size=24), False), "encoder")
+    assert capsys.readouterr().out == (
+        "warning: the encoder fails behind conv on images of 24 px: set encoder.input.size if it was trained at "
+        "another size\n"
+    )

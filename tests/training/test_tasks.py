@@ -172,6 +172,14 @@ def test_the_length_of_a_run_is_estimated_once(tmp_path):
     assert re.fullmatch(r"\S+ images/s: about \S+ seconds left for 4 iterations, without evaluations", line)
 
 
+@pytest.mark.slow
+def test_after_the_pixels_alone_the_length_is_estimated_again(tmp_path):
+    shown, _ = run(*TRAIN, "iterations=26", "eval_every=26", "pixels_first=13", f"output={tmp_path}/out")
+    first, second = re.findall(r".*images/s: .*", shown)
+    assert "left for 2 iterations with pixels alone, and longer for each of the others, without" in first
+    assert re.fullmatch(r"\S+ images/s: about \S+ seconds left for 2 iterations, without evaluations", second)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(3.2, "3 seconds"), (89, "89 seconds"), (100, "2 minutes"), (7000, "1.9 hours")]
 )
