@@ -5,8 +5,9 @@ from hydra.utils import get_class
 from dgn.base.errors import UserError, first_line, nearest
 from dgn.generators.base import Generator
 from dgn.generators.deepsim import Deepsim
+from dgn.generators.enlarger import Enlarger
 
-KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim}
+KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim, "enlarger": Enlarger}
 
 
 def named(kind: str | None) -> type[Generator] | None:
