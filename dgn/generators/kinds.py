@@ -5,9 +5,8 @@ from hydra.utils import get_class
 from dgn.base.errors import UserError, first_line, nearest
 from dgn.generators.base import Generator
 from dgn.generators.deepsim import Deepsim
-from dgn.generators.enlarger import Enlarger
 
-KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim, "enlarger": Enlarger}
+KINDS: dict[str, type[Generator]] = {"deepsim": Deepsim}
 
 
 def named(kind: str | None) -> type[Generator] | None:

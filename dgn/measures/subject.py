@@ -15,7 +15,7 @@ from dgn.base.errors import UserError
 from dgn.base.typed import validated
 from dgn.data.settings import DataSettings
 from dgn.evaluation.candidates import encoder_of
-from dgn.generators import bundle, enlarged, kinds, loading
+from dgn.generators import bundle, kinds, loading
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
 from dgn.generators.settings import DecoderSettings
@@ -138,10 +138,7 @@ class Subject:
             prior = loading.load_decoder(validated(DecoderSettings, node, "generator."))
         else:  # a climb moves it, and `reconstruct` needs its own where it is
             prior = replace(self.prior, generator=deepcopy(self.prior.generator).cpu())
-        enlarger = self.run.about.get("files", {}).get("enlarger")
-        if enlarger:
-            _unchanged(self.run, "enlarger", enlarged.find(enlarger))
-        return shown.shown(prior, self.run.config.get("stimulus") or {}, enlarger).generator
+        return shown.shown(prior, self.run.config.get("stimulus") or {}).generator
 
     @cached_property
     def encode(self) -> Callable[[Tensor], Tensor]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dgn.base import hub
 from dgn.base.files import sha256
-from dgn.generators import enlarged, lookup
+from dgn.generators import lookup
 from dgn.generators.settings import DecoderSettings
 from dgn.networks import zoo
 from dgn.networks.settings import ModuleSettings
@@ -31,8 +31,7 @@ def files(config: SynthesizeSettings) -> dict[str, str]:
     named = {role: _place(network.weights, find(network.weights))
              for role, network in networks(config).items() if network.weights}  # fmt: skip
     bundle = bundle_file(config)
-    named |= {"bundle": _place(config.bundle, bundle)} if bundle else {}
-    return named | ({"enlarger": _place(config.enlarger, enlarged.find(config.enlarger))} if config.enlarger else {})
+    return named | ({"bundle": _place(config.bundle, bundle)} if bundle else {})
 
 
 def _place(name: str, path: Path) -> str:
@@ -45,8 +44,7 @@ def weights(config: SynthesizeSettings) -> dict[str, str]:
     identities = {role: zoo.identity(network) for role, network in networks(config).items()}
     known = {role: identity for role, identity in identities.items() if identity}
     bundle = bundle_file(config)
-    known |= {"bundle": sha256(bundle)} if bundle else {}
-    return known | ({"enlarger": sha256(enlarged.find(config.enlarger))} if config.enlarger else {})
+    return known | ({"bundle": sha256(bundle)} if bundle else {})
 
 
 def prior_name(config: SynthesizeSettings) -> str:

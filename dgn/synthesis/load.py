@@ -64,7 +64,7 @@ def load(
     instantiate(config.ascent.transforms)
     codes = initial_code.of(config)(prior, [config.seed, config.seed + 1], config.ascent.noise)
     evolution.check(instantiate(config.ascent.optimiser), limits, codes[0])
-    prior = shown.shown(prior, config.stimulus, config.enlarger)
+    prior = shown.shown(prior, config.stimulus)
     with torch.no_grad():
         probe = prior.generator(codes[:1])
     noise = torch.rand(2, *probe.shape[1:], generator=torch.Generator().manual_seed(0))

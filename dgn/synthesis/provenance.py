@@ -18,7 +18,6 @@ from dgn.base.instantiate import instantiate
 from dgn.data import DataModule
 from dgn.evaluation.dataset_examples import ENOUGH, labels, scored
 from dgn.evaluation.verdict import weak
-from dgn.generators import enlarged
 from dgn.generators.bundle import Bundle
 from dgn.generators.pixels import Pixels
 from dgn.synthesis import evolution, shown
@@ -105,8 +104,6 @@ def searched(config: SynthesizeSettings | SearchSettings, prior: Bundle) -> dict
     start, record, what = instantiate(config.start), prior.record, prior.generator.searched
     if "encoder" in record and "layer" in record:
         what = f"the code of a generator that inverts {record['layer']} of {record['encoder']}"
-    if config.enlarger:
-        what += f", whose pictures are enlarged to twice their size ({enlarged.called(config.enlarger)})"
     search = evolution.sampler(instantiate(config.ascent.optimiser))
     return {
         "by": search.describe(**config.ascent.optimiser) if search else None,

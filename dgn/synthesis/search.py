@@ -108,7 +108,7 @@ class Search:
         if evolution.sampler(optimiser) is None:
             raise UserError("this ascent needs a gradient, and a measured response has none: set ascent=cma")
         evolution.check(optimiser, limits, codes[0])
-        self._generator = shown.shown(prior, config.stimulus, config.enlarger).generator
+        self._generator = shown.shown(prior, config.stimulus).generator
         self._samplers = [
             optimiser(code.float(), seed, limits.apply_to) for code, seed in zip(codes, seeds, strict=True)
         ]

@@ -31,7 +31,6 @@ class SynthesizeSettings(CommandSettings):
 
     bundle: str
     bundle_filter: dict[str, str]
-    enlarger: str | None
     units: list[int | str] | int | str
     units_file: str | None
     seeds: Count
@@ -61,7 +60,6 @@ class SearchSettings(Settings):
     score: dict[str, Any]
     bundle: str
     bundle_filter: dict[str, str]
-    enlarger: str | None = None  # earlier searches have no such key
     target: dict[str, Any]
     generator: GeneratorSettings
     prior: dict[str, Any]

@@ -12,7 +12,6 @@ from dgn.base.instantiate import instantiate
 from dgn.base.precision import full
 from dgn.generators.base import Generator
 from dgn.generators.bundle import Bundle
-from dgn.generators.enlarged import Enlarged, enlarged
 from dgn.synthesis.stimulus import Stimulus
 
 NUMBERS = {"linear": " (in linear light)", "as_is": " (in its values as they are)"}
@@ -37,14 +36,12 @@ class Shown(Generator):
             return self.stimuli(pictures).clamp(0, 1)
 
 
-def shown(prior: Bundle, stimuli: Mapping[str, Any], enlarger: str | None = None) -> Bundle:
-    """The prior whose G makes what may be shown; as it is without stimuli and enlarger.
+def shown(prior: Bundle, stimuli: Mapping[str, Any]) -> Bundle:
+    """The prior whose G makes what may be shown; as it is without stimuli.
 
     Args:
         stimuli: settings by name, in the order in which they act.
-        enlarger: of the pictures before them, by name or path, see `dgn.generators.enlarged`.
     """
-    prior = enlarged(prior, enlarger)
     if not stimuli:
         return prior
     return replace(prior, generator=Shown(prior.generator, [instantiate(one) for one in stimuli.values()]).eval())
@@ -52,9 +49,7 @@ def shown(prior: Bundle, stimuli: Mapping[str, Any], enlarger: str | None = None
 
 def bare(generator: Generator) -> Generator:
     """G without what `shown` has added."""
-    while isinstance(generator, Shown | Enlarged):
-        generator = generator.inner
-    return generator
+    return generator.inner if isinstance(generator, Shown) else generator
 
 
 def describe(stimuli: Mapping[str, Any]) -> list[str]:
