@@ -9,6 +9,7 @@ from dgn.base.tensors import half
 
 EXPLAINED = 0.9  # of the variance, by the axes that are kept: of fc6's 1024 elements 369
 FEWEST = 64  # axes: two hold nine tenths of a small network's code, but not what tells its classes apart
+FIRM = 1e-6  # of the variance: an axis with less is none
 WIDEST = 4096  # elements whose covariance is measured: that of the paper's fc layers takes 128 MiB
 
 
@@ -25,9 +26,9 @@ class Moments:
         mean, std, minimum, negative: fp32, shaped to broadcast against one code: (D,), (C, 1, 1) or (C, H, W).
             `std` divides by the count, `negative` is a share in [0, 1].
         axes: (n, D) principal axes of a vector code, the longest first, each as long as the codes' standard deviation
-            along it; as many as explain nine tenths of the variance, and 64 or all. None for maps, for vectors of more
-            than 4096 elements, with fewer codes than elements (the covariance is rank-deficient), and after codes were
-            added to moments that were read from a bundle, which does not hold the covariance.
+            along it; as many as explain nine tenths of the variance, and 64 or all that have any. None for maps, for
+            vectors of more than 4096 elements, with fewer codes than elements (the covariance is rank-deficient), and
+            after codes were added to moments that were read from a bundle, which does not hold the covariance.
         inverse_axes: (D, n) the pseudo-inverse of `axes`, computed once; None without axes.
     """
 
@@ -113,7 +114,7 @@ class Moments:
             variance, directions = torch.linalg.eigh(self._covariance)  # in ascending order
             variance, directions = variance.flip(0).clamp_min(0), directions.T.flip(0)
             enough = int((variance.cumsum(0) < EXPLAINED * variance.sum()).sum()) + 1
-            enough = max(enough, FEWEST)
+            enough = max(enough, min(FEWEST, int((variance > FIRM * variance.sum()).sum())))
             self._axes = (variance[:enough, None].sqrt() * directions[:enough]).float()
         return self._axes
 

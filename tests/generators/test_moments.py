@@ -62,11 +62,12 @@ def test_the_axes_are_the_principal_components_of_the_whole():
     torch.testing.assert_close(one.axes * (one.axes * expected).sum(1, keepdim=True).sign(), expected)
 
 
-@pytest.mark.parametrize(("elements", "kept"), [(100, 64), (20, 20)])
-def test_a_code_whose_variance_is_in_two_axes_keeps_more_of_them(elements, kept):
+@pytest.mark.parametrize(("elements", "still", "kept"), [(100, 0, 64), (20, 0, 20), (20, 8, 12)])
+def test_a_code_whose_variance_is_in_two_axes_keeps_more_of_them(elements, still, kept):
     moments = Moments()
     spread = torch.ones(elements)
     spread[:2] = 100
+    spread[elements - still :] = 0
     moments.update(torch.randn(500, elements) * spread)
     assert moments.axes.shape == (kept, elements)
 

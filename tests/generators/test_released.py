@@ -100,7 +100,7 @@ def test_another_file_and_another_layer_are_refused(file, tmp_path):
     with pytest.raises(UserError, match=re.escape("has no Rconv6.weight, Rconv6.bias")):
         released.generator(file({"conv1.weight": torch.ones(2)}), "conv3")
     (tmp_path / "text.pt").write_text("no weights")
-    with pytest.raises(UserError, match="cannot load weights"):
+    with pytest.raises(UserError, match="is a text file: set a file with a state dict"):
         released.generator(tmp_path / "text.pt", "fc6")
     with pytest.raises(UserError, match="no released generator 'fc9': did you mean"):
         released.encoder_layer("fc9")
