@@ -92,7 +92,7 @@ def test_the_code_of_an_image_is_of_the_network_and_layer_that_the_generator_inv
     with pytest.raises(UserError, match=sentence):
         image_code("start.encoder.layer=fc7")(prior, [0], 1.0)  # which is as wide
     prior.record["encoder_size"] = 32  # a network that takes any size has other codes at another
-    with pytest.raises(UserError, match="caffenet64 at 32 px, not at 64 px: set start.encoder.input.size=32, or"):
+    with pytest.raises(UserError, match=r"caffenet64 at 32 px, not at 64 px: set start\.encoder\.input\.size=32, or"):
         image_code()(prior, [0], 1.0)
     del prior.record["encoder_size"]
     prior.record["encoder_sha256"] = "0" * 64
