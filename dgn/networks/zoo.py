@@ -229,7 +229,7 @@ def located(network: nn.Module, settings: NetworkSettings, role: str) -> None:
     try:
         find_layer(network, str(settings.layer).partition("@")[0])
     except UserError as error:
-        own = "; the layer in the network's own file is that of dgn synthesize" if role == "encoder" else ""
+        own = "; dgn train takes encoder.layer as typed, not from the network's file" if role == "encoder" else ""
         raise UserError(f"{role}.layer={settings.layer} cannot be read: {error}{own}") from None
 
 

@@ -95,14 +95,14 @@ def synthesize(
           f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {prior_name(config)}")  # fmt: skip
     if said := weak(prior.record.get("errors", {})):
         print(f"warning: {said}; set bundle=auto data.root=DIR to see which one shows more")
-    elif len(prior.generator.code_shape) == 3 and prior.record and isinstance(initial_code.of(config), Noise):
+    start = initial_code.of(config)
+    if len(prior.generator.code_shape) == 3 and prior.record and type(start) is Noise:
         print("note: a map code says what is where, and noise says nothing: if the pictures show nothing, set "
               "start=examples data.root=DIR, which begins at real images")  # fmt: skip
     used = weights(config)
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)
     if not (output / "manifest.json").exists():
-        start = initial_code.of(config)
         with loggers.observe(config, output) as logs:
             climb_all(config, prior, target, judge, batches, output, start, bar)
             shown = {unit for batch in batches.values() for unit, _ in batch}

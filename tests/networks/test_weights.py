@@ -141,7 +141,8 @@ def test_weights_that_are_not_there():
 
 @pytest.mark.parametrize(("content", "sentence"), [
     (b"", r"weights from .*w\.pth"), (b"\x80\x02", r"weights from .*w\.pth"),
-    (b"circle\ndots\n", r"w\.pth is a text file: set a file with a state dict, \.safetensors or \.pth"),
+    *((text, r"w\.pth is a text file: set a file with a state dict, \.safetensors or \.pth")
+      for text in (b"circle\ndots\n", b"an error page", b".")),
 ])  # fmt: skip
 def test_a_file_without_weights_is_a_sentence(tmp_path, content, sentence):
     (tmp_path / "w.pth").write_bytes(content)

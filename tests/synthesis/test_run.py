@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from dgn import units
+from dgn.generators import bundle
+from dgn.generators.deepsim import Deepsim
+from dgn.generators.moments import Moments
 from dgn.networks.features import Features
 from dgn.synthesis.climb import Climbed
-from dgn.synthesis.run import describe
+from dgn.synthesis.run import describe, synthesize
 from dgn.units.target import Target
 
 
@@ -21,3 +24,16 @@ def test_the_rank_of_a_unit_at_the_output(tiny, contract, value, expected):
     climbed = Climbed(torch.zeros(1, 3, 4, 4), activation, torch.zeros(1, 12), torch.zeros(1, 2), one, one, one, 1.0)
     (row,) = describe(climbed, [(chosen[0], 0)], 0, target)
     assert row.rank == expected
+
+
+@pytest.mark.parametrize(("start", "told"), [("noise", True), ("mean", False), ("real", False)])
+def test_a_map_code_that_begins_as_noise_is_told_of_real_images(start, told, synthesis, tmp_path, capsys):
+    torch.manual_seed(0)
+    g = Deepsim(code_shape=(4, 8, 8), size=16, layers="shuffle3", norm=False, slope=0.2, gains={}, output="tanh",
+                code_scale=1.0).eval()  # fmt: skip
+    codes, moments = torch.rand(40, 4, 8, 8), Moments()
+    moments.update(codes)
+    bundle.save(tmp_path / "map.bundle.safetensors", g, moments, codes[:2], {"encoder": "net", "layer": "conv"})
+    words = (f"bundle={tmp_path}/map.bundle.safetensors", f"start={start}", "units=[3]", "seeds=1", "ascent.steps=1")
+    synthesize(synthesis(*words), tmp_path / "out", bar=False)
+    assert ("set start=examples data.root=DIR" in capsys.readouterr().out) is told
