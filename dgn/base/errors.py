@@ -20,11 +20,15 @@ class MissingFile(UserError):
 
 
 class Stopped(SystemExit):
-    """A signal ended the run, and the files needed to resume are on disk. Exit code: 128 + signal, as in a shell."""
+    """A signal ended the run, and the files needed to resume are on disk. Exit code: 128 + signal, as in a shell.
+
+    `folder` is the one that the run writes to, once `dgn.base.files.claim` has seen it.
+    """
 
     def __init__(self, signum: int, what: str) -> None:
         super().__init__(128 + signum)
         self.what = what
+        self.folder: str | None = None
 
 
 def first_line(error: BaseException) -> str:

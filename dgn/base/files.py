@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dgn.base.errors import UserError
+from dgn.base.errors import Stopped, UserError
 
 PART = ".part-"  # prefix of files that are not complete yet
 LOCK = ".lock"  # never deleted during a run: another process may have it open and would lock a deleted file
@@ -129,8 +129,10 @@ def claim(folder: Path, resume: bool) -> Iterator[None]:
     try:
         with _claimed(folder, resume):
             yield
-    except BaseException:
+    except BaseException as error:
         remove_empty(new)
+        if isinstance(error, Stopped):
+            error.folder = str(folder)
         raise
 
 

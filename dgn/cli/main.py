@@ -60,8 +60,8 @@ def train() -> None:
     main(["train", *sys.argv[1:]])
 
 
-RESUME = "; to continue, run the same command with resume=true"
-HINTS = {"synthesize": RESUME, "search": RESUME, "train": RESUME, "app": ""}  # after a stop; the explorer has no rest
+RESUMED = {"synthesize", "search", "train"}  # with resume=true
+AGAIN = "; to continue, run the same command again"
 
 
 def start(name: str, words: Sequence[str]) -> None:
@@ -96,12 +96,17 @@ def door(command: str, words: Sequence[str]) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Stopped as stopped:
-        print(
-            f"stopped: {stopped.what}{HINTS.get(command, '; to continue, run the same command again')}", file=sys.stderr
-        )
+        print(f"stopped: {stopped.what}{_hint(command, stopped.folder)}", file=sys.stderr)
         raise
     except Exception as error:
         explain(error, command, words)
+
+
+def _hint(command: str, folder: str | None) -> str:
+    """How to continue; without a folder a run had not begun, or is a sweep, whose points know where they were."""
+    if command == "app":
+        return ""  # the explorer has no rest
+    return f"{AGAIN} with output={folder} resume=true" if folder and command in RESUMED else AGAIN
 
 
 def stop(number: int, _: Any) -> None:

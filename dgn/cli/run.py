@@ -52,6 +52,8 @@ def run(command: str, typed: Sequence[str]) -> None:
         try:
             task(command, config)
         except Stopped as stopped:
+            if callback.running():
+                stopped.folder = None  # a point's; the sweep finds it
             if not submitted:
                 raise
             print(f"stopped: {stopped.what}; to continue, run the same command again", file=sys.stderr)

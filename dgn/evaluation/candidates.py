@@ -94,7 +94,7 @@ def measured(
         prior = bundle.load(path)
         network = encoder_of(prior, known)
         if network is None:
-            return float("inf"), f"its encoder {prior.record.get('encoder', '?')} is not at hand"
+            return float("inf"), f"its encoder {prior.record.get('encoder', '?')} neither ships nor is the target"
         return unexplained(prior, network, observer, shown(sides(prior.generator.size)).split(data.BATCH)), ""
     except UserError as error:
         return float("inf"), str(error)

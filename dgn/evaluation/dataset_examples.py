@@ -178,6 +178,11 @@ def write_real_images(
     return {unit.text: highest[0] for unit, highest, count in zip(units, top, counts, strict=True) if count >= ENOUGH}
 
 
+def compared(target: Target, unit: Unit) -> bool:
+    """Whether a unit's pictures are compared with the best real image, if there are enough: not sums of classes."""
+    return not target.is_output or target.wanted(unit) is not None
+
+
 def scored(target: Target, chosen: Sequence[Unit], of_class: Mapping[str, int]) -> list[int]:
     """How many real images can be each unit's best: those of its class, or all where the layer is not the output.
 

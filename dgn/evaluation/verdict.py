@@ -1,6 +1,7 @@
 """Whether a prior is good enough to be believed, from the number that a training measures and its bundle keeps."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 KEY = "unexplained/observer"  # see `dgn.evaluation.inversion.errors`
 WEAK = 0.8  # the shipped priors have 0.33 and 0.69 on their own images, see docs/training.md
@@ -22,7 +23,14 @@ def weak(errors: Mapping[str, float]) -> str:
 
 
 def after_training(
-    errors: Mapping[str, float], name: str, shipped: float | None, *, iterations: int, images: int, vector: bool
+    errors: Mapping[str, float],
+    name: str,
+    shipped: float | None,
+    *,
+    folder: Path,
+    iterations: int,
+    images: int,
+    vector: bool,
 ) -> str:
     """What to say of a new prior, in one or two sentences; "" where nothing is wrong with it.
 
@@ -30,11 +38,12 @@ def after_training(
         errors: of the new prior on held-out images.
         name: of a shipped prior.
         shipped: its number on the same images; None where it was not measured.
+        folder: that the run wrote to.
         iterations: that it was trained for.
         images: in the training data.
         vector: whether the code is one, which holds little of where things are: then another layer is the first advice.
     """
-    longer = f"train on (the same line with resume=true iterations={2 * iterations})"
+    longer = f"train on (the same line with output={folder} resume=true iterations={2 * iterations})"
     earlier = "an earlier encoder.layer" + ", a map, which holds more of the image" * vector
     remedies = (*((earlier, longer) if vector else (longer, earlier)), f"more training images than {images:,}")
     said = [weak(errors) + f"; try: {'; '.join(remedies)}"] if weak(errors) else []

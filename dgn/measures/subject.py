@@ -149,7 +149,8 @@ class Subject:
         )
         settings = encoder_of(prior, known)
         if settings is None:
-            raise UserError(f"the encoder {prior.record.get('encoder', '?')} that G inverts is not at hand")
+            raise UserError(f"the encoder {prior.record.get('encoder', '?')} that G inverts neither ships nor is the "
+                            "run's target: measure a run whose target it is")  # fmt: skip
         encoder = zoo.features(settings, str(settings.layer), activated=True, role="encoder").to(self.tools.device)
 
         @torch.no_grad()

@@ -15,7 +15,15 @@ from dgn.base import images, lightning
 from dgn.base.files import write_text
 from dgn.base.memo import Memo
 from dgn.evaluation import patches
-from dgn.evaluation.dataset_examples import measure_levels, named, real_images, relate, write_real_images
+from dgn.evaluation.dataset_examples import (
+    ENOUGH,
+    compared,
+    measure_levels,
+    named,
+    real_images,
+    relate,
+    write_real_images,
+)
 from dgn.evaluation.judge import Judge
 from dgn.evaluation.metrics import probabilities, ranks
 from dgn.evaluation.verdict import weak
@@ -94,11 +102,12 @@ def synthesize(
     print(f"{results.count(len(target.units), 'unit')} of {config.target.name} {target.layer}, "
           f"{results.count(sum(map(len, batches.values())), 'picture')}; prior: {prior_name(config)}")  # fmt: skip
     if said := weak(prior.record.get("errors", {})):
-        print(f"warning: {said}; set bundle=auto data.root=DIR to see which one shows more")
+        print(f"warning: {said}; set bundle=auto data.root=DIR to compare those at hand, or train on "
+              "(docs/nothing-to-see.md)")  # fmt: skip
     start = initial_code.of(config)
     if len(prior.generator.code_shape) == 3 and prior.record and type(start) is Noise:
-        print("note: a map code says what is where, and noise says nothing: if the pictures show nothing, set "
-              "start=examples data.root=DIR, which begins at real images")  # fmt: skip
+        print("note: this generator inverts a map, and a climb from noise often exaggerates there; to begin at real "
+              "images, set start=examples data.root=DIR (docs/facets.md)")  # fmt: skip
     used = weights(config)
     read = contents(config, used, prior, target)
     resume.begin(output, config, batches, used | read)
@@ -113,6 +122,9 @@ def synthesize(
                 if target.is_output and not named(target, real[0].classes):
                     print("no × best real: the outputs have no class names that match the folders of data.root; set "
                           "target.classes=FILE or target.classes=[a,b,c]")  # fmt: skip
+                elif few := [unit for unit in chosen.values() if unit.text not in best and compared(target, unit)]:
+                    print(f"no × best real for {results.count(len(few), 'unit')}: it needs {ENOUGH} real images of the "
+                          "class, or of any kind for a hidden unit")  # fmt: skip
                 joined = relate(joined, best)
                 if hasattr(start, "add_images"):
                     start.add_images(prior, target, chosen, min(config.real_images, OF_A_FACET), output)

@@ -169,8 +169,9 @@ class Keeper(Callback):
     def _raise(self, names: list[str], iteration: int) -> None:
         if names:
             good = self.output / CHECKPOINT
-            kept = f"{good} is from before; set resume=true and" if good.exists() else "set"
-            raise UserError(f"{names[0]} became NaN or inf at iteration {iteration}: {kept} a lower learning rate, or "
+            kept = f"{good} is from before; set output={self.output} resume=true and" if good.exists() else "set"
+            rate = "module.optimiser_g.lr" if self.export else "module.peak_lr"
+            raise UserError(f"{names[0]} became NaN or inf at iteration {iteration}: {kept} a lower {rate}, or "
                             "trainer.precision=32-true")  # fmt: skip
 
     def _log_step(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:

@@ -68,7 +68,8 @@ class Export:
         module, config = self.module, self.config
         vector = len(module.generator.code_shape) == 1
         images = len(self.datamodule.train)
-        after = partial(verdict.after_training, errors, iterations=module.iteration, images=images, vector=vector)
+        after = partial(verdict.after_training, errors, folder=self.output, iterations=module.iteration, images=images,
+                        vector=vector)  # fmt: skip
         name = config.encoder.default_bundle
         shipped = bundle.load(path) if (path := lookup.shipped().get(name)) else None
         network = candidates.encoder_of(shipped, [config.comparator]) if shipped else None

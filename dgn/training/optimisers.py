@@ -54,6 +54,6 @@ def adam(
     UserError for lr=auto, which `dgn.training.recipe` decides before, of G's optimiser alone.
     """
     if lr == "auto":
-        raise UserError("only module.optimiser_g.lr can be auto: set the other learning rate to a number")
+        raise UserError("only module.optimiser_g.lr can be auto: set module.optimiser_d.lr to a number, such as 2e-4")
     kind = CaffeAdam if caffe else torch.optim.Adam
     return partial(kind, lr=lr, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True)

@@ -68,7 +68,7 @@ def test_a_worse_generator_is_not_chosen(tmp_path, shipped, images, capsys):
     assert first == f"bundle=auto: {SHIPPED} leaves least of real images unexplained:"
     numbers = dict(line.strip().split(": ", 1) for line in lines)
     assert float(numbers[SHIPPED]) < float(numbers["worse.bundle.safetensors"])
-    assert numbers["unknown.bundle.safetensors"] == "its encoder my_pkg.MyNet is not at hand"
+    assert numbers["unknown.bundle.safetensors"] == "its encoder my_pkg.MyNet neither ships nor is the target"
     assert "is not a valid bundle" in numbers["broken.bundle.safetensors"]
 
 

@@ -1,11 +1,13 @@
 """What is said of a prior that is not good enough."""
 
+from pathlib import Path
+
 import pytest
 
 from dgn.evaluation import verdict
 from dgn.report import method
 
-RUN = {"iterations": 2000, "images": 3000, "vector": False}
+RUN = {"folder": Path("runs/train-1"), "iterations": 2000, "images": 3000, "vector": False}
 
 
 @pytest.mark.parametrize("value", [0.1, 0.79, float("nan")])
@@ -17,7 +19,7 @@ def test_nothing_is_said_of_a_good_prior_or_one_without_a_number(value):
 def test_a_weak_prior_is_told_with_its_number_and_what_to_try():
     said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2, **RUN)
     assert "leave 1.07 of what another network sees" in said and "\n" not in said
-    assert "resume=true iterations=4000" in said and "more training images than 3,000" in said
+    assert "output=runs/train-1 resume=true iterations=4000" in said and "more training images than 3,000" in said
     assert said.index("resume=true") < said.index("an earlier encoder.layer")
     said = verdict.after_training({verdict.KEY: 1.066}, "shipped", 1.2, **RUN | {"vector": True})
     assert said.index("an earlier encoder.layer, a map") < said.index("resume=true")

@@ -30,7 +30,7 @@ def test_networks_without_a_file_are_told_apart_by_their_weights(random, wider):
     assert inverted.identity(random) == inverted.identity(random) != inverted.identity(wider)
     bundle = of(encoder_sha256=inverted.identity(random))
     assert inverted.inverts(bundle, random) and not inverted.inverts(bundle, wider)
-    words = r"set encoder\._target_=Linear encoder\.weights=… encoder\.layer=output encoder\.input\.size=8"
+    words = r"set encoder\._target_=Linear encoder\.weights=… encoder\.layer=output 'encoder\.input={size: 8, mean: …"
     with pytest.raises(UserError, match=words):
         inverted.same_encoder(bundle, wider, "encoder")
 

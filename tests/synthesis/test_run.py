@@ -37,3 +37,13 @@ def test_a_map_code_that_begins_as_noise_is_told_of_real_images(start, told, syn
     words = (f"bundle={tmp_path}/map.bundle.safetensors", f"start={start}", "units=[3]", "seeds=1", "ascent.steps=1")
     synthesize(synthesis(*words), tmp_path / "out", bar=False)
     assert ("set start=examples data.root=DIR" in capsys.readouterr().out) is told
+
+
+def test_a_class_with_too_few_real_images_is_told(small_bundle, images_in, synthesis, tmp_path, capsys):
+    for part in ("train", "val"):
+        for name in ("goldfish", "lemon"):
+            images_in(tmp_path / "images" / part / name, 2)
+    words = (f"bundle={small_bundle}", f"data.root={tmp_path}/images", "data.workers=0", "units=[goldfish,-lemon]",
+             "seeds=1", "ascent.steps=1")  # fmt: skip
+    synthesize(synthesis(*words), tmp_path / "out", bar=False)
+    assert "no × best real for 1 unit: it needs 100 real images of the class" in capsys.readouterr().out

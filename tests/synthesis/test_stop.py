@@ -42,7 +42,7 @@ def test_a_synthesis_that_is_stopped_goes_on_to_the_same_pictures(small_bundle, 
     for number, code, batch, done in ((signal.SIGTERM, 143, 3, 2), (signal.SIGINT, 130, 2, 3)):
         shown = stopped_at(batch, number, small_bundle, half, "resume=true", code=code)
         assert "Traceback" not in shown
-        assert "run the same command with resume=true" in shown
+        assert f"run the same command again with output={half} resume=true" in shown
         assert len(list(half.glob("parts/[0-9]*.safetensors"))) == done  # of six
     synthesize(small_bundle, half, "resume=true")
     for path in (whole / "images").iterdir():
