@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dgn import settings
 from dgn.base import ranks
-from dgn.base.errors import Stopped
+from dgn.base.errors import Stopped, UserError
 from dgn.base.files import claim, remove_empty
 from dgn.cli import help_text
 from dgn.cli.main import stop
@@ -79,9 +79,12 @@ def task(command: str, config: DictConfig) -> None:
     """One job: check the config, lock the folder, call the task. A point of a sweep runs only once."""
     if callback.running() and not callback.begin(config):
         return
+    new = "${unique:" in str(OmegaConf.to_container(config, resolve=False)["output"])  # type: ignore[call-overload,index]
     choices = HydraConfig.get().runtime.choices
     OmegaConf.set_struct(config, False)
     checked = check(Composed(config, dict(choices)), model(command, config))
+    if checked.resume and new and not callback.running():
+        raise UserError("resume=true needs the folder of the run that is to be continued: set output=DIR")
     output = Path(HydraConfig.get().runtime.output_dir)
     with claim(output, checked.resume) if ranks.first() else nullcontext():
         module = import_module(TASKS[command])

@@ -153,6 +153,13 @@ def test_a_mistake_in_what_is_asked_for_gets_one_sentence(script, words, sentenc
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("script", ["train.py", "synthesize.py"])
+def test_a_run_is_resumed_only_in_a_folder_that_is_named(script, tmp_path):
+    _, error = command(str(ROOT / script), "data=photos", "resume=true", cwd=tmp_path, code=1)
+    assert error.strip() == "error: resume=true needs the folder of the run that is to be continued: set output=DIR"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_help_names_the_parts_without_loading_torch():
     probe = (
         "import sys, runpy; sys.argv = ['synthesize.py', '--help']\n"
