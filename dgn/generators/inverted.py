@@ -63,8 +63,9 @@ def same_encoder(bundle: Bundle, network: NetworkSettings, role: str) -> None:
     own = encoder not in members("network")
     words = [f"{role}._target_={encoder} {role}.weights=…" if own else f"network@{role}={encoder}"]
     words.append(f"{role}.layer={layer}")
+    size = record.get("encoder_size")
     if own:
-        words.append(f"'{role}.input={{size: {record.get('encoder_size', '…')}, mean: …, std: …}}' as in its training")
-    elif record.get("encoder_size"):
-        words.append(f"{role}.input.size={record['encoder_size']}")
+        words.append(f"'{role}.input={{size: {size or '…'}, mean: …, std: …}}' as in its training")
+    elif size:
+        words.append(f"{role}.input.size={size}")
     raise UserError(f"this bundle inverts {layer} of {encoder}: set {' '.join(words)}, or bundle=ANOTHER")
