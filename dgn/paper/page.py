@@ -1,6 +1,7 @@
 """docs/paper.md, written anew from the claims' tables: nothing in it is typed by hand but the claims' own words."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from dgn.report.measured import digits
 
 HEAD = """# The paper's claims
 
-Each claim of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)) that was measured so far, at 64 px, with
-an effect, its 95 % interval and the line that makes it again:
+**In short.** {short}
+
+Claims of DGN-AM ([Nguyen et al. 2016](https://arxiv.org/abs/1605.09304)), and some that are not in the paper, measured
+at 64 px; each with an effect, its 95 % interval and the line that makes it again:
 
 ```bash
 make paper IMAGES=TINY PLACES=MINIPLACES JUDGE=FILE    # everything that is missing, in order; a stopped one goes on
@@ -30,10 +33,12 @@ within {near:g} of 0, and refuted where all of it lies farther away.
 
 - Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)); over units, pairs of classes or
   settings where the claim is about those. n counts pictures, of a difference those of both runs.
-- Settings were chosen on even classes; all classes here are odd ones. Hidden units are the first of their layer.
+- Settings were chosen on even classes; all classes here are odd ones, but in `ladder` those of EfficientNet-Lite0 and
+  Lite1: the same things by their numbers there, on some of which settings were chosen. Hidden units are the first of
+  their layer.
 - "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is the judge's: log₂ of the
-  rank that it gives the class, lower where it recognises more; other rows as in
-  [measures.md](measures.md#the-measures).
+  rank that it gives the class, lower where it recognises more; a difference of 1 is a factor of 2 in the rank. Other
+  rows as in [measures.md](measures.md#the-measures).
 """
 NAMES = {"above": "above 0", "below": "below 0", "none": f"within {verdict.NEAR:g} of 0"}
 
@@ -58,7 +63,7 @@ def decides(claim: ClaimSettings, rows: Sequence[Measure]) -> bool:
 def text(settings: PaperSettings, told: Mapping[str, Sequence[Measure]], docs: Path) -> str:
     """The page, of the claims' rows by the claims' names."""
     commands = "\n".join(command(name, settings) for name in told)
-    parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR)]
+    parts = [HEAD.format(commands=commands, fewest=verdict.FEWEST, near=verdict.NEAR, short=_short(settings, told))]
     parts += [_summary(settings, told)] if told else []
     parts += [_section(name, settings, rows, docs) for name, rows in told.items()]
     if records := networks.read(docs / "paper"):
@@ -79,6 +84,17 @@ def command(name: str, settings: PaperSettings) -> str:
     return " ".join(["make paper", f"ONLY={name}", *paths])
 
 
+def _verdict(claim: ClaimSettings, rows: Sequence[Measure]) -> str:
+    found = table.effects(claim, rows)
+    return verdict.of_claim([verdict.of_effect(found[one.name], one.claimed) for one in claim.effects])
+
+
+def _short(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
+    """How many claims came out how."""
+    count = Counter(_verdict(settings.claims[name], rows) for name, rows in told.items())
+    return f"Of {len(told)} claims measured, " + ", ".join(f"{n} {what}" for what, n in count.most_common()) + "."
+
+
 def _summary(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
     lines = [
         "| claim | verdict | effect [95 % interval] | n | what differs from the paper |",
@@ -89,8 +105,9 @@ def _summary(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> 
         found = table.effects(claim, rows)
         shown = "<br>".join(f"{_code(key)} {interval(one)}" for key, one in found.items())
         counts = "<br>".join(str(one.n) for one in found.values())
-        what = verdict.of_claim([verdict.of_effect(found[one.name], one.claimed) for one in claim.effects])
-        lines.append(f"| [{claim.claim}](#{name}) | **{what}** | {shown} | {counts} | {claim.changes} |")
+        lines.append(
+            f"| [{claim.claim}](#{name}) | **{_verdict(claim, rows)}** | {shown} | {counts} | {claim.changes} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -39,7 +39,7 @@ def test_the_page_is_the_same_from_the_tables_alone(paper, finished):
         "make paper ONLY=a_claim PLACES=MINIPLACES JUDGE=FILE" in text
         and "One is better than another.](images/paper_a_claim.jpg)" in text
     )
-    assert "Not measured yet" not in text
+    assert "Not measured yet" not in text and "**In short.** Of 1 claims measured, 1 confirmed." in text
 
 
 def test_a_claim_without_a_table_is_named_and_nothing_is_said_of_it(paper):
