@@ -113,17 +113,20 @@ def write_page(folders: Sequence[Path], output: Path, title: str | None = None) 
         title = configs[folders[0]].get("title")
     runs = [Run.read(folder / panel) for folder in folders for panel in results.panels(configs[folder]) or [""]]
     whole = sum(len(run.rows) + len(run.real) for run in runs) <= WHOLE
+    names = _names(runs)
     sections: dict[tuple[str, str], Section] = {}
-    for run, name in zip(runs, _names(runs), strict=True):
+    for run, name in zip(runs, names, strict=True):
         target = run.about["target"]
         section = sections.setdefault((target["name"], target["layer"]), Section(target["name"], target["layer"]))
         _add(section, run, name, whole, output)
     methods = [run.about.get("method") or {} for run in runs]
-    measures = {name: measured.read(run.folder) for run, name in zip(runs, _columns(runs), strict=True)}
+    # strips in the sections of two targets may have one name, columns of one table may not
+    columns = names if len(set(names)) == len(names) else [_apart(run.folder, runs) for run in runs]
+    measures = {column: measured.read(run.folder) for run, column in zip(runs, columns, strict=True)}
     rows = [row for run in runs for row in run.rows]
     page = template("page.html.j2").render(
         title=names_only(title or TITLE), sections=list(sections.values()), summary=_summary(sections), whole=whole,
-        how=method.sentences(list(zip(_names(runs), methods, strict=True))), score=method.score(methods),
+        how=method.sentences(list(zip(names, methods, strict=True))), score=method.score(methods),
         settings=[_settings(run) for run in runs],
         ranked=any(row.probability is not None for row in rows),
         judges=sorted({one["judge"] for one in methods if one.get("judge")}),
@@ -171,12 +174,6 @@ def _names(runs: Sequence[Run]) -> list[str]:
             alone = short.count(run.folder.name) == 1
             names.append(run.folder.name.replace("_", " ") if alone else _apart(run.folder, runs))
     return names
-
-
-def _columns(runs: Sequence[Run]) -> list[str]:
-    """What a run's column of measures is called; names of strips can be alike in the sections of two targets."""
-    names = _names(runs)
-    return names if len(set(names)) == len(names) else [_apart(run.folder, runs) for run in runs]
 
 
 def _apart(folder: Path, runs: Sequence[Run]) -> str:
