@@ -18,7 +18,7 @@ from dgn.base import images
 from dgn.base.errors import Stopped, UserError
 from dgn.base.files import whole
 from dgn.evaluation import inversion, verdict
-from dgn.training.export import Export
+from dgn.training.export import LATEST, Export
 
 CHECKPOINT = "last.ckpt"
 TIMED = 10  # iterations after the first one, from which the length of the run is estimated
@@ -54,6 +54,7 @@ class Keeper(Callback):
         self.stop_at, self.export = stop_at, export
         self.log_every, self.eval_every, self.save_minutes = log_every, eval_every, save_minutes
         self.stopped: int | None = None
+        self.pace: float | None = None  # seconds of an iteration, at the last log
         self.broken: dict[str, Tensor] = {}
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
@@ -117,7 +118,7 @@ class Keeper(Callback):
 
     def _estimate(self, trainer: Any, module: Any, outputs: Mapping[str, Tensor]) -> None:
         """Print how fast the run is and how long its rest takes, once after the first iterations, and once more after
-        those with pixels alone, which are faster than the others."""
+        those with pixels alone, which are faster than the others. Evaluations say it again, see `_left`."""
         alone = getattr(module, "pixels_first", 0)
         if module.iteration == alone:
             self.begun = alone
@@ -134,7 +135,17 @@ class Keeper(Callback):
         rate = trainer.datamodule.batch_size * trainer.world_size / seconds
         of_pixels = "" if whole else " with pixels alone, and longer for each of the others"
         text = f"about {duration(left * seconds)} left for {left:,} iterations{of_pixels}, without evaluations"
+        if whole and self.export and self.eval_every < left:
+            text += f"; every {duration(self.eval_every * seconds)} a bundle to look at, {self.output / LATEST}"
         self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
+
+    def _left(self, module: Any) -> str:
+        """How long the rest takes at the speed of the last log, which a busy first minute does not distort; "" if it
+        is not known or nothing is left."""
+        left = self.iterations - module.iteration
+        if self.pace is None or left <= 0 or module.iteration <= getattr(module, "pixels_first", 0):
+            return ""
+        return f"  about {duration(left * self.pace)} left"
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
         """Whether to stop and whether to save now: the same answer on every rank, whoever was asked."""
@@ -187,6 +198,7 @@ class Keeper(Callback):
             "images_per_second/step": count / max(now - self.since - self.waited, 1e-9),
             "unreadable": float(trainer.datamodule.skipped),
         }
+        self.pace = (now - self.since) / max(done - self.seen, 1)
         self._log(trainer, module, dict(zip(outputs, values.tolist(), strict=True)) | rates)
         self.bar.update(self.task, completed=done, description=f"{rate:.0f} images/s")
         self._restart(done)
@@ -232,7 +244,8 @@ class Keeper(Callback):
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
         shown = {k: v for k, v in summary.items() if "unexplained" not in k or k == "unexplained/observer"}
         text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-        self.bar.console.print(f"iteration {module.iteration}  {text}", highlight=False, soft_wrap=True)
+        line = f"iteration {module.iteration}  {text}{self._left(module)}"
+        self.bar.console.print(line, highlight=False, soft_wrap=True)
         if picture is not None:
             images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)
             for logger in trainer.loggers:

@@ -173,6 +173,22 @@ def test_the_length_of_a_run_is_estimated_once(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_estimate_says_when_there_is_a_bundle_to_look_at(tmp_path):
+    shown, _ = run(*TRAIN, "iterations=15", "eval_every=3", f"output={tmp_path}/out")
+    (line,) = re.findall(r".*images/s: .*", shown)
+    assert re.search(r"every \S+ seconds a bundle to look at, \S+/out/latest\.bundle\.safetensors$", line)
+
+
+@pytest.mark.slow
+def test_each_evaluation_but_the_last_says_how_long_the_rest_takes(tmp_path):
+    words = ["iterations=6", "eval_every=2", "log_every=2", "pixels_first=2", f"output={tmp_path}/out"]
+    shown, _ = run(*TRAIN, *words)
+    first, second, last = re.findall(r"iteration .*", shown)
+    assert "left" not in first and "left" not in last  # of the pixels alone, which are faster; nothing is left
+    assert re.search(r"observer \S+  about \S+ seconds left$", second)
+
+
+@pytest.mark.slow
 def test_after_the_pixels_alone_the_length_is_estimated_again(tmp_path):
     shown, _ = run(*TRAIN, "iterations=26", "eval_every=26", "pixels_first=13", f"output={tmp_path}/out")
     first, second = re.findall(r".*images/s: .*", shown)
