@@ -75,8 +75,8 @@ def arguments(
 ) -> dict[str, Any]:
     """Check keyword arguments against the annotations of the class or function that receives them.
 
-    Not checked: values with a `_target_` of their own, names with a leading underscore, and parameters without an
-    annotation of plain data.
+    Not checked: the values that have a `_target_` of their own or whose parameter has no annotation of plain data, and
+    names with a leading underscore.
 
     Args:
         path: of `values` in the config, with a dot at its end.
@@ -88,10 +88,11 @@ def arguments(
     taken = [name for name in parameters if name not in (filled or ())]
     checked = dict(values)
     for key, value in values.items():
-        if str(key).startswith("_") or (isinstance(value, Mapping) and "_target_" in value):
+        if str(key).startswith("_"):
             continue
         if key in taken:
-            checked[key] = _argument(parameters[key].annotation, value, f"{path}{key}.")
+            if not (isinstance(value, Mapping) and "_target_" in value):
+                checked[key] = _argument(parameters[key].annotation, value, f"{path}{key}.")
         elif not open_ended:
             hint = nearest(str(key), taken) if taken else "this part has no settings"
             raise UserError(f"there is no key '{path}{key}': {hint}")

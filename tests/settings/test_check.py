@@ -39,6 +39,7 @@ def checked(command, *words):
         ("synthesize", ["prior=box", "prior.shrink=0"], "prior.shrink=0 is out of range"),
         ("synthesize", ["prior=box", "prior.k=-1"], "prior.k=-1 is out of range"),
         ("synthesize", ["prior=box", "prior.k=[1,2]"], r"prior.k=\[1, 2\] is not a number"),
+        ("synthesize", ["+start.encoder={_target_: my.Net}"], "there is no key 'start.encoder'"),
         ("synthesize", ["batch_size=null"], "batch_size=null is not a whole number"),
         ("synthesize", ["seed=[1]"], r"seed=\[1\] is not a whole number"),
         ("synthesize", ["seeds=true"], "seeds=True is not a whole number"),
