@@ -34,8 +34,8 @@ within {near:g} of 0, and refuted where all of it lies farther away.
 - Intervals are of 95 % and over classes ([measures.md](measures.md#intervals)); over units, pairs of classes or
   settings where the claim is about those. n counts pictures, of a difference those of both runs.
 - Settings were chosen on even classes; all classes here are odd ones, but in `ladder` those of EfficientNet-Lite0 and
-  Lite1: the same things by their numbers there, on some of which settings were chosen. Hidden units are the first of
-  their layer.
+  Lite1: the same things under ImageNet's numbers, of which some are even, and settings were chosen on those. Hidden
+  units are the first of their layer.
 - "FIRST − SECOND" is a difference of two runs over the classes that both have. `log2_rank` is the judge's: log₂ of the
   rank that it gives the class, lower where it recognises more; a difference of 1 is a factor of 2 in the rank. Other
   rows as in [measures.md](measures.md#the-measures).
@@ -91,6 +91,8 @@ def _verdict(claim: ClaimSettings, rows: Sequence[Measure]) -> str:
 
 def _short(settings: PaperSettings, told: Mapping[str, Sequence[Measure]]) -> str:
     """How many claims came out how."""
+    if not told:
+        return "No claim is measured yet."
     count = Counter(_verdict(settings.claims[name], rows) for name, rows in told.items())
     return f"Of {len(told)} claims measured, " + ", ".join(f"{n} {what}" for what, n in count.most_common()) + "."
 

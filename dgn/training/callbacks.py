@@ -137,15 +137,13 @@ class Keeper(Callback):
         text = f"about {duration(left * seconds)} left for {left:,} iterations{of_pixels}, without evaluations"
         if whole and self.export and self.eval_every < left:
             text += f"; every {duration(self.eval_every * seconds)} a bundle to look at, {self.output / LATEST}"
-        self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True)
+        self.bar.console.print(f"{rate:.3g} images/s: {text}", highlight=False, soft_wrap=True, markup=False)
 
     def _left(self, module: Any) -> str:
         """How long the rest takes at the speed of the last log, which a busy first minute does not distort; "" if it
         is not known or nothing is left."""
         left = self.iterations - module.iteration
-        if self.pace is None or left <= 0 or module.iteration <= getattr(module, "pixels_first", 0):
-            return ""
-        return f"  about {duration(left * self.pace)} left"
+        return "" if self.pace is None or left <= 0 else f"  about {duration(left * self.pace)} left"
 
     def _agree(self, trainer: Any, last: bool) -> tuple[bool, bool]:
         """Whether to stop and whether to save now: the same answer on every rank, whoever was asked."""
@@ -198,7 +196,8 @@ class Keeper(Callback):
             "images_per_second/step": count / max(now - self.since - self.waited, 1e-9),
             "unreadable": float(trainer.datamodule.skipped),
         }
-        self.pace = (now - self.since) / max(done - self.seen, 1)
+        if self.seen >= getattr(module, "pixels_first", 0):  # iterations with pixels alone are faster
+            self.pace = (now - self.since) / max(done - self.seen, 1)
         self._log(trainer, module, dict(zip(outputs, values.tolist(), strict=True)) | rates)
         self.bar.update(self.task, completed=done, description=f"{rate:.0f} images/s")
         self._restart(done)

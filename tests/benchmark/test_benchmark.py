@@ -132,9 +132,10 @@ def test_the_benchmark_of_priors_needs_images_and_tells_the_judge_from_the_train
     with pytest.raises(UserError, match=r"write dgn benchmark prior data\.root=DIR"):
         sections.Prior(quick=False).jobs()
     jobs = sections.Prior(False, ["data.root=D", "judge.weights=F", "network@judge=squeezenet1_1"]).jobs()
-    first, today, _ = jobs
+    first, today, third = jobs
     assert first.args["words"][-2:] == ["iterations=17000", "data.root=D"] and today.args["words"] == ["data.root=D"]
     assert first.args["climb"][1:] == ["judge.weights=F", "network@judge=squeezenet1_1"]
+    assert third.args["words"] == ["iterations=4700", "data.root=D"]
     assert len({job.args["folder"] for job in jobs}) == len(jobs)
 
 

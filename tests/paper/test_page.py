@@ -46,6 +46,7 @@ def test_a_claim_without_a_table_is_named_and_nothing_is_said_of_it(paper):
     text = page.write(paper(), DOCS).read_text()
     assert (
         "## Not measured yet" in text
+        and "No claim is measured yet." in text
         and "PLACES=MINIPLACES JUDGE=FILE`: One is better" in text
         and "## a_claim" not in text
     )
