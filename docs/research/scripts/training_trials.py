@@ -28,7 +28,6 @@ TRIALS: dict[str, list[str]] = {
     "D at 4e-4": ["module.optimiser_d.lr=4e-4"],
     "D in every second iteration": ["loss.balance.every=2"],
     "batches of 64, 1.4e-3": ["data.batch_size=64", "module.optimiser_g.lr=1.4e-3"],
-    "batches of 16, 7e-4": ["data.batch_size=16", "module.optimiser_g.lr=7e-4"],
     "pixels alone in the first third": ["pixels_first=467"],
 }
 
@@ -52,8 +51,6 @@ def line(name: str, found: dict[str, Any], first: dict[str, Any]) -> str:
     ranks, classes = [log2(row["judge_rank"]) for row in rows], [row["unit"] for row in rows]
     target = sum(row["rank"] == 1 for row in rows) / len(rows)
     top = [sum(row["judge_rank"] <= most for row in rows) / len(rows) for most in (1, 5)]
-    errors = (f"{found[key]:.3f}" for key in ("code", "observer"))
-    named = f"{100 * target:.0f}", f"{100 * top[0]:.0f} / {100 * top[1]:.0f}", f"{sum(ranks) / len(ranks):.2f}"
     errors = (f"{found[key]:.3f}" for key in ("code", "observer"))
     named = f"{100 * target:.0f}", f"{100 * top[0]:.0f} / {100 * top[1]:.0f}", f"{sum(ranks) / len(ranks):.2f}"
     cells = [name, f"{found['seconds'] / first['seconds']:.2f}", *errors, *named]
