@@ -4,7 +4,7 @@
 
 The pictures of RUN, enlarged, plus C · F⁻¹(code / f^decay) within a band of frequencies, at most `bound` rms, climbed
 on the run's target: once towards each picture's own class, once towards a wrong one. Prints what the judge, SqueezeNet
-1.1, makes of both, in binary orders of rank; the second over the first is to stay below a quarter.
+1.1, makes of both, in log₂ of rank; the second over the first is to stay below a quarter.
 """
 
 import argparse
