@@ -36,8 +36,10 @@ def measured(words: Sequence[str], root: Path, judge: Path, out: Path) -> dict[s
     """The last evaluation of one trial, its seconds of training, and the pictures' rows."""
     batch = int(next((word.partition("=")[2] for word in words if word.startswith("data.batch_size=")), BATCH))
     length = [f"iterations={IMAGES // batch}", f"eval_every={IMAGES // batch // 2}"]
-    bundle = dgn.train("init=null", "moments.images=4000", *length, *words,
-                       data={"root": root}, output=out / "prior", resume=True)  # fmt: skip
+    # resuming a finished training writes its bundle again, which with other threads is another to the last bit
+    bundle = next((out / "prior").glob("caffenet64-*.bundle.safetensors"), None) or dgn.train(
+        "init=null", "moments.images=4000", *length, *words, data={"root": root}, output=out / "prior", resume=True
+    )
     made = dgn.synthesize(
         "caffenet64", None, "experiment=even_caffenet64", "seeds=2", "network@judge=squeezenet1_1",
         f"judge.weights={judge}", f"bundle={bundle}", output=out / "pictures", resume=True, quiet=True,
