@@ -160,12 +160,14 @@ class Keeper(Callback):
         """Whether G is as good as `stop_at` asks: the same answer on every rank, of which the first one measures."""
         if self.stop_at is None:
             return False
-        value = errors.get(verdict.KEY, math.inf)
-        enough = bool(trainer.strategy.broadcast(value <= self.stop_at))
+        enough = bool(trainer.strategy.broadcast(self._reached(errors)))
         if enough and trainer.is_global_zero:
-            text = f"{verdict.KEY} {value:.4g} is at most stop_at={self.stop_at:g}: training ends here"
+            text = f"{verdict.KEY} {errors[verdict.KEY]:.4g} is at most stop_at={self.stop_at:g}: training ends here"
             self.bar.console.print(text, highlight=False, soft_wrap=True)
         return enough
+
+    def _reached(self, errors: Mapping[str, float]) -> bool:
+        return self.stop_at is not None and errors.get(verdict.KEY, math.inf) <= self.stop_at
 
     def _watch(self, module: Any, outputs: Mapping[str, Tensor], read: bool) -> None:
         """End the run by the name of what is not finite; on a GPU this is read only now and then, not waited for."""
@@ -243,7 +245,8 @@ class Keeper(Callback):
         self._log(trainer, module, {f"val/{name}": value for name, value in summary.items()})
         shown = {k: v for k, v in summary.items() if "unexplained" not in k or k == "unexplained/observer"}
         text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-        line = f"iteration {module.iteration}  {text}{self._left(module)}"
+        left = "" if self._reached(summary) else self._left(module)
+        line = f"iteration {module.iteration}  {text}{left}"
         self.bar.console.print(line, highlight=False, soft_wrap=True)
         if picture is not None:
             images.save(self.output / "grids" / f"{module.iteration:08d}.png", picture)

@@ -10,6 +10,7 @@ from rich.progress import track
 from torch import Tensor
 
 from dgn import data
+from dgn.base.errors import UserError
 from dgn.evaluation import candidates, verdict
 from dgn.generators import bundle, inverted, lookup
 from dgn.generators.moments import Moments
@@ -46,12 +47,20 @@ class Export:
             self._write(self.output / LATEST, self.moments, errors)
 
     @torch.no_grad()
-    def final(self) -> Path:
-        """Write the bundle of the whole run and remove `LATEST`; returns its path."""
+    def final(self, news: bool = True) -> Path:
+        """Write the bundle of the whole run and remove `LATEST`; returns its path.
+
+        Without `news`, from a complete run that was resumed, a bundle of as many images stays: written once more by
+        another number of threads its last bits may differ, and what was made with it would not know it.
+        """
         module, encoder = self.module, self.config.encoder
+        path = self.output / f"{encoder.name}-{encoder.layer}-{self.datamodule.name}.bundle.safetensors"
+        if not news and self._is_of_this_run(path):
+            if module.trainer.is_global_zero:
+                print(f"bundle: {path}, as it was: the run is complete")
+            return path
         module.eval().to(module.trainer.strategy.root_device)
         moments = self.moments or measure(module, self.datamodule, self.config.moments)
-        path = self.output / f"{encoder.name}-{encoder.layer}-{self.datamodule.name}.bundle.safetensors"
         if module.trainer.is_global_zero and moments is not None:
             errors = module.evaluate(held_out(module, self.datamodule))
             self._write(path, moments, errors)
@@ -62,6 +71,17 @@ class Export:
             if said := self._verdict(errors):
                 print(said)
         return path
+
+    def _is_of_this_run(self, path: Path) -> bool:
+        """Whether a file is a bundle of as many images."""
+        try:
+            return bundle.load(path, type(self.module.generator)).record.get("images_seen") == self._images()
+        except UserError:
+            return False
+
+    def _images(self) -> int:
+        """Training images that G has seen, those before a warm start among them."""
+        return self.module.images + self.module.begun.get("images_seen", 0)
 
     def _verdict(self, errors: Mapping[str, float]) -> str:
         """What is wrong with G, if anything: by its own number, and beside the encoder's default bundle."""
@@ -93,7 +113,7 @@ class Export:
             "data": self.datamodule.name,
             "holds": module.export_weights,
             **module.begun,
-            "images_seen": module.images + module.begun.get("images_seen", 0),
+            "images_seen": self._images(),
             "errors": dict(errors),
         }
         bundle.save(path, module.best(), moments, self.codes, record)

@@ -120,8 +120,8 @@ def train_generator(config: GeneratorSettings, output: Path, logs: list[loggers.
           "parameters")  # fmt: skip
     with precision.prepared(*(part for part in (encoder, comparator) if isinstance(part, torch.nn.Module))):
         export = Export(module, datamodule, config, output)
-        fit(module, datamodule, config, output, logs, export)
-    return export.final()
+        news = fit(module, datamodule, config, output, logs, export)
+    return export.final(news)
 
 
 def check_sizes(config: GeneratorSettings) -> None:
@@ -281,13 +281,18 @@ def fit(
     output: Path,
     logs: list[loggers.Log],
     export: Export | None = None,
-) -> None:
-    """Train to the last iteration; a resumed run begins at its checkpoint."""
-    resume, plain = checkpoint(config, output), config.plain()
+) -> bool:
+    """Train to the last iteration; a resumed run begins at its checkpoint.
+
+    Returns whether there was anything to do: False for a run that was complete, with the same settings.
+    """
+    resume, plain, news = checkpoint(config, output), config.plain(), True
     if resume:
         code_scale = config.generator.get("code_scale") if isinstance(config, GeneratorSettings) else None
         datamodule.start = restored(module, resume, code_scale)
-        print("\n".join(changes(settings.read(output) or plain, plain)))
+        changed = list(changes(settings.read(output) or plain, plain))
+        print("\n".join(changed))
+        news = bool(changed) or module.iteration < config.iterations  # type: ignore[operator]
     if first():
         settings.write(plain, output, "train")
     keeper = Keeper(
@@ -308,6 +313,7 @@ def fit(
     if keeper.stopped:
         look = f", and the bundle of the last evaluation in {LATEST}" if (output / LATEST).exists() else ""
         raise Stopped(keeper.stopped, f"iteration {module.iteration} is saved in {output / CHECKPOINT}{look}")
+    return news
 
 
 def restored(module: pl.LightningModule, path: Path, code_scale: float | None) -> int:

@@ -67,6 +67,21 @@ def test_a_stopped_run_leaves_a_bundle_to_look_at(run, tmp_path, monkeypatch):
     assert not (tmp_path / "out" / LATEST).exists()
 
 
+@pytest.mark.slow
+def test_a_complete_run_keeps_its_bundle_until_something_changes(run):
+    path = run("out")
+    before = path.stat()
+    assert run("out", resume=True) == path
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    path.write_bytes(path.read_bytes()[:100])
+    run("out", resume=True)
+    assert bundle.load(path).record["images_seen"] == 8
+    run("out", resume=True, kept_codes=3)
+    assert len(bundle.load(path).codes) == 3
+    run("out", resume=True, kept_codes=3, iterations=6)
+    assert bundle.load(path).record["images_seen"] == 12
+
+
 def test_measuring_ends_when_the_run_is_to_stop():
     module = SimpleNamespace(trainer=SimpleNamespace(global_rank=0, world_size=1), kept=None)
     images = SimpleNamespace(plain=lambda most: iter([(None,)] * most))

@@ -172,6 +172,7 @@ def test_a_generator_begins_with_a_bundles_weights(tmp_path):
 def test_a_run_stops_at_the_number_asked_for(tmp_path):
     said = train(tmp_path / "a", "stop_at=100")
     assert "is at most stop_at=100: training ends here" in said and f"bundle: {tmp_path / 'a' / NAME}" in said
+    assert " left\n" not in said.partition("iteration 8 ")[2]  # nothing is left
     assert iteration(tmp_path / "a") == 8 and not (tmp_path / "a" / "latest.bundle.safetensors").exists()
     assert load(tmp_path / "a" / NAME).record["images_seen"] == 8 * 4
     train(tmp_path / "a", "stop_at=1e-9", "resume=true")  # not reached: to the last iteration

@@ -4,7 +4,8 @@
 
 Trains G for `caffenet64`'s fc6 from random weights once for each of `TRIALS`, all on equally many images of DIR (Tiny
 ImageNet), and makes two pictures of each of 50 even classes through it. FILE: SqueezeNet's weights. OUT keeps the
-finished ones, so that the command goes on where it was stopped; `--only NAME` one trial, or several.
+finished ones, so that the command goes on where it was stopped; `--only NAME` one trial, or several. Other optimisers
+than Adam need the packages of optimisers.py, and PYTHONPATH=docs/research/scripts.
 """
 
 import argparse
@@ -19,6 +20,14 @@ from dgn.measures.intervals import paired
 
 IMAGES = 44_800  # of every trial
 BATCH = 32
+FREE = ["module._target_=optimisers.ScheduleFree", "module.optimiser_g.betas=[0.9,0.99]", "module.schedule.start=1"]
+
+
+def other(optimiser: str, lr: str) -> list[str]:
+    """Words for an optimiser of G in optimisers.py."""
+    return [f"module.optimiser_g._target_=optimisers.{optimiser}", f"module.optimiser_g.lr={lr}"]
+
+
 TRIALS: dict[str, list[str]] = {
     "Adam, 1e-3: the default": [],
     "another seed": ["seed=1"],
@@ -29,6 +38,9 @@ TRIALS: dict[str, list[str]] = {
     "D in every second iteration": ["loss.balance.every=2"],
     "batches of 64, 1.4e-3": ["data.batch_size=64", "module.optimiser_g.lr=1.4e-3"],
     "pixels alone in the first third": ["pixels_first=467"],
+    **{f"Muon, {lr}": other("muon", lr) for lr in ("1e-3", "3e-3")},
+    **{f"SOAP, {lr}": other("soap", lr) for lr in ("1e-3", "3e-3")},
+    **{f"schedule-free, {lr}": [*other("schedule_free", lr), *FREE] for lr in ("1e-3", "3e-3")},
 }
 
 
@@ -36,8 +48,7 @@ def measured(words: Sequence[str], root: Path, judge: Path, out: Path) -> dict[s
     """The last evaluation of one trial, its seconds of training, and the pictures' rows."""
     batch = int(next((word.partition("=")[2] for word in words if word.startswith("data.batch_size=")), BATCH))
     length = [f"iterations={IMAGES // batch}", f"eval_every={IMAGES // batch // 2}"]
-    # resuming a finished training writes its bundle again, which with other threads is another to the last bit
-    bundle = next((out / "prior").glob("caffenet64-*.bundle.safetensors"), None) or dgn.train(
+    bundle = dgn.train(
         "init=null", "moments.images=4000", *length, *words, data={"root": root}, output=out / "prior", resume=True
     )
     made = dgn.synthesize(
