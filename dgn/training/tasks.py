@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -292,7 +292,7 @@ def fit(
         datamodule.start = restored(module, resume, code_scale)
         changed = list(changes(settings.read(output) or plain, plain))
         print("\n".join(changed))
-        news = bool(changed) or module.iteration < config.iterations  # type: ignore[operator]
+        news = bool(changed) or cast(Any, module).iteration < int(config.iterations)
     if first():
         settings.write(plain, output, "train")
     keeper = Keeper(

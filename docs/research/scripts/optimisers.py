@@ -1,6 +1,7 @@
 """Optimisers of other libraries for G, of which none pays (docs/training.md).
 
-With PYTHONPATH=docs/research/scripts, after `pip install pytorch_optimizer==4.1.0 schedulefree==1.4.1`, words of dgn train:
+With PYTHONPATH=docs/research/scripts, after `pip install pytorch_optimizer==4.1.0 schedulefree==1.4.1`, words of dgn
+train:
 
     module.optimiser_g._target_=optimisers.muon module.optimiser_g.lr=1e-3
     module.optimiser_g._target_=optimisers.soap module.optimiser_g.lr=1e-3
@@ -40,9 +41,17 @@ def muon(lr: float, betas: Sequence[float], weight_decay: float, caffe: bool) ->
     return made
 
 
+class Soap(pytorch_optimizer.SOAP):
+    """SOAP whose step is in full precision, also within the training step's autocast."""
+
+    def step(self, closure: Callable | None = None) -> Any:
+        with torch.autocast(self.param_groups[0]["params"][0].device.type, enabled=False):
+            return super().step(closure)
+
+
 def soap(lr: float, betas: Sequence[float], weight_decay: float, caffe: bool) -> Callable:
     """SOAP; sides above 1024 are not preconditioned."""
-    return partial(pytorch_optimizer.SOAP, lr=lr, betas=tuple(betas), weight_decay=0.0, max_precondition_dim=1024)
+    return partial(Soap, lr=lr, betas=tuple(betas), weight_decay=0.0, max_precondition_dim=1024)
 
 
 def schedule_free(lr: float, betas: Sequence[float], weight_decay: float, caffe: bool) -> Callable:
