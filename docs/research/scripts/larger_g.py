@@ -42,7 +42,7 @@ CONVS = [[32, 4, 2, 1], [64, 4, 2, 1], [128, 4, 2, 1], [128, 4, 2, 1]]
 
 
 def packed(folder: Path, side: int, file: Path) -> np.ndarray:
-    """All images of a folder of at least `side` px, their centres brought to it: uint8 (N, side, side, 3), in a file."""
+    """All images of a folder of at least `side` px, their centres brought to it, uint8 (N, side, side, 3) in a file."""
     if not file.exists():
         paths = sorted(path for path in folder.rglob("*") if is_image_file(str(path)))
         part = file.with_suffix(".part")
